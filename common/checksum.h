@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The Internet checksum (RFC 1071), for packets that weir itself builds or verifies. */
+#ifndef COMMON_CHECKSUM_H
+#define COMMON_CHECKSUM_H
+
+#include "common/addr.h"
+#include "common/be.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Adds 'size' bytes to the running sum 'sum' (start with 0). An odd size is padded with a zero
+ * byte, so only the last piece may be odd. */
+uint32_t checksum_add(uint32_t sum, const void *data, size_t size);
+
+/* Adds the pseudo-header of RFC 793 (IPv4) or RFC 8200 8.1 (IPv6). 'size' is the upper layer's
+ * length in bytes, 'protocol' its number. */
+uint32_t checksum_add_pseudo(uint32_t sum, const struct addr *source,
+	const struct addr *destination, uint8_t protocol, size_t size);
+
+/* Folds the sum and returns the checksum to store, or to compare with 0 after summing data that
+ * holds its checksum. */
+be16 checksum_finish(uint32_t sum);
+
+#endif /* COMMON_CHECKSUM_H */

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What dataplane and control plane say to each other.
+ *
+ * The dataplane listens on a UNIX stream socket (rpc.h: one JSON object a line); the control
+ * plane connects. Requests and their replies:
+ *
+ *   hello   {version}            -> {version, node, ports: [{name, mac, host_interface, up}]}
+ *   state   struct control_state -> {generation}      desired state, whole, replaces the old
+ *   lease   struct control_lease -> {}                which virtual routers this node holds
+ *   ready   {}                   -> {ready, waiting: ["next hop of web1 (192.0.2.1)", ...]}
+ *   stats   {}                   -> struct control_stats (services, backends, verdicts, ports)
+ *   flows   {limit, service?, client?, backend?} -> {total, flows: [struct control_flow...]}
+ *
+ * A rejected state leaves the old one in force; the reply's error says why. A virtual router
+ * missing from a lease is let go at once; one that is named stays held until 'ttl_ms' after
+ * receipt and is announced (gratuitous ARP, unsolicited NA) when it was not held before.
+ * When the connection closes nothing changes but that leases run out.
+ *
+ * This file owns the structs and their JSON form; it does no I/O. */
+#ifndef COMMON_CONTROL_H
+#define COMMON_CONTROL_H
+
+#include "common/addr.h"
+#include "common/err.h"
+#include "common/model.h"
+
+#include <jansson.h>
+
+#define CONTROL_VERSION 1
+#define CONTROL_NAME_SIZE (MODEL_NAME_MAX + 1)
+#define CONTROL_SERVICES_MAX 10000
+#define CONTROL_BACKENDS_MAX 1000 /* Of one pool. */
+
+struct control_router {
+	char name[CONTROL_NAME_SIZE];
+	char port[CONTROL_NAME_SIZE]; /* Dataplane port that answers for its addresses. */
+	struct addr *addresses;
+	size_t n_addresses;
+};
+
+struct control_backend {
+	char name[CONTROL_NAME_SIZE];
+	struct addr addr;
+	uint16_t weight; /* Effective: 0 takes no new flows but keeps its old ones (drain). */
+	bool up;         /* false: takes nothing; its flows are scheduled anew. */
+};
+
+struct control_pool {
+	char name[CONTROL_NAME_SIZE];
+	struct control_backend *backends;
+	size_t n_backends;
+};
+
+struct control_service {
+	char name[CONTROL_NAME_SIZE];
+	struct addr address;
+	uint16_t port;    /* Host order. */
+	uint8_t protocol; /* IANA number. */
+	uint8_t mode;      /* enum forward_mode */
+	uint8_t scheduler; /* enum scheduler_kind */
+	uint32_t pool;     /* Index into the state's pools. */
+};
+
+struct control_state {
+	uint64_t generation; /* Rises with every push of one control plane. */
+	struct control_router *routers;
+	size_t n_routers;
+	struct control_pool *pools;
+	size_t n_pools;
+	struct control_service *services;
+	size_t n_services;
+};
+
+struct control_lease {
+	uint32_t ttl_ms;
+	char (*held)[CONTROL_NAME_SIZE]; /* Names of virtual routers. */
+	size_t n_held;
+};
+
+/* Frees the state and all in it. NULL is allowed. */
+void control_state_free(struct control_state *state);
+void control_lease_fini(struct control_lease *lease);
+
+/* Returns a new JSON object (the caller's), or NULL when memory is short. */
+json_t *control_state_encode(const struct control_state *state);
+json_t *control_lease_encode(const struct control_lease *lease);
+
+/* Decodes and checks types, ranges, limits and indices. Returns 0 and what the caller frees, or
+ * -EINVAL with 'err' naming the offending member. '*out' is untouched on failure. */
+int control_state_decode(json_t *json, struct control_state **out, struct err *err);
+int control_lease_decode(json_t *json, struct control_lease *out, struct err *err);
+
+const char *forward_mode_name(enum forward_mode mode);
+const char *scheduler_name(enum scheduler_kind scheduler);
+const char *protocol_name(enum protocol protocol);
+int forward_mode_parse(const char *text, enum forward_mode *out, struct err *err);
+int scheduler_parse(const char *text, enum scheduler_kind *out, struct err *err);
+int protocol_parse(const char *text, enum protocol *out, struct err *err);
+
+#endif /* COMMON_CONTROL_H */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* An HTTP server on a libuv loop: listening sockets, limits, drain.
+ *
+ * One server belongs to one loop and one thread. A tier that uses several cores runs one loop and
+ * one server per worker thread, each with its own SO_REUSEPORT sockets; nothing is shared on the
+ * way of a request. The daemon underneath is libmicrohttpd in external-epoll mode. */
+#ifndef COMMON_HTTP_SERVER_H
+#define COMMON_HTTP_SERVER_H
+
+#include "common/err.h"
+#include "common/http/http.h"
+#include "common/http/tls.h"
+
+#include <uv.h>
+
+struct http_listener {
+	struct endpoint endpoint;     /* "0.0.0.0" and "::" for all addresses of a family. */
+	struct tls_context *tls;      /* NULL: plain HTTP. Borrowed; outlives the server. */
+	int fd;                       /* A listening socket to take over, or -1 to make one. */
+};
+
+struct http_server_config {
+	const struct http_listener *listeners;
+	size_t n_listeners;
+	const struct http_route *routes; /* Tried in order; ends with a NULL path. Outlives the server. */
+	void *ctx;                       /* Passed to handlers. */
+	uint32_t max_connections;        /* More are closed at accept and counted. */
+	uint64_t max_body_bytes;         /* Of buffered and streamed bodies; more gets 413. */
+	uint32_t max_header_bytes;       /* Request line and header; more gets 431. */
+	uint32_t header_timeout_ms;
+	uint32_t idle_timeout_ms;
+	/* Called when a request has ended, for access logs and statistics; may be NULL. 'status' is 0
+	 * if the client left before an answer. 'sent' counts body bytes. */
+	void (*on_request_end)(
+		void *ctx, const struct http_request *req, unsigned int status, uint64_t sent);
+};
+
+/* Counters of one server, read in its thread (http_server_stats()). */
+struct http_server_stats {
+	uint64_t n_accepted;
+	uint64_t n_shed;        /* Closed at accept: too many connections. */
+	uint64_t n_connections; /* Now. */
+	uint64_t n_requests;
+	uint64_t n_responses[6]; /* By hundreds of the status; [0]: no answer. */
+	uint64_t n_refused;     /* Malformed or smuggling requests answered 400. */
+	uint64_t n_tls_handshakes;
+	uint64_t n_tls_resumed;
+	uint64_t n_tls_failed;
+	uint64_t sent_bytes;    /* Of response bodies. */
+};
+
+struct http_server;
+
+/* Binds and listens on all listeners and starts to serve. Returns 0 and the server, or a negative
+ * errno with 'err' naming the address and what to do (in use, not permitted), nothing left open. */
+int http_server_new(struct http_server **out, uv_loop_t *loop,
+	const struct http_server_config *config, struct err *err);
+
+/* Stops accepting; connections close after the answer in flight. 'on_drained' is called when none
+ * is left or 'timeout_ms' has passed. */
+void http_server_drain(
+	struct http_server *server, uint32_t timeout_ms, void (*on_drained)(void *ctx), void *ctx);
+bool http_server_is_draining(const struct http_server *server);
+
+/* Closes everything at once; on_done of open requests is called. NULL is allowed. */
+void http_server_free(struct http_server *server);
+
+void http_server_stats(const struct http_server *server, struct http_server_stats *out);
+
+#endif /* COMMON_HTTP_SERVER_H */

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The cluster as every process sees it: the validated content of weir.yaml.
+ *
+ * A model is immutable. config_load() (config.h) parses the file, validates the whole of it and
+ * only then makes a model; a reload makes another one and frees the old. All strings and arrays
+ * belong to the model; pointers between its objects (a service's pool, a backend's node) are
+ * resolved and never NULL unless the comment says so. Paths are absolute: relative ones in the
+ * file are relative to the file's own folder. Readable by any thread. */
+#ifndef COMMON_MODEL_H
+#define COMMON_MODEL_H
+
+#include "common/addr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Limits of what one file may describe; the messages of validation name them. */
+#define MODEL_NAME_MAX 31 /* Letters of a name: a-z, 0-9, '-', '_', starting with a letter. */
+#define MODEL_WEIGHT_MAX 1000
+#define MODEL_PORTS_MAX 8    /* Ports of one load balancer. */
+#define MODEL_ROUTERS_MAX 64 /* Virtual routers. */
+#define MODEL_VIPS_MAX 256   /* Addresses of one virtual router. */
+
+enum node_role { ROLE_LB, ROLE_WEB, ROLE_APP, ROLE_DB, ROLE_MONITOR };
+
+enum protocol { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 }; /* IANA numbers. */
+
+enum forward_mode { MODE_DR };
+
+enum scheduler_kind { SCHEDULER_MAGLEV };
+
+enum check_type { CHECK_NONE, CHECK_TCP, CHECK_HTTP };
+
+enum database_role { DATABASE_PRIMARY, DATABASE_REPLICA };
+
+enum log_format { LOG_FORMAT_COMBINED, LOG_FORMAT_JSON };
+
+/* One dataplane port: a NIC or a virtual device, and the host's interface behind it. */
+struct lb_port {
+	const char *name;
+	const char *device;         /* PCI address, or a DPDK vdev ("net_af_xdp0,iface=front"). */
+	const char *host_interface; /* The exception TAP by which the host's kernel is reached. */
+	uint16_t n_queues;          /* RX queues, one worker each. */
+};
+
+struct lb_node {
+	struct lb_port *ports;
+	size_t n_ports;
+	uint32_t memory_mb;         /* For DPDK: pools and flow tables. */
+	bool hugepages;
+	uint32_t n_flows;           /* Flow table entries per worker. */
+	const char *cores;          /* EAL --lcores list, or NULL: as the operating system places. */
+	const char *control_socket; /* Dataplane listens, control plane connects. */
+	const char *admin_socket;   /* Control plane listens, weirctl connects. */
+};
+
+struct db_node {
+	struct endpoint listen;
+	enum database_role role;
+};
+
+struct node {
+	const char *name;
+	enum node_role role;
+	struct endpoint metrics; /* Where the node serves /metrics; ADDR_NONE for db nodes. */
+	struct endpoint listen;  /* app: HTTP for the web tier; monitor: its page; else ADDR_NONE. */
+	struct lb_node lb;       /* role lb only. */
+	struct db_node db;       /* role db only. */
+};
+
+/* A VRRP virtual router: addresses that move together between load balancers. */
+struct router_member {
+	const struct node *node;
+	uint8_t priority; /* 1 to 255; the highest wins. */
+};
+
+struct virtual_router {
+	const char *name;
+	uint8_t vrid;           /* 1 to 255. */
+	const char *port;       /* Name of the dataplane port, the same on every member. */
+	uint32_t advert_cs;     /* Centiseconds between adverts, 1 to 4095. */
+	bool preempt;
+	uint32_t preempt_delay_ms;
+	enum addr_family family; /* Of all its addresses. */
+	struct addr *addresses;
+	size_t n_addresses;
+	struct router_member *members;
+	size_t n_members;
+};
+
+struct check {
+	const char *name;
+	enum check_type type;
+	uint16_t port;        /* Port to probe; 0: the service's own port. */
+	const char *path;     /* http */
+	const char *host;     /* http: Host header; NULL: the backend's address. */
+	uint16_t expect_status;
+	uint32_t interval_ms;
+	uint32_t timeout_ms;
+	uint32_t rise; /* Successes in a row that make a backend up. */
+	uint32_t fall; /* Failures in a row that make it down. */
+};
+
+struct backend {
+	const char *name; /* Unique in its pool. */
+	struct addr addr;
+	uint16_t weight; /* 0 to MODEL_WEIGHT_MAX; 0 takes no new flows. */
+};
+
+/* Backends that serve the same thing, and how they are checked. */
+struct pool {
+	const char *name;
+	const struct check *check; /* NULL: never checked, always up. */
+	struct backend *backends;
+	size_t n_backends;
+};
+
+struct service {
+	const char *name;
+	struct addr address; /* One of a virtual router's addresses. */
+	uint16_t port;       /* Host order. */
+	enum protocol protocol;
+	enum forward_mode mode;
+	enum scheduler_kind scheduler;
+	const struct pool *pool; /* Its backends have the family of 'address' (mode dr). */
+	const struct virtual_router *router; /* The one that holds 'address'. */
+};
+
+/* Limits and times of an HTTP server; web tier and app tier have one each. */
+struct http_limits {
+	uint32_t n_threads;          /* Workers; 0: one per core. */
+	uint32_t max_connections;    /* Per worker. */
+	uint64_t max_body_bytes;
+	uint32_t max_header_bytes;
+	uint32_t header_timeout_ms;  /* From accept or the previous response to the whole header. */
+	uint32_t idle_timeout_ms;    /* Kept-alive connections. */
+	uint32_t drain_timeout_ms;   /* After SIGTERM, for requests in flight. */
+};
+
+struct proxy_prefix {
+	const char *prefix; /* Begins with '/'. */
+};
+
+struct web_config {
+	uint16_t http_port;
+	uint16_t https_port;
+	const char *root;        /* Folder of static files. */
+	const char *certificate; /* PEM chain. */
+	const char *private_key; /* PEM. */
+	const char *access_log;  /* File; NULL: none. '%n' in it is the node's name (resolved). */
+	enum log_format access_log_format;
+	struct http_limits limits;
+	struct proxy_prefix *proxies;
+	size_t n_proxies;
+	uint32_t connect_timeout_ms;
+	uint32_t response_timeout_ms; /* Until the first byte of an app node's response. */
+	struct check upstream_check;  /* Of each app node; type http. */
+};
+
+struct app_config {
+	const char *public_url; /* "https://www.example.org", without a slash at the end. */
+	struct http_limits limits;
+	uint32_t n_connections;   /* To each database server, per worker. */
+	uint32_t queue_max;       /* Queries that may wait for a connection, per worker. */
+	uint32_t query_timeout_ms;
+};
+
+struct database_config {
+	const char *name; /* NULL in a cluster without database. */
+	const char *user;
+	const char *password_file;
+	const char *migrate_user;          /* May alter the schema. */
+	const char *migrate_password_file;
+	const char *monitor_user;
+	const char *monitor_password_file;
+	const char *migrations; /* Folder of numbered .sql files. */
+};
+
+struct monitor_config {
+	uint32_t scrape_interval_ms;
+	uint32_t scrape_timeout_ms;
+	const char *probe_url;   /* Asked through the VIPs as a client would; NULL: no probe. */
+	const char *probe_ca;    /* PEM bundle that signs the site's certificate; NULL: the system's. */
+	struct endpoint probe_dns; /* DNS server to ask for the site's name; ADDR_NONE: the system's. */
+};
+
+struct model {
+	const char *path; /* The file it came from. */
+	const char *cluster;
+	const char *site; /* The site's DNS name; NULL if not given. */
+	struct node *nodes;
+	size_t n_nodes;
+	struct virtual_router *routers;
+	size_t n_routers;
+	struct check *checks;
+	size_t n_checks;
+	struct pool *pools;
+	size_t n_pools;
+	struct service *services;
+	size_t n_services;
+	struct web_config web;
+	struct app_config app;
+	struct database_config database;
+	struct monitor_config monitor;
+};
+
+/* The node called 'name', or NULL. */
+const struct node *model_node(const struct model *model, const char *name);
+
+/* The next node with 'role' after 'previous' (NULL: the first), or NULL. */
+const struct node *model_next_node(
+	const struct model *model, enum node_role role, const struct node *previous);
+
+const char *node_role_name(enum node_role role);
+
+#endif /* COMMON_MODEL_H */

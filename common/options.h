@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The command line that all daemons share:
+ *   weir-NAME --config FILE --node NODE [--log-level LEVEL] | --help | --version */
+#ifndef COMMON_OPTIONS_H
+#define COMMON_OPTIONS_H
+
+#include "common/model.h"
+
+struct options {
+	const char *config_path;
+	const char *node_name;
+	struct model *model;     /* Loaded from 'config_path'; the caller frees it. */
+	const struct node *node; /* The node called 'node_name', of the role asked for. */
+};
+
+/* Parses the arguments of the daemon 'program' (described by 'summary' in its help), sets the log
+ * level, loads the configuration and finds the node, which must have 'role'. Does not return on
+ * --help and --version (exit status 0) or on an error, which it prints (exit status 2: what was
+ * wrong with the arguments or the file, and what to do). Call first in main(). */
+void options_parse(struct options *options, int argc, char **argv, const char *program,
+	const char *summary, enum node_role role);
+
+#endif /* COMMON_OPTIONS_H */
