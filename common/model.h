@@ -164,6 +164,7 @@ struct app_config {
 	uint32_t n_connections;   /* To each database server, per worker. */
 	uint32_t queue_max;       /* Queries that may wait for a connection, per worker. */
 	uint32_t query_timeout_ms;
+	const char *session_key_file; /* Secret that signs session cookies; the same on every node. */
 };
 
 struct database_config {
