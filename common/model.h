@@ -10,6 +10,7 @@
 #define COMMON_MODEL_H
 
 #include "common/addr.h"
+#include "common/arena.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -148,7 +149,7 @@ struct web_config {
 	const char *root;        /* Folder of static files. */
 	const char *certificate; /* PEM chain. */
 	const char *private_key; /* PEM. */
-	const char *access_log;  /* File; NULL: none. '%n' in it is the node's name (resolved). */
+	const char *access_log;  /* File; "%n" stands for the node's name. NULL: none. */
 	enum log_format access_log_format;
 	struct http_limits limits;
 	struct proxy_prefix *proxies;
@@ -187,6 +188,7 @@ struct monitor_config {
 };
 
 struct model {
+	struct arena arena; /* Owns everything below. */
 	const char *path; /* The file it came from. */
 	const char *cluster;
 	const char *site; /* The site's DNS name; NULL if not given. */
