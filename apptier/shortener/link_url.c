@@ -88,9 +88,7 @@ check_port(const char *port, size_t size, struct err *err)
 
 	for (size_t i = 0; i < size; i++) {
 		if (!isdigit((unsigned char)port[i]) || value > UINT16_MAX)
-			return err_set(err, -EINVAL,
-				"url's port '%.*s' is not a number from 1 to 65535",
-				(int)(size < 20 ? size : 20), port);
+			return err_set(err, -EINVAL, "url's port is not a number from 1 to 65535");
 		value = value * 10 + (uint32_t)(port[i] - '0');
 	}
 	if (size == 0 || value == 0 || value > UINT16_MAX)
