@@ -61,7 +61,7 @@ int rpc_call(struct rpc_client *client, const char *method, json_t *params, rpc_
 /* For commands: connects, sends one request, waits for the reply, disconnects. Takes over
  * 'params'. Returns the result (the caller's) or NULL with 'err' saying what failed and what to
  * do. Blocks for at most 'timeout_ms'. */
-json_t *rpc_call_once(const char *path, const char *method, json_t *params, uint32_t timeout_ms,
-	struct err *err);
+json_t *rpc_call_once(
+	const char *path, const char *method, json_t *params, uint32_t timeout_ms, struct err *err);
 
 #endif /* COMMON_RPC_H */
