@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* weir-monitor: starts the probes and the page in order, runs the loop, stops them in reverse. */
+#include "common/config.h"
 #include "common/http_client.h"
 #include "common/log.h"
 #include "common/options.h"
