@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The inside of 'struct app': what one worker has, for the tier's own files. Modules use module.h. */
+/* The inside of 'struct app': what one worker has, for the tier's own files. Modules use module.h.
+ */
 #ifndef APPTIER_APP_H
 #define APPTIER_APP_H
 
@@ -15,9 +16,9 @@ struct app {
 	struct db *db;
 	struct session_signer *signer;
 	struct http_server *server;
-	struct http_route *routes; /* The tier's own and all modules'. */
+	struct http_route *routes;     /* The tier's own and all modules'. */
 	void *states[APP_MODULES_MAX]; /* Of app_modules, in their order. */
-	size_t n_started; /* Modules that have a state. */
+	size_t n_started;              /* Modules that have a state. */
 };
 
 #endif /* APPTIER_APP_H */

@@ -44,18 +44,19 @@ struct app_metric {
 
 struct app_module {
 	const char *name;
-	const struct http_route *routes;   /* Ends with a NULL path. */
-	const struct app_metric *metrics;  /* Ends with a NULL name; or NULL. */
+	const struct http_route *routes;  /* Ends with a NULL path. */
+	const struct app_metric *metrics; /* Ends with a NULL name; or NULL. */
 
-	/* Makes an instance for the worker 'app'. Returns 0, or a negative errno with 'err' set. The
-	 * databases may be down and the schema not be there yet. */
+	/* Makes an instance for the worker 'app'. Returns 0, or a negative errno with 'err' set.
+	 * The databases may be down and the schema not be there yet. */
 	int (*start)(void **state, struct app *app, struct err *err);
 
 	/* No more requests come. Saves what is only in memory, by 'deadline_ns' at the latest, and
 	 * calls 'done', perhaps at once. NULL: there is nothing to save. */
 	void (*drain)(void *state, uint64_t deadline_ns, void (*done)(void *ctx), void *ctx);
 
-	/* Ends the instance. Memory that open libuv handles are in goes with their close callbacks. */
+	/* Ends the instance. Memory that open libuv handles are in goes with their close callbacks.
+	 */
 	void (*stop)(void *state);
 
 	/* Fills in the current value of each metric, in their order. NULL without metrics. */

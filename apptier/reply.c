@@ -35,8 +35,7 @@ add_session(struct headers *headers, struct app *app, struct http_request *req,
 		return;
 	before = reply_session(app, req);
 	latest = gtid_latest(&before, written);
-	if (session_set_cookie(
-		    app->signer, &latest, headers->cookie, sizeof(headers->cookie)))
+	if (session_set_cookie(app->signer, &latest, headers->cookie, sizeof(headers->cookie)))
 		add(headers, "Set-Cookie", headers->cookie);
 }
 
@@ -69,8 +68,8 @@ reply_json(struct app *app, struct http_request *req, unsigned int status, json_
 }
 
 void
-reply_redirect(struct app *app, struct http_request *req, const char *location,
-	const struct gtid *written)
+reply_redirect(
+	struct app *app, struct http_request *req, const char *location, const struct gtid *written)
 {
 	struct headers headers = {.n = 0};
 
@@ -133,7 +132,8 @@ reply_db_failure(struct http_request *req, enum db_status status)
 	case DB_OK:
 	case DB_DUPLICATE:
 	case DB_FAILED:
-		reply_error(req, 500, "the database refused the request; the server's log says why");
+		reply_error(
+			req, 500, "the database refused the request; the server's log says why");
 		break;
 	}
 }

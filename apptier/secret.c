@@ -29,8 +29,8 @@ read_text(int fd, char *text, const char *path, struct err *err)
 			break;
 		size += (size_t)n;
 		if (size > SECRET_SIZE_MAX)
-			return err_set(err, -EFBIG, "%s has more than %d bytes", path,
-				SECRET_SIZE_MAX);
+			return err_set(
+				err, -EFBIG, "%s has more than %d bytes", path, SECRET_SIZE_MAX);
 	}
 	while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r'))
 		size--;
@@ -38,8 +38,8 @@ read_text(int fd, char *text, const char *path, struct err *err)
 	if (size == 0)
 		return err_set(err, -EINVAL, "%s is empty", path);
 	if (strlen(text) != size)
-		return err_set(err, -EINVAL, "%s has a zero byte in it; write the secret as text",
-			path);
+		return err_set(
+			err, -EINVAL, "%s has a zero byte in it; write the secret as text", path);
 	return 0;
 }
 

@@ -27,9 +27,9 @@ LOG_MODULE("counts");
 #define N_PARAMETERS 5
 
 /* Registering anew keeps the row from being taken for one of a process that ended long ago. */
-static const struct db_statement register_writer = {
-	"INSERT INTO count_writers (writer, sequence, node, seen) VALUES (?, 0, ?, UTC_TIMESTAMP()) "
-	"ON DUPLICATE KEY UPDATE seen = VALUES(seen)",
+static const struct db_statement register_writer = {"INSERT INTO count_writers (writer, sequence, "
+						    "node, seen) VALUES (?, 0, ?, UTC_TIMESTAMP()) "
+						    "ON DUPLICATE KEY UPDATE seen = VALUES(seen)",
 	2};
 
 /* Both rows change or neither; a sequence number that is stored already finds no row. */
@@ -39,7 +39,12 @@ static const struct db_statement store_hits = {
 	"WHERE links.code = ? AND w.sequence < ?",
 	N_PARAMETERS};
 
-enum state { STATE_IDLE, STATE_REGISTERING, STATE_STORING, STATE_RESTING };
+enum state {
+	STATE_IDLE,
+	STATE_REGISTERING,
+	STATE_STORING,
+	STATE_RESTING
+};
 
 struct count_writer {
 	struct app *app;
@@ -231,8 +236,8 @@ store(struct count_writer *writer)
 	}
 	writer->state = STATE_STORING;
 	if (writer->n_batch == 1) {
-		started = db_write(writer->db, next_call(writer), deadline_ns(writer), on_single,
-			writer);
+		started = db_write(
+			writer->db, next_call(writer), deadline_ns(writer), on_single, writer);
 	} else {
 		writer->tx = db_begin(writer->db, deadline_ns(writer), on_step, writer);
 		started = writer->tx;

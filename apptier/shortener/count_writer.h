@@ -2,10 +2,10 @@
 /* Stores hits of links in the primary, at most once and without holding up a redirect for long.
  *
  * A hit goes into a count_buffer and is stored at once if nothing is being stored, else together
- * with all that came meanwhile: under load the hits of a link become one update. Each update carries
- * a sequence number that the database keeps per writer (table count_writers) and refuses to go back
- * on, so that an update whose answer was lost is simply sent again. While the primary is down hits
- * stay in memory. Belongs to one worker. */
+ * with all that came meanwhile: under load the hits of a link become one update. Each update
+ * carries a sequence number that the database keeps per writer (table count_writers) and refuses to
+ * go back on, so that an update whose answer was lost is simply sent again. While the primary is
+ * down hits stay in memory. Belongs to one worker. */
 #ifndef APPTIER_SHORTENER_COUNT_WRITER_H
 #define APPTIER_SHORTENER_COUNT_WRITER_H
 
@@ -15,12 +15,13 @@
 
 struct count_writer;
 
-/* Someone who waits for a hit to be stored. The caller's storage, zeroed; then the first two set. */
+/* Someone who waits for a hit to be stored. The caller's storage, zeroed; then the first two set.
+ */
 struct count_wait {
 	/* 'gtid' is the transaction that stored it, or NULL: not yet, do not wait any longer. */
 	void (*done)(void *ctx, const struct gtid *gtid);
 	void *ctx;
-	uint64_t ticket;         /* The writer's, as are all below. */
+	uint64_t ticket; /* The writer's, as are all below. */
 	uint64_t until_ns;
 	struct count_wait *next;
 	struct count_wait *previous;

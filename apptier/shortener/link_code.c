@@ -7,8 +7,9 @@
 #include <sys/random.h>
 
 #define N_LETTERS 62
-#define FAIR_LIMIT (256 / N_LETTERS * N_LETTERS) /* Bytes from here on would favour some letters. \
-						  */
+#define FAIR_LIMIT                                                                     \
+	(256 / N_LETTERS * N_LETTERS) /* Bytes from here on would favour some letters. \
+				       */
 
 size_t
 link_code_from_bytes(const unsigned char *bytes, size_t n_bytes, char code[static LINK_CODE_SIZE])

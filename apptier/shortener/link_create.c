@@ -119,7 +119,7 @@ may_try_again(const struct link_request *link, enum db_status status)
 		return false;
 	/* Lost while it was stored: only the key can tell whether it was. */
 	return status == DB_DUPLICATE || status == DB_CONFLICT ||
-		(status == DB_UNKNOWN && link->key[0]);
+	       (status == DB_UNKNOWN && link->key[0]);
 }
 
 /* Tries again with another code where that is safe and of use, else answers. */
@@ -228,8 +228,8 @@ is_json(const char *content_type)
 	const size_t length = sizeof(json) - 1;
 
 	return content_type && strncasecmp(content_type, json, length) == 0 &&
-		(content_type[length] == '\0' || content_type[length] == ';' ||
-			content_type[length] == ' ');
+	       (content_type[length] == '\0' || content_type[length] == ';' ||
+		       content_type[length] == ' ');
 }
 
 /* Takes the URL out of the body. Returns 0, or the status to answer with 'err' set. */
@@ -249,13 +249,15 @@ parse_body(struct link_request *link, struct err *err)
 		return 400;
 	}
 	err->text[0] = '\0';
-	json_object_foreach (body, key, value) {
+	json_object_foreach(body, key, value)
+	{
 		if (strcmp(key, "url") != 0)
 			err_set(err, 0, "only the member \"url\" is known");
 	}
 	value = json_object_get(body, "url");
 	if (!json_is_object(body))
-		err_set(err, 0, "the body must be an object like {\"url\": \"https://example.org/\"}");
+		err_set(err, 0,
+			"the body must be an object like {\"url\": \"https://example.org/\"}");
 	else if (!value)
 		err_set(err, 0, "the member \"url\" is missing");
 	else if (!json_is_string(value))

@@ -20,8 +20,8 @@ static const struct db_statement select_links = {
 	2};
 
 static json_t *
-row_to_json(const struct link_request *link, const struct db_result *result, size_t row,
-	size_t column)
+row_to_json(
+	const struct link_request *link, const struct db_result *result, size_t row, size_t column)
 {
 	return link_to_json(link->shortener, db_result_value(result, row, column)->text,
 		db_result_value(result, row, column + 1)->text,
@@ -138,9 +138,10 @@ on_list(void *ctx, const struct db_result *result)
 	links = json_array();
 	for (size_t row = 0; row < n_shown; row++)
 		json_array_append_new(links, row_to_json(link, result, row, 1));
-	cursor = n_shown < result->n_rows
-		? json_sprintf("%" PRId64, db_result_value(result, n_shown - 1, 0)->integer)
-		: json_null();
+	cursor =
+		n_shown < result->n_rows
+			? json_sprintf("%" PRId64, db_result_value(result, n_shown - 1, 0)->integer)
+			: json_null();
 	reply_json(app, link->req, 200,
 		json_pack("{s:o, s:o}", "links", links, "next_cursor", cursor), NULL);
 }

@@ -33,8 +33,7 @@ link_request_new(struct http_request *req, struct app *app)
 	link->req = req;
 	link->shortener = app_module_state(app, &shortener_module);
 	link->session = reply_session(app, req);
-	link->deadline_ns =
-		clock_now_ns() + app_model(app)->app.query_timeout_ms * NS_PER_MS;
+	link->deadline_ns = clock_now_ns() + app_model(app)->app.query_timeout_ms * NS_PER_MS;
 	http_request_set_data(req, link, on_request_done);
 	return link;
 }

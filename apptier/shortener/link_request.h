@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the shortener's handlers share: the instance of one worker, and a request under way. Only the
- * files of this folder include it. */
+/* What the shortener's handlers share: the instance of one worker, and a request under way. Only
+ * the files of this folder include it. */
 #ifndef APPTIER_SHORTENER_LINK_REQUEST_H
 #define APPTIER_SHORTENER_LINK_REQUEST_H
 
@@ -39,7 +39,7 @@ struct link_request {
 	bool from_primary; /* The read under way goes to the primary. */
 	unsigned int n_tries;
 	void (*attempt)(struct link_request *link); /* Of a create: what is tried again. */
-	int64_t limit; /* Of a list. */
+	int64_t limit;                              /* Of a list. */
 	char code[LINK_CODE_SIZE];
 	char created_at[LINK_TIME_SIZE]; /* As SQL writes it, UTC. */
 	char key[LINK_KEY_MAX + 1];      /* Idempotency-Key; "" if there is none. */
@@ -56,8 +56,8 @@ struct link_request *link_request_new(struct http_request *req, struct app *app)
 void link_request_read(
 	struct link_request *link, const struct db_statement *statement, db_result_fn fn);
 
-/* {"code", "url", "short_url", "count", "created"}; 'created_at' as SQL writes it. NULL if memory is
- * short. */
+/* {"code", "url", "short_url", "count", "created"}; 'created_at' as SQL writes it. NULL if memory
+ * is short. */
 json_t *link_to_json(const struct shortener *shortener, const char *code, const char *url,
 	int64_t count, const char *created_at);
 

@@ -12,8 +12,8 @@
 #define CREATE_BODY_MAX (16 * 1024) /* A URL of full length, every byte escaped as \uXXXX. */
 
 /* A client that repeats a request does so within minutes. */
-static const struct db_statement delete_old_keys = {
-	"DELETE FROM idempotency_keys WHERE created_at < UTC_TIMESTAMP() - INTERVAL 1 DAY LIMIT 1000",
+static const struct db_statement delete_old_keys = {"DELETE FROM idempotency_keys WHERE created_at "
+						    "< UTC_TIMESTAMP() - INTERVAL 1 DAY LIMIT 1000",
 	0};
 
 /* Writers that live register anew at every turn, so these ended long ago. */
@@ -35,8 +35,8 @@ on_housekeeping(uv_timer_t *timer)
 	struct db *db = app_db(shortener->app);
 	const struct db_call keys = {&delete_old_keys, NULL};
 	const struct db_call writers = {&delete_old_writers, NULL};
-	uint64_t deadline_ns = clock_now_ns() +
-		app_model(shortener->app)->app.query_timeout_ms * NS_PER_MS;
+	uint64_t deadline_ns =
+		clock_now_ns() + app_model(shortener->app)->app.query_timeout_ms * NS_PER_MS;
 
 	count_writer_refresh(shortener->counts);
 	if (!db_is_writable(db))
