@@ -386,6 +386,16 @@ drive(struct db_connection *connection, int mask)
 	return mask;
 }
 
+/* Between statements anything to read can only be the end or the server's last words. */
+static bool
+has_ended(const struct db_connection *connection)
+{
+	char byte;
+	ssize_t n = recv(mysql_get_socket(connection->mysql), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return n >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
 static void
 on_event(uv_poll_t *poll, int status, int events)
 {
@@ -393,8 +403,13 @@ on_event(uv_poll_t *poll, int status, int events)
 	int ready = 0, mask;
 
 	if (connection->step == STEP_IDLE) {
-		/* Nothing was asked, so this can only be the end or the server's last words. */
-		lose(connection, "the server closed the connection");
+		if (has_ended(connection)) {
+			lose(connection, "the server closed the connection");
+			return;
+		}
+		/* Writable, from a wait that has been answered since. */
+		connection->poll_events = UV_READABLE;
+		uv_poll_start(poll, UV_READABLE, on_event);
 		return;
 	}
 	if (status < 0 || events & UV_READABLE)
