@@ -11,32 +11,22 @@
  * Room. A new flow takes a free or timed-out entry at home, else one in the other bucket, else
  * that of the flow that is missed least: closed ones, then embryonic, then those that have sent
  * FIN, then established ones that have been idle for long; among equals the longest idle. If
- * there is none, the packet goes by hashing alone.
- *
- * Readers. Another thread may copy buckets at any time. The version is odd while an entry is
- * replaced; a copy counts if the version was even and the same before and after (a sequence
- * lock, whose reader waits and whose writer never does). */
+ * there is none, the packet goes by hashing alone. */
 #include "dataplane/flow.h"
 
 #include "common/clock.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/stats.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 
 #define LINE_BYTES 64
-#define LIST_TRIES 1000 /* Times that flow_list() waits for a bucket before it leaves it out. */
 
 /* In transitions[]: the packet begins a new flow; also 'no flow' in first_states[]. */
 #define ANEW FLOW_FREE
 
 #define RANK_NEVER 255
-
-/* Ages from here on mean that the entry's time is ahead of the reader's. */
-#define AGE_AHEAD 0xff00
 
 /* The state after a packet. UDP and TCP do not mix: the protocol is part of the key. */
 static const uint8_t transitions[N_FLOW_STATES][N_FLOW_SIGNALS] = {
@@ -99,40 +89,6 @@ static const uint8_t ranks[N_FLOW_STATES] = {
 	[FLOW_UDP_STREAM] = 4,
 };
 
-static const char *const state_names[N_FLOW_STATES] = {
-#define FLOW_STATE(id, name) [FLOW_##id] = name,
-	FLOW_STATES
-#undef FLOW_STATE
-};
-
-static uint16_t
-tick_of(uint64_t now_ns)
-{
-	return (uint16_t)(now_ns >> FLOW_TICK_SHIFT);
-}
-
-static enum flow_state
-state_at(struct flow_slot slot)
-{
-	return (enum flow_state)(slot.bucket->states[slot.i] & ~FLOW_DISPLACED);
-}
-
-/* Ticks since the last packet. A reader's clock may be a little behind the worker's: that is not
- * an age of almost a whole turn of the counter. */
-static uint16_t
-age_at(struct flow_slot slot, uint16_t tick)
-{
-	uint16_t age = (uint16_t)(tick - slot.bucket->seen[slot.i]);
-
-	return age < AGE_AHEAD ? age : 0;
-}
-
-static bool
-timed_out(const struct flow_table *table, struct flow_slot slot, uint16_t tick)
-{
-	return age_at(slot, tick) > table->timeouts[state_at(slot)];
-}
-
 static void
 count(struct flow_table *table, enum flow_event event)
 {
@@ -165,18 +121,6 @@ set_seen(struct flow_slot slot, uint16_t tick)
 		__atomic_store_n(&slot.bucket->seen[slot.i], tick, __ATOMIC_RELAXED);
 }
 
-/* Copies by words that are each written and read whole. */
-static void
-copy_words(void *to, const void *from, size_t size)
-{
-	uint64_t *out = to;
-	const uint64_t *in = from;
-
-	for (size_t i = 0; i < size / sizeof(*out); i++)
-		__atomic_store_n(
-			&out[i], __atomic_load_n(&in[i], __ATOMIC_RELAXED), __ATOMIC_RELAXED);
-}
-
 static struct flow_slot
 find_in(struct flow_bucket *bucket, const struct flow_key *key, uint16_t tag)
 {
@@ -200,7 +144,7 @@ find_room(struct flow_table *table, struct flow_bucket *bucket, uint16_t tick)
 	for (unsigned int i = 0; i < FLOW_BUCKET_ENTRIES; i++) {
 		struct flow_slot slot = {bucket, i};
 
-		if (timed_out(table, slot, tick)) {
+		if (flow_timed_out(table, slot, tick)) {
 			flow_remove(table, slot);
 			count(table, FLOW_EXPIRED);
 			return slot;
@@ -212,10 +156,10 @@ find_room(struct flow_table *table, struct flow_bucket *bucket, uint16_t tick)
 static unsigned int
 rank_at(const struct flow_table *table, struct flow_slot slot, uint16_t tick)
 {
-	enum flow_state state = state_at(slot);
+	enum flow_state state = flow_state_at(slot);
 
 	if ((state == FLOW_TCP_ESTABLISHED || state == FLOW_UDP_STREAM) &&
-		age_at(slot, tick) <= table->evict_idle)
+		flow_age_at(slot, tick) <= table->evict_idle)
 		return RANK_NEVER;
 	return ranks[state];
 }
@@ -232,8 +176,9 @@ find_victim(const struct flow_table *table, struct flow_bucket *buckets[2], uint
 			struct flow_slot slot = {buckets[n], i};
 			unsigned int rank = rank_at(table, slot, tick);
 
-			if (rank < best_rank || (rank == best_rank && rank != RANK_NEVER &&
-							age_at(slot, tick) > age_at(best, tick))) {
+			if (rank < best_rank ||
+				(rank == best_rank && rank != RANK_NEVER &&
+					flow_age_at(slot, tick) > flow_age_at(best, tick))) {
 				best = slot;
 				best_rank = rank;
 			}
@@ -293,43 +238,6 @@ set_timeouts(struct flow_table *table, const struct flow_timeouts *t)
 	table->evict_idle = ticks_of(t->evict_idle_ms, 300000);
 }
 
-/* Copies a bucket that may be changing. */
-static bool
-read_bucket(const struct flow_bucket *bucket, struct flow_bucket *copy)
-{
-	for (unsigned int n = 0; n < LIST_TRIES; n++) {
-		uint16_t version = __atomic_load_n(&bucket->version, __ATOMIC_ACQUIRE);
-
-		if (version % 2 == 0) {
-			copy_words(copy, bucket, sizeof(*copy));
-			__atomic_thread_fence(__ATOMIC_ACQUIRE);
-			if (__atomic_load_n(&bucket->version, __ATOMIC_RELAXED) == version)
-				return true;
-		}
-		sched_yield();
-	}
-	return false;
-}
-
-static struct flow_view
-view_of(struct flow_slot slot, uint16_t tick)
-{
-	const struct flow_entry *entry = flow_entry_at(slot);
-	struct flow_view view = {
-		.client_port = be16_to(entry->key.client_port),
-		.vip = entry->key.vip,
-		.vip_port = be16_to(entry->key.vip_port),
-		.backend = entry->backend,
-		.protocol = entry->key.protocol,
-		.state = state_at(slot),
-		.idle_ms = ((uint64_t)age_at(slot, tick) << FLOW_TICK_SHIFT) / NS_PER_MS,
-	};
-
-	memcpy(view.client.bytes, entry->key.client, sizeof(view.client.bytes));
-	view.client.family = entry->key.family;
-	return view;
-}
-
 int
 flow_table_new(struct flow_table **out, uint32_t n_flows, uint64_t seed,
 	const struct flow_timeouts *timeouts, const struct memory *memory, uint64_t *events)
@@ -385,10 +293,10 @@ flow_advance(
 {
 	uint8_t state = slot.bucket->states[slot.i];
 	uint8_t displaced = state & FLOW_DISPLACED;
-	uint16_t tick = tick_of(now_ns);
+	uint16_t tick = flow_tick(now_ns);
 	uint8_t next;
 
-	if (timed_out(table, slot, tick)) {
+	if (flow_timed_out(table, slot, tick)) {
 		flow_remove(table, slot);
 		count(table, FLOW_EXPIRED);
 		return false;
@@ -417,7 +325,7 @@ flow_insert(struct flow_table *table, const struct flow_key *key, uint64_t hash,
 
 	if (state == ANEW)
 		return slot;
-	slot = make_room(table, hash, tick_of(now_ns));
+	slot = make_room(table, hash, flow_tick(now_ns));
 	if (!slot.bucket) {
 		count(table, FLOW_UNTRACKED);
 		return slot;
@@ -428,10 +336,10 @@ flow_insert(struct flow_table *table, const struct flow_key *key, uint64_t hash,
 			home->n_displaced++;
 	}
 	begin_change(slot.bucket);
-	copy_words(flow_entry_at(slot), &entry, sizeof(entry));
+	flow_copy_words(flow_entry_at(slot), &entry, sizeof(entry));
 	__atomic_store_n(&slot.bucket->tags[slot.i], flow_tag(hash), __ATOMIC_RELAXED);
 	set_state(slot, state);
-	set_seen(slot, tick_of(now_ns));
+	set_seen(slot, flow_tick(now_ns));
 	end_change(slot.bucket);
 	stats_add(&table->n_live, 1);
 	count(table, FLOW_CREATED);
@@ -458,7 +366,7 @@ flow_remove(struct flow_table *table, struct flow_slot slot)
 void
 flow_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n_buckets)
 {
-	uint16_t tick = tick_of(now_ns);
+	uint16_t tick = flow_tick(now_ns);
 
 	for (; n_buckets; n_buckets--) {
 		struct flow_bucket *bucket = &table->buckets[table->sweep_next];
@@ -469,44 +377,10 @@ flow_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n_buckets)
 		for (unsigned int i = 0; i < FLOW_BUCKET_ENTRIES; i++) {
 			struct flow_slot slot = {bucket, i};
 
-			if (bucket->tags[i] && timed_out(table, slot, tick)) {
+			if (bucket->tags[i] && flow_timed_out(table, slot, tick)) {
 				flow_remove(table, slot);
 				count(table, FLOW_EXPIRED);
 			}
 		}
 	}
-}
-
-uint32_t
-flow_list(const struct flow_table *table, uint64_t now_ns, uint32_t *cursor,
-	struct flow_view *views, uint32_t n_max)
-{
-	uint16_t tick = tick_of(now_ns);
-	struct flow_bucket copy;
-	uint32_t n = 0;
-
-	assert(n_max >= FLOW_LIST_MIN);
-	for (; *cursor < table->n_buckets && n + FLOW_BUCKET_ENTRIES <= n_max; ++*cursor) {
-		if (!read_bucket(&table->buckets[*cursor], &copy))
-			continue;
-		for (unsigned int i = 0; i < FLOW_BUCKET_ENTRIES; i++) {
-			struct flow_slot slot = {&copy, i};
-
-			if (copy.tags[i] && !timed_out(table, slot, tick))
-				views[n++] = view_of(slot, tick);
-		}
-	}
-	return n;
-}
-
-uint64_t
-flow_count(const struct flow_table *table)
-{
-	return stats_read(&table->n_live);
-}
-
-const char *
-flow_state_name(enum flow_state state)
-{
-	return state_names[state];
 }

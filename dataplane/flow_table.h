@@ -31,12 +31,17 @@
 #include <emmintrin.h>
 
 #define FLOW_BUCKET_ENTRIES 12
-#define FLOW_BUCKET_LOAD 7  /* Entries of a bucket that n_flows counts on. */
-#define FLOW_TICK_SHIFT 28  /* Ticks of 268 ms; 16 bits of them wrap after 4.9 hours. */
+#define FLOW_BUCKET_LOAD 7 /* Entries of a bucket that n_flows counts on. */
+#define FLOW_TICK_SHIFT 28 /* Ticks of 268 ms; 16 bits of them wrap after 4.9 hours. */
+/* Ages from here on mean that the entry's time is ahead of the reader's. */
+#define FLOW_AGE_AHEAD 0xff00
 #define FLOW_DISPLACED 0x80 /* Bit of a state: the flow's home is another bucket. */
 #define FLOW_N_DISPLACED_MAX                                                \
 	255 /* Stays there once reached, which costs time, not correctness. \
 	     */
+
+/* Eight bytes of any of the structs below. */
+typedef uint64_t __attribute__((may_alias)) flow_word;
 
 /* What a packet tells about its flow. */
 enum flow_signal {
@@ -60,13 +65,13 @@ struct flow_key {
 };
 
 struct flow_entry {
-	struct flow_key key;
+	_Alignas(8) struct flow_key key;
 	uint16_t backend;
 	uint8_t reserved[6];
 };
 
 struct flow_bucket {
-	uint16_t tags[FLOW_BUCKET_ENTRIES];  /* 0: free. */
+	_Alignas(64) uint16_t tags[FLOW_BUCKET_ENTRIES];  /* 0: free. */
 	uint16_t seen[FLOW_BUCKET_ENTRIES];  /* Tick of the last packet. */
 	uint8_t states[FLOW_BUCKET_ENTRIES]; /* enum flow_state, FLOW_DISPLACED */
 	uint16_t version;                    /* Odd while an entry is being replaced. */
@@ -190,6 +195,46 @@ flow_match(const struct flow_bucket *bucket, uint16_t tag)
 
 	return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high)) &
 	       ((1u << FLOW_BUCKET_ENTRIES) - 1);
+}
+
+static inline uint16_t
+flow_tick(uint64_t now_ns)
+{
+	return (uint16_t)(now_ns >> FLOW_TICK_SHIFT);
+}
+
+static inline enum flow_state
+flow_state_at(struct flow_slot slot)
+{
+	return (enum flow_state)(slot.bucket->states[slot.i] & ~FLOW_DISPLACED);
+}
+
+/* Ticks since the last packet. A reader's clock may be a little behind the worker's: that is not
+ * an age of almost a whole turn of the counter. */
+static inline uint16_t
+flow_age_at(struct flow_slot slot, uint16_t tick)
+{
+	uint16_t age = (uint16_t)(tick - slot.bucket->seen[slot.i]);
+
+	return age < FLOW_AGE_AHEAD ? age : 0;
+}
+
+static inline bool
+flow_timed_out(const struct flow_table *table, struct flow_slot slot, uint16_t tick)
+{
+	return flow_age_at(slot, tick) > table->timeouts[flow_state_at(slot)];
+}
+
+/* Copies by words that are each written and read whole. */
+static inline void
+flow_copy_words(void *to, const void *from, size_t size)
+{
+	flow_word *out = to;
+	const flow_word *in = from;
+
+	for (size_t i = 0; i < size / sizeof(*out); i++)
+		__atomic_store_n(
+			&out[i], __atomic_load_n(&in[i], __ATOMIC_RELAXED), __ATOMIC_RELAXED);
 }
 
 #endif /* DATAPLANE_FLOW_TABLE_H */
