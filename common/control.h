@@ -8,8 +8,16 @@
  *   state   struct control_state -> {generation}      desired state, whole, replaces the old
  *   lease   struct control_lease -> {}                which virtual routers this node holds
  *   ready   {}                   -> {ready, waiting: ["next hop of web1 (192.0.2.1)", ...]}
- *   stats   {}                   -> struct control_stats (services, backends, verdicts, ports)
- *   flows   {limit, service?, client?, backend?} -> {total, flows: [struct control_flow...]}
+ *   stats   {}                   -> counters, all since the dataplane's start:
+ *             {generation, flows, flows_max,                    flows now, and room for them
+ *              services: [{name, packets, bytes, new_flows}],
+ *              backends: [{service, backend, packets, bytes, new_flows}],
+ *              verdicts: {NAME: packets, ...},                  every verdict by its name
+ *              ports: [{name, rx_packets, rx_bytes, rx_dropped, tx_packets, tx_bytes,
+ *                       tx_dropped}]}
+ *   flows   {limit, service?, client?, backend?} ->             filters: names, client's address
+ *             {total, flows: [{service, protocol, client, address, backend, state, idle_ms}]}
+ *                                    total: all that match; client, address: "192.0.2.7:51234"
  *
  * A rejected state leaves the old one in force; the reply's error says why. A virtual router
  * missing from a lease is let go at once; one that is named stays held until 'ttl_ms' after
