@@ -10,6 +10,7 @@
 #define COMMON_MODEL_H
 
 #include "common/addr.h"
+#include "common/arena.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -148,7 +149,7 @@ struct web_config {
 	const char *root;        /* Folder of static files. */
 	const char *certificate; /* PEM chain. */
 	const char *private_key; /* PEM. */
-	const char *access_log;  /* File; NULL: none. '%n' in it is the node's name (resolved). */
+	const char *access_log;  /* File; "%n" stands for the node's name. NULL: none. */
 	enum log_format access_log_format;
 	struct http_limits limits;
 	struct proxy_prefix *proxies;
@@ -164,6 +165,7 @@ struct app_config {
 	uint32_t n_connections;   /* To each database server, per worker. */
 	uint32_t queue_max;       /* Queries that may wait for a connection, per worker. */
 	uint32_t query_timeout_ms;
+	const char *session_key_file; /* Secret that signs session cookies; the same on every node. */
 };
 
 struct database_config {
@@ -186,6 +188,7 @@ struct monitor_config {
 };
 
 struct model {
+	struct arena arena; /* Owns everything below. */
 	const char *path; /* The file it came from. */
 	const char *cluster;
 	const char *site; /* The site's DNS name; NULL if not given. */
