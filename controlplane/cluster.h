@@ -127,9 +127,9 @@ void cluster_router_set_master(
 void cluster_dataplane_set(struct cluster *cluster, const struct cluster_dataplane *dataplane);
 void cluster_set_ready(struct cluster *cluster, bool ready, const char *why);
 
-/* The desired state for the dataplane, with the next generation: the routers this node is a
- * member of, the services on their addresses, all pools. Returns NULL when memory is short; the
- * caller frees it with control_state_free(). */
-struct control_state *cluster_build_state(struct cluster *cluster);
+/* The desired state for the dataplane: the routers this node is a member of, the services on their
+ * addresses, all pools. Returns NULL when memory is short; the caller frees it with
+ * control_state_free(). */
+struct control_state *cluster_build_state(const struct cluster *cluster, uint64_t generation);
 
 #endif /* CONTROLPLANE_CLUSTER_H */

@@ -125,14 +125,22 @@ vrrp_packet_parse(const struct vrrp_datagram *datagram, struct vrrp_advert *out)
 	return VRRP_OK;
 }
 
-struct addr
-vrrp_packet_address(const struct vrrp_datagram *datagram, size_t i)
+bool
+vrrp_packet_names(const struct vrrp_datagram *datagram, const struct vrrp_advert *advert,
+	const struct addr *addresses, size_t n_addresses)
 {
-	enum addr_family family = (enum addr_family)datagram->source.family;
-	size_t each = address_size(family);
-	struct addr addr = {.family = (uint8_t)family};
+	size_t each = address_size(advert->family);
 
-	assert(VRRP_HEADER_SIZE + (i + 1) * each <= datagram->size);
-	memcpy(addr.bytes, datagram->data + VRRP_HEADER_SIZE + i * each, each);
-	return addr;
+	if (advert->n_addresses != n_addresses)
+		return false;
+	for (size_t i = 0; i < n_addresses; i++) {
+		const uint8_t *theirs = datagram->data + VRRP_HEADER_SIZE + i * each;
+		size_t j = 0;
+
+		while (j < n_addresses && memcmp(addresses[j].bytes, theirs, each) != 0)
+			j++;
+		if (j == n_addresses)
+			return false;
+	}
+	return true;
 }

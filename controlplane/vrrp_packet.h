@@ -83,7 +83,9 @@ size_t vrrp_packet_build(const struct vrrp_advert *advert, const struct addr *ad
  * VRRP_OK. */
 enum vrrp_result vrrp_packet_parse(const struct vrrp_datagram *datagram, struct vrrp_advert *out);
 
-/* The i-th address of a datagram that vrrp_packet_parse() found valid. */
-struct addr vrrp_packet_address(const struct vrrp_datagram *datagram, size_t i);
+/* True if the advert in 'datagram' names exactly these addresses, in any order. 'advert' is what
+ * vrrp_packet_parse() made of it. */
+bool vrrp_packet_names(const struct vrrp_datagram *datagram, const struct vrrp_advert *advert,
+	const struct addr *addresses, size_t n_addresses);
 
 #endif /* CONTROLPLANE_VRRP_PACKET_H */
