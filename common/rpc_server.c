@@ -337,11 +337,12 @@ listen_at(const char *path, struct err *err)
 	if (fd < 0)
 		return err_set(err, -errno, "cannot make a UNIX socket: %s", strerror(errno));
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		rc = err_set(err, -errno, "%s: cannot listen there: %s%s", path, strerror(errno),
-			errno == ENOENT ? ": make its folder first" : "");
-	} else if (chmod(path, 0600) < 0 || listen(fd, BACKLOG) < 0) {
-		rc = err_set(err, -errno, "%s: cannot listen there: %s", path, strerror(errno));
-		unlink(path);
+		rc = err_set(err, -errno, "%s: cannot listen there: %s%s", address.sun_path,
+			strerror(errno), errno == ENOENT ? ": make its folder first" : "");
+	} else if (chmod(address.sun_path, 0600) < 0 || listen(fd, BACKLOG) < 0) {
+		rc = err_set(err, -errno, "%s: cannot listen there: %s", address.sun_path,
+			strerror(errno));
+		unlink(address.sun_path);
 	}
 	if (rc < 0) {
 		close(fd);

@@ -11,6 +11,7 @@
 #include "common/control.h"
 #include "common/err.h"
 #include "common/model.h"
+#include "controlplane/health_fsm.h"
 #include "controlplane/vrrp_fsm.h"
 
 #include <stdbool.h>
@@ -18,13 +19,6 @@
 #include <stdint.h>
 
 #define CLUSTER_WHY_SIZE 160
-
-/* What the checks say of a backend. */
-enum health_state {
-	HEALTH_UNKNOWN,
-	HEALTH_UP,
-	HEALTH_DOWN
-};
 
 /* A backend of a pool. Backends of a pool without a check are HEALTH_UP from the start. */
 struct cluster_backend {
