@@ -237,15 +237,9 @@ cluster_backend_weight(const struct cluster_backend *backend)
 const char *
 cluster_backend_state_name(const struct cluster_backend *backend)
 {
-	switch (backend->health) {
-	case HEALTH_DOWN:
-		return "down";
-	case HEALTH_UNKNOWN:
-		return backend->drained ? "drained" : "unknown";
-	case HEALTH_UP:
-		break;
-	}
-	return backend->drained ? "drained" : "up";
+	if (backend->drained && backend->health != HEALTH_DOWN)
+		return "drained";
+	return health_state_name(backend->health);
 }
 
 int

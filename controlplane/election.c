@@ -264,6 +264,16 @@ send_lease(struct election *election)
 	election->lease_busy = rc == -EBUSY;
 }
 
+static void
+report_stopped(struct election *election)
+{
+	void (*on_stopped)(void *ctx) = election->on_stopped;
+
+	election->on_stopped = NULL;
+	if (on_stopped)
+		on_stopped(election->stopped_ctx);
+}
+
 /* Without a connection nothing is held, and the next one begins with a lease. */
 static void
 flush(struct election *election)
@@ -273,14 +283,12 @@ flush(struct election *election)
 	if (election->lease.changed && !election->lease_busy &&
 		cluster_dataplane(election->cluster)->connected)
 		send_lease(election);
-	if (!election->stopping || !election->on_stopped)
+	if (!election->on_stopped)
 		return;
 	for (size_t i = 0; i < election->n_routers; i++)
 		any_master = any_master || election->routers[i].fsm.state == VRRP_MASTER;
-	if (any_master || election->lease.changed)
-		return;
-	election->on_stopped(election->stopped_ctx);
-	election->on_stopped = NULL;
+	if (!any_master && !election->lease.changed)
+		report_stopped(election);
 }
 
 static void
@@ -313,13 +321,8 @@ election_resign(struct election *election, size_t router)
 static void
 on_stop_timer(uv_timer_t *timer)
 {
-	struct election *election = timer->data;
-	void (*on_stopped)(void *ctx) = election->on_stopped;
-
 	uv_timer_stop(timer);
-	election->on_stopped = NULL;
-	if (on_stopped)
-		on_stopped(election->stopped_ctx);
+	report_stopped(timer->data);
 }
 
 void

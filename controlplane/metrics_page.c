@@ -2,21 +2,16 @@
 /* /metrics of a load balancer; see metrics_page.h. */
 #include "controlplane/metrics_page.h"
 
-#include "common/http/server.h"
+#include "common/http/metrics_http.h"
+#include "common/process_metrics.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* Scrapers are few, and none of them sends a body. */
-#define MAX_CONNECTIONS 64
-#define MAX_HEADER_BYTES 8192
-#define HEADER_TIMEOUT_MS 5000
-#define IDLE_TIMEOUT_MS 60000
-
 struct metrics_page {
 	const struct cluster *cluster;
 	const struct dataplane_client *dataplane;
-	struct http_server *server;
+	struct metrics_server *server;
 };
 
 static void
@@ -210,8 +205,7 @@ metrics_page_write(struct metrics *metrics, const struct cluster *cluster, json_
 	const struct cluster_dataplane *dataplane = cluster_dataplane(cluster);
 	const struct node *node = cluster_node(cluster);
 
-	metrics_family(metrics, "weir_node_info", METRIC_GAUGE, "Who answers; always 1.");
-	metrics_value(metrics, 1, "node", node->name, "role", node_role_name(node->role), NULL);
+	process_metrics(metrics, node->name, node_role_name(node->role));
 	metrics_family(metrics, "weir_ready", METRIC_GAUGE,
 		"1 if this node is fit to hold virtual addresses.");
 	metrics_value(metrics, cluster_is_ready(cluster, NULL) ? 1 : 0, NULL);
@@ -228,43 +222,17 @@ metrics_page_write(struct metrics *metrics, const struct cluster *cluster, json_
 }
 
 static void
-handle_metrics(struct http_request *req, void *ctx)
+fill(void *ctx, struct metrics *metrics)
 {
 	struct metrics_page *page = ctx;
-	struct metrics metrics;
 
-	metrics_init(&metrics);
-	metrics_page_write(&metrics, page->cluster, dataplane_client_stats(page->dataplane));
-	if (metrics.text)
-		http_respond_text(req, 200, METRICS_CONTENT_TYPE, metrics.text);
-	else
-		http_respond_error(req, 500, "out of memory");
-	metrics_fini(&metrics);
+	metrics_page_write(metrics, page->cluster, dataplane_client_stats(page->dataplane));
 }
-
-static const struct http_route routes[] = {
-	{.method = "GET",
-		.path = "/metrics",
-		.body = HTTP_BODY_NONE,
-		.handle = handle_metrics,
-		.help = "what this node knows and counts, for Prometheus"},
-	{.path = NULL},
-};
 
 int
 metrics_page_new(struct metrics_page **out, uv_loop_t *loop, const struct cluster *cluster,
 	const struct dataplane_client *dataplane, struct err *err)
 {
-	struct http_listener listener = {.endpoint = cluster_node(cluster)->metrics, .fd = -1};
-	struct http_server_config config = {
-		.listeners = &listener,
-		.n_listeners = 1,
-		.routes = routes,
-		.max_connections = MAX_CONNECTIONS,
-		.max_header_bytes = MAX_HEADER_BYTES,
-		.header_timeout_ms = HEADER_TIMEOUT_MS,
-		.idle_timeout_ms = IDLE_TIMEOUT_MS,
-	};
 	struct metrics_page *page = calloc(1, sizeof(*page));
 	int rc;
 
@@ -272,8 +240,8 @@ metrics_page_new(struct metrics_page **out, uv_loop_t *loop, const struct cluste
 		return err_set(err, -ENOMEM, "metrics page: out of memory");
 	page->cluster = cluster;
 	page->dataplane = dataplane;
-	config.ctx = page;
-	rc = http_server_new(&page->server, loop, &config, err);
+	rc = metrics_server_new(
+		&page->server, loop, &cluster_node(cluster)->metrics, fill, page, err);
 	if (rc < 0) {
 		err_prefix(err, "metrics page");
 		free(page);
@@ -288,6 +256,6 @@ metrics_page_free(struct metrics_page *page)
 {
 	if (!page)
 		return;
-	http_server_free(page->server);
+	metrics_server_free(page->server);
 	free(page);
 }

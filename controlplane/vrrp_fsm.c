@@ -91,6 +91,7 @@ become_backup(struct vrrp_fsm *fsm, uint64_t now_ns, struct vrrp_actions *action
 	move_to(fsm, VRRP_BACKUP, actions);
 	fsm->deadline_ns = now_ns + master_down_ns(fsm);
 	fsm->preempt_ns = now_ns + fsm->config.preempt_delay_ns;
+	fsm->preempting = false;
 }
 
 static void
@@ -162,7 +163,7 @@ backup_timer(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_
 	else if (fsm->master_priority == VRRP_PRIORITY_RESIGN)
 		say(actions, "master %s has resigned",
 			addr_format(&fsm->master, master, sizeof(master)));
-	else if (fsm->master_priority < fsm->config.priority)
+	else if (fsm->preempting)
 		say(actions, "priority %u is higher than %u of %s", fsm->config.priority,
 			fsm->master_priority, addr_format(&fsm->master, master, sizeof(master)));
 	else
@@ -179,9 +180,10 @@ backup_advert(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now
 
 	(void)actions;
 	note_master(fsm, event);
+	fsm->preempting = preempts && event->priority < fsm->config.priority;
 	if (event->priority == VRRP_PRIORITY_RESIGN) {
 		fsm->deadline_ns = now_ns + skew_ns(fsm);
-	} else if (!preempts || event->priority >= fsm->config.priority) {
+	} else if (!fsm->preempting) {
 		fsm->master_cs = event->interval_cs;
 		fsm->deadline_ns = now_ns + master_down_ns(fsm);
 	}

@@ -76,6 +76,7 @@ struct vrrp_fsm {
 	uint64_t hold_until_ns;   /* master: the lease's end. */
 	uint64_t preempt_ns;      /* backup: a lower-priority master is respected until then. */
 	bool yielding;            /* backup: resigned by command, so preempts nobody. */
+	bool preempting;          /* backup: hears a master that it does not respect. */
 	bool resigning;           /* master: waiting for a successor ... */
 	bool ending;              /* ... and ends in INIT, not in BACKUP ... */
 	uint64_t resign_until_ns; /* ... for so long. */
