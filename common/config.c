@@ -7,6 +7,7 @@
 
 #include "common/config_build.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -142,6 +143,7 @@ build(const struct raw_config *raw, const char *file, const struct yaml_lines *l
 		.folder = find_folder(&model->arena, file),
 	};
 
+	assert(raw);
 	if (!reader.folder)
 		return err_set(err, -ENOMEM, "%s: out of memory", file);
 	model->path = config_text(&reader, "", NULL, file, NULL);

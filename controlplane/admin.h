@@ -4,14 +4,18 @@
  *   status    {}                         -> {node, cluster, ready, waiting, dataplane: {...},
  *                                            routers: [...]}
  *   services  {service?}                 -> [{name, address, port, protocol, mode, scheduler, pool,
- *                                            router, backends_up, backends, packets, ...}]
- *   backends  {pool?, backend?}          -> [{pool, backend, address, state, weight, ...}]
+ *                                            router, router_state, backends, backends_up,
+ *                                            packets, bytes, new_flows}]
+ *   backends  {pool?, backend?}          -> [{pool, backend, address, state, drained, weight,
+ *                                            configured_weight, reason, since_s, changes,
+ *                                            packets, bytes, new_flows}]
  *   flows     {limit?, service?, client?, backend?} -> as the dataplane's (control.h)
  *   stats     {}                         -> as the dataplane's (control.h)
- *   drain     {backend, pool?}           -> {changed: [{pool, backend}, ...]}
- *   undrain   {backend, pool?}           -> {changed: [...]}
+ *   drain     {backend, pool?}           -> {backends: [{pool, backend, changed}, ...]}
+ *   undrain   {backend, pool?}           -> as drain
  *   failover  {router?}                  -> {moving: number of virtual routers}
  *
+ * Counters are missing while the dataplane cannot be asked.
  * A backend without a pool stands for all backends of that name: the machine, in all its pools. */
 #ifndef CONTROLPLANE_ADMIN_H
 #define CONTROLPLANE_ADMIN_H

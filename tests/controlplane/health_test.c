@@ -274,7 +274,7 @@ http_answers_are_judged_by_their_status(void **state)
 		{"HTTP/1.1 301 Moved\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", false,
 			"status 301, expected 200"},
 		{"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", false, "transfer closed"},
-		{"", false, "connection closed without an answer"},
+		{"", false, "Empty reply from server"},
 		{"SSH-2.0-OpenSSH_9.2\r\n", false, "HTTP/0.9"},
 	};
 
