@@ -8,8 +8,19 @@
  *   state   struct control_state -> {generation}      desired state, whole, replaces the old
  *   lease   struct control_lease -> {}                which virtual routers this node holds
  *   ready   {}                   -> {ready, waiting: ["next hop of web1 (192.0.2.1)", ...]}
- *   stats   {}                   -> struct control_stats (services, backends, verdicts, ports)
- *   flows   {limit, service?, client?, backend?} -> {total, flows: [struct control_flow...]}
+ *   stats   {}                   -> {generation, flows: {active, capacity},
+ *                                    verdicts: {NAME: packets},
+ *                                    services: [{name, packets, bytes, new_flows, untracked}],
+ *                                    backends: [{service, name, address, packets, bytes}],
+ *                                    ports: [{name, up, rx_packets, rx_bytes, rx_missed,
+ *                                             tx_packets, tx_bytes}],
+ *                                    routers: [{name, held}]}
+ *   flows   {limit, service?, client?, backend?} -> {total, flows: [{service, protocol, client,
+ *                                    virtual, backend, address, state, idle_s, packets?}]}
+ *
+ * Counters count from the start of the process, or, for a service or backend, from when it first
+ * appeared in a state; 'client' and 'virtual' are endpoints ("192.0.2.1:80"); 'total' is how many
+ * flows match, of which at most 'limit' (1 to 10000) are listed.
  *
  * A rejected state leaves the old one in force; the reply's error says why. A virtual router
  * missing from a lease is let go at once; one that is named stays held until 'ttl_ms' after
