@@ -266,6 +266,8 @@ port_start(struct port *port, struct rte_mempool *pool, struct eal *eal, struct 
 		rc = try_start(port, &info, pool, true);
 		if (rc < 0)
 			rc = try_start(port, &info, pool, false);
+		else if (rte_eth_dev_rx_intr_ctl_q_get_fd(port->id, 0) < 0)
+			port->rx_interrupts = false;
 		eal_forget(eal, false);
 	}
 	if (rc < 0)
