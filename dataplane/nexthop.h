@@ -32,11 +32,15 @@ struct nexthop {
 
 static_assert(sizeof(struct nexthop) == 8, "a next hop is one word");
 
+struct nexthop_slot;
+
 struct nexthop_table {
-	uint64_t *words;            /* control: writes, workers: read; relaxed atomic. */
-	struct nexthop_slot *slots; /* Control thread only. */
-	uint32_t *index;            /* Hash of addresses to slots; control thread only. */
-	uint32_t n_used;            /* Slots ever used; control thread only. */
+	uint64_t *words; /* control: writes, workers: read; relaxed atomic. */
+	/* Control thread only. */
+	struct nexthop_slot *slots; /* As many as words. */
+	uint32_t *chains;           /* Hash of addresses: first slot of each chain. */
+	uint32_t first_free;        /* List of slots that were used before; 0: none. */
+	uint32_t n_used;            /* Slots from here on were never used. */
 };
 
 int nexthop_table_new(struct nexthop_table **out);

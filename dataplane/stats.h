@@ -44,7 +44,7 @@ enum flow_event {
 struct stats {
 	uint64_t verdicts[N_VERDICTS]; /* Packets. */
 	uint64_t flow_events[N_FLOW_EVENTS];
-	uint64_t n_packets;
+	uint64_t n_packets; /* Received. */
 	uint64_t n_bytes;
 	uint64_t n_bursts;
 	struct service_stats *services; /* By service id. */
