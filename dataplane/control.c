@@ -112,8 +112,7 @@ ready(void *ctx, json_t *params, struct err *err)
 	const struct snapshot *snapshot = dataplane->shared.snapshot;
 	json_t *waiting = json_array();
 	size_t n = 0;
-	const struct snapshot_backend *backends =
-		snapshot ? snapshot_backends(snapshot, &n) : NULL;
+	const struct snapshot_backend *backends = snapshot ? snapshot_backends(snapshot, &n) : NULL;
 
 	(void)params;
 	(void)err;
@@ -125,8 +124,7 @@ ready(void *ctx, json_t *params, struct err *err)
 		if (backends[i].up && hop.state != NEXTHOP_READY)
 			json_array_append_new(waiting, explain_backend(dataplane, &backends[i]));
 	}
-	return json_pack(
-		"{s:b, s:o}", "ready", json_array_size(waiting) == 0, "waiting", waiting);
+	return json_pack("{s:b, s:o}", "ready", json_array_size(waiting) == 0, "waiting", waiting);
 }
 
 const struct rpc_method *

@@ -26,8 +26,8 @@ LOG_MODULE("dpdk");
 #define LINE_SIZE 256
 
 struct eal {
-	FILE *log;               /* DPDK writes its messages here. */
-	char line[LINE_SIZE];    /* The message that is being written. */
+	FILE *log;            /* DPDK writes its messages here. */
+	char line[LINE_SIZE]; /* The message that is being written. */
 	size_t line_size;
 	char last_error[LINE_SIZE];
 	bool quiet;
@@ -48,7 +48,7 @@ log_line(struct eal *eal)
 		return;
 	eal->line[eal->line_size] = '\0';
 	eal->line_size = 0;
-	if (level >= RTE_LOG_EMERG && level <= RTE_LOG_ERR) {
+	if (level > 0 && level <= (int)RTE_LOG_ERR) {
 		memcpy(eal->last_error, eal->line, sizeof(eal->last_error));
 		if (!eal->quiet) {
 			LOG_WARNING("%s", eal->line);
@@ -87,8 +87,7 @@ open_log(struct eal *eal)
 }
 
 /* Appends an argument. What does not fit is a bug in the sizes above. */
-static void __attribute__((format(printf, 2, 3)))
-add_arg(struct eal *eal, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) add_arg(struct eal *eal, const char *format, ...)
 {
 	size_t room = sizeof(eal->text) - eal->text_size;
 	va_list args;
@@ -278,8 +277,8 @@ eal_new(struct eal **out, const struct node *node, struct err *err)
 		err_set(err, rc,
 			"DPDK did not start: %s (%s): check memory_mb, hugepages and cores of node "
 			"%s, and that no other dataplane runs for it",
-			eal->last_error[0] ? eal->last_error : "it does not say why",
-			strerror(-rc), node->name);
+			eal->last_error[0] ? eal->last_error : "it does not say why", strerror(-rc),
+			node->name);
 	} else {
 		eal->started = true;
 		rc = check_lcores(&node->lb, err);

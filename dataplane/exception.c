@@ -17,6 +17,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <rte_mbuf.h>
+
 LOG_MODULE("exception");
 
 #define TUN_DEVICE "/dev/net/tun"

@@ -55,8 +55,8 @@ announce(struct holder *holder, const struct snapshot_router *router)
 
 	for (size_t i = 0; i < router->n_addresses; i++) {
 		for (unsigned int form = 0; form < ANNOUNCE_FORMS; form++) {
-			size_t size = announce_build(frame, sizeof(frame), form,
-				&router->addresses[i], port->mac);
+			size_t size = announce_build(
+				frame, sizeof(frame), form, &router->addresses[i], port->mac);
 
 			if (size > 0)
 				holder->config.send(holder->config.ctx, router->port, frame, size);

@@ -20,7 +20,7 @@
 struct holder;
 
 struct holder_config {
-	struct lease_table *leases;     /* Outlives the holder, as 'ports' does. */
+	struct lease_table *leases; /* Outlives the holder, as 'ports' does. */
 	const struct port_table *ports;
 	/* Sends a frame by a port. */
 	void (*send)(void *ctx, uint16_t port, const uint8_t *frame, size_t size);

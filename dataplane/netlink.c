@@ -92,8 +92,7 @@ resolve_route(struct netlink *netlink, uint16_t index)
 }
 
 static void
-apply_neighbour(
-	struct netlink *netlink, uint16_t index, const struct rtnl_neighbour *neighbour)
+apply_neighbour(struct netlink *netlink, uint16_t index, const struct rtnl_neighbour *neighbour)
 {
 	struct hop *hop = &netlink->hops[index];
 	struct nexthop value = {.port = hop->port, .state = NEXTHOP_READY};
@@ -127,8 +126,8 @@ resolve_neighbour(struct netlink *netlink, uint16_t index)
 	if (rc == 0)
 		apply_neighbour(netlink, index, &neighbour);
 	else
-		LOG_LIMITED(LOG_WARN, "the kernel does not keep a neighbour entry: %s",
-			strerror(-rc));
+		LOG_LIMITED(
+			LOG_WARN, "the kernel does not keep a neighbour entry: %s", strerror(-rc));
 }
 
 /* Returns true if the slot has to be looked at again. */
@@ -150,7 +149,7 @@ look_at(struct netlink *netlink, uint16_t index, const struct addr *addr, bool r
 	if (is_new || routes_changed || !is_ready || !(hop->managed || hop->pinned))
 		resolve_neighbour(netlink, index);
 	return nexthop_get(netlink->config.nexthops, index).state != NEXTHOP_READY ||
-		!(hop->managed || hop->pinned);
+	       !(hop->managed || hop->pinned);
 }
 
 static bool
@@ -182,8 +181,7 @@ forget_unused(struct netlink *netlink)
 			continue;
 		}
 		if (hop->managed && !is_neighbour_used(netlink, hop))
-			rtnl_manage_neighbour(
-				&netlink->rtnl, hop->ifindex, &hop->neighbour, false);
+			rtnl_manage_neighbour(&netlink->rtnl, hop->ifindex, &hop->neighbour, false);
 		*hop = (struct hop){0};
 	}
 }
@@ -266,8 +264,8 @@ on_events(uv_poll_t *poll, int status, int events)
 }
 
 int
-netlink_new(struct netlink **out, uv_loop_t *loop, const struct netlink_config *config,
-	struct err *err)
+netlink_new(
+	struct netlink **out, uv_loop_t *loop, const struct netlink_config *config, struct err *err)
 {
 	struct netlink *netlink = calloc(1, sizeof(*netlink));
 	int rc;

@@ -38,7 +38,6 @@ void netlink_free(struct netlink *netlink);
 void netlink_refresh(struct netlink *netlink);
 
 /* Says why slot 'index' has no link-layer address; returns 'buf'. */
-const char *netlink_explain(
-	const struct netlink *netlink, uint16_t index, char *buf, size_t size);
+const char *netlink_explain(const struct netlink *netlink, uint16_t index, char *buf, size_t size);
 
 #endif /* DATAPLANE_NETLINK_H */

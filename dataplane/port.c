@@ -17,11 +17,18 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
+#include <rte_mbuf.h>
+#include <rte_spinlock.h>
 
 LOG_MODULE("port");
 
 /* Descriptors of a queue where the driver has no preference. */
 #define SLOTS_DEFAULT 1024
+
+/* Of a transmit queue that several workers use. */
+struct port_lock {
+	rte_spinlock_t lock;
+} __rte_cache_aligned;
 
 /* Writes 'value' to a setting of the interface; one that does not exist is no loss. */
 static void
@@ -96,7 +103,7 @@ static int
 refuse_device(const struct lb_port *config, const struct eal *eal, int rc, struct err *err)
 {
 	const char *why = eal_last_error(eal);
-	char driver[64];
+	char driver[PATH_MAX];
 
 	if (eal_device_is_pci(config->device)) {
 		pci_driver(config->device, driver, sizeof(driver));
@@ -182,7 +189,8 @@ uint32_t
 port_n_buffers(const struct port *port)
 {
 	/* AF_XDP has two rings for each direction, both full at worst. */
-	return 2u * port->n_rx_queues * port->n_rx_slots + 2u * port->n_tx_queues * port->n_tx_slots;
+	return 2u * port->n_rx_queues * port->n_rx_slots +
+	       2u * port->n_tx_queues * port->n_tx_slots;
 }
 
 static int
@@ -193,7 +201,8 @@ configure(struct port *port, const struct rte_eth_dev_info *info, bool interrupt
 	conf.rxmode.mtu = port->mtu;
 	if (port->n_rx_queues > 1 && info->flow_type_rss_offloads != 0) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf.rx_adv_conf.rss_conf.rss_hf = info->flow_type_rss_offloads &
+		conf.rx_adv_conf.rss_conf.rss_hf =
+			info->flow_type_rss_offloads &
 			(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
 	}
 	conf.rxmode.offloads = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
@@ -332,8 +341,8 @@ port_transmit(struct port *port, unsigned int worker, struct rte_mbuf **mbufs, u
 
 	if (!port->tx_locks)
 		return rte_eth_tx_burst(port->id, queue, mbufs, n);
-	rte_spinlock_lock(&port->tx_locks[queue]);
+	rte_spinlock_lock(&port->tx_locks[queue].lock);
 	n_sent = rte_eth_tx_burst(port->id, queue, mbufs, n);
-	rte_spinlock_unlock(&port->tx_locks[queue]);
+	rte_spinlock_unlock(&port->tx_locks[queue].lock);
 	return n_sent;
 }

@@ -15,22 +15,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <rte_mbuf.h>
-#include <rte_spinlock.h>
+struct port_lock;
+struct rte_mbuf;
+struct rte_mempool;
 
 struct port {
-	const char *name;        /* From the model. */
-	const char *device;      /* From the model. */
-	uint16_t id;             /* ethdev's number. */
-	uint16_t n_rx_queues;    /* One worker each. */
-	uint16_t n_tx_queues;    /* Worker w uses queue w % n_tx_queues. */
-	uint16_t n_rx_slots;     /* Descriptors of a queue. */
+	const char *name;     /* From the model. */
+	const char *device;   /* From the model. */
+	uint16_t id;          /* ethdev's number. */
+	uint16_t n_rx_queues; /* One worker each. */
+	uint16_t n_tx_queues; /* Worker w uses queue w % n_tx_queues. */
+	uint16_t n_rx_slots;  /* Descriptors of a queue. */
 	uint16_t n_tx_slots;
-	uint16_t mtu;            /* Largest IP packet. */
+	uint16_t mtu; /* Largest IP packet. */
 	uint8_t mac[6];
-	bool rx_interrupts;      /* The driver was configured with them. */
+	bool rx_interrupts; /* The driver was configured with them. */
 	bool started;
-	rte_spinlock_t *tx_locks; /* One a queue; NULL: each queue has one user. */
+	struct port_lock *tx_locks; /* One a queue; NULL: each queue has one user. */
 };
 
 struct port_stats {

@@ -58,8 +58,8 @@ rtnl_init(struct rtnl *rtnl, struct err *err)
 		rc = watch(rtnl);
 	if (rc < 0) {
 		rtnl_fini(rtnl);
-		return err_set(err, rc, "cannot ask the kernel for routes (rtnetlink): %s",
-			strerror(-rc));
+		return err_set(
+			err, rc, "cannot ask the kernel for routes (rtnetlink): %s", strerror(-rc));
 	}
 	rtnl->port_id = mnl_socket_get_portid(rtnl->requests);
 	return 0;
@@ -188,7 +188,7 @@ read_neighbour(const struct nlmsghdr *header, struct rtnl_neighbour *out)
 		if (type == NDA_DST) {
 			get_addr(attr, message->ndm_family, &out->addr);
 		} else if (type == NDA_LLADDR &&
-			mnl_attr_get_payload_len(attr) == sizeof(out->mac)) {
+			   mnl_attr_get_payload_len(attr) == sizeof(out->mac)) {
 			memcpy(out->mac, mnl_attr_get_payload(attr), sizeof(out->mac));
 			has_mac = true;
 		} else if (type == NDA_FLAGS_EXT) {
@@ -265,8 +265,7 @@ on_event(const struct nlmsghdr *header, void *ctx)
 	if (header->nlmsg_type != RTM_NEWNEIGH && header->nlmsg_type != RTM_DELNEIGH)
 		handler->on_change(handler->ctx);
 	else if (read_neighbour(header, &neighbour))
-		handler->on_neighbour(
-			handler->ctx, &neighbour, header->nlmsg_type == RTM_DELNEIGH);
+		handler->on_neighbour(handler->ctx, &neighbour, header->nlmsg_type == RTM_DELNEIGH);
 	return MNL_CB_OK;
 }
 

@@ -122,12 +122,12 @@ show_backends(const struct dataplane *dataplane)
 			sum.n_bytes += stats_read(&part->n_bytes);
 			sum.n_new_flows += stats_read(&part->n_new_flows);
 		}
-		json_array_append_new(out,
-			json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "pool", backends[i].pool,
-				"name", backends[i].name, "address",
-				addr_format(&backends[i].addr, addr, sizeof(addr)), "packets",
-				(json_int_t)sum.n_packets, "bytes", (json_int_t)sum.n_bytes,
-				"new_flows", (json_int_t)sum.n_new_flows));
+		json_array_append_new(
+			out, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "pool", backends[i].pool,
+				     "name", backends[i].name, "address",
+				     addr_format(&backends[i].addr, addr, sizeof(addr)), "packets",
+				     (json_int_t)sum.n_packets, "bytes", (json_int_t)sum.n_bytes,
+				     "new_flows", (json_int_t)sum.n_new_flows));
 	}
 	return out;
 }
@@ -162,9 +162,9 @@ show_routers(const struct dataplane *dataplane)
 					   : NULL;
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(out,
-			json_pack("{s:s, s:b}", "name", routers[i].name, "held",
-				lease_held(dataplane->leases, routers[i].lease, now_ns)));
+		json_array_append_new(
+			out, json_pack("{s:s, s:b}", "name", routers[i].name, "held",
+				     lease_held(dataplane->leases, routers[i].lease, now_ns)));
 	return out;
 }
 
@@ -276,6 +276,5 @@ show_flows(void *ctx, json_t *params, struct err *err)
 				take_flow(&query, snapshot, &views[i]);
 		}
 	}
-	return json_pack(
-		"{s:I, s:o}", "total", (json_int_t)query.n_found, "flows", query.flows);
+	return json_pack("{s:I, s:o}", "total", (json_int_t)query.n_found, "flows", query.flows);
 }

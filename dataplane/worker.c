@@ -21,7 +21,10 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
+#include <rte_mbuf.h>
 #include <rte_pause.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_ring.h>
 
 LOG_MODULE("worker");
 
@@ -189,8 +192,8 @@ static unsigned int
 run_injected(struct worker *worker)
 {
 	struct rte_mbuf *mbufs[PACKET_BURST_MAX];
-	unsigned int n = rte_ring_sc_dequeue_burst(
-		worker->inject, (void **)mbufs, PACKET_BURST_MAX, NULL);
+	unsigned int n =
+		rte_ring_sc_dequeue_burst(worker->inject, (void **)mbufs, PACKET_BURST_MAX, NULL);
 	unsigned int n_sent;
 
 	if (n == 0)
@@ -255,8 +258,8 @@ back_off(struct worker *worker, uint64_t now_ns)
 		wait_interrupt(worker, now_ns);
 		return;
 	}
-	pause.tv_nsec = (long)RTE_MIN(
-		SLEEP_MIN_NS * (worker->n_idle - IDLE_POLLS + 1), SLEEP_MAX_NS);
+	pause.tv_nsec =
+		(long)RTE_MIN(SLEEP_MIN_NS * (worker->n_idle - IDLE_POLLS + 1), SLEEP_MAX_NS);
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 }
 
@@ -269,8 +272,8 @@ use_interrupts(struct worker *worker)
 
 	if (!port->rx_interrupts)
 		return false;
-	if (rte_eth_dev_rx_intr_ctl_q(port->id, worker->queue, RTE_EPOLL_PER_THREAD,
-		    RTE_INTR_EVENT_ADD, NULL) < 0)
+	if (rte_eth_dev_rx_intr_ctl_q(
+		    port->id, worker->queue, RTE_EPOLL_PER_THREAD, RTE_INTR_EVENT_ADD, NULL) < 0)
 		return false;
 	if (rte_epoll_ctl(RTE_EPOLL_PER_THREAD, EPOLL_CTL_ADD, worker->wake_fd, &event) == 0)
 		return true;
@@ -340,8 +343,8 @@ int
 worker_new(struct worker **out, const struct worker_config *config, struct err *err)
 {
 	struct pipeline_config pipeline = config->pipeline;
-	struct worker *worker = aligned_alloc(RTE_CACHE_LINE_SIZE,
-		RTE_ALIGN_CEIL(sizeof(*worker), (size_t)RTE_CACHE_LINE_SIZE));
+	struct worker *worker = aligned_alloc(
+		RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(sizeof(*worker), (size_t)RTE_CACHE_LINE_SIZE));
 	int rc;
 
 	if (!worker)
@@ -355,8 +358,7 @@ worker_new(struct worker **out, const struct worker_config *config, struct err *
 	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	worker->host = make_ring(worker, "host", WORKER_HOST_SLOTS);
 	worker->inject = make_ring(worker, "inject", WORKER_INJECT_SLOTS);
-	pipeline.memory =
-		(struct memory){.alloc = alloc_pages, .free = free_pages, .ctx = worker};
+	pipeline.memory = (struct memory){.alloc = alloc_pages, .free = free_pages, .ctx = worker};
 	rc = pipeline_new(&worker->pipeline, &pipeline);
 	if (rc == 0 && (worker->wake_fd < 0 || !worker->host || !worker->inject))
 		rc = -ENOMEM;

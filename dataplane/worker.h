@@ -17,8 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <rte_rcu_qsbr.h>
-#include <rte_ring.h>
+struct rte_mbuf;
+struct rte_rcu_qsbr;
+struct rte_ring;
 
 #define WORKER_HOST_SLOTS 512    /* Frames on their way to the kernel, of each worker. */
 #define WORKER_INJECT_SLOTS 1024 /* Frames on their way out, of each port. */
