@@ -5,6 +5,7 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -294,10 +295,15 @@ eal_new(struct eal **out, const struct node *node, struct err *err)
 void
 eal_free(struct eal *eal)
 {
+	char folder[PATH_MAX];
+
 	if (!eal)
 		return;
-	if (eal->started)
+	if (eal->started) {
+		snprintf(folder, sizeof(folder), "%s", rte_eal_get_runtime_dir());
 		rte_eal_cleanup();
+		rmdir(folder); /* DPDK leaves it; with files in it, it stays. */
+	}
 	rte_openlog_stream(NULL);
 	fclose(eal->log);
 	free(eal);

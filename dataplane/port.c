@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -152,7 +153,7 @@ port_open(struct port *port, const struct lb_port *config, unsigned int n_worker
 
 	if (rc < 0)
 		return rc;
-	*port = (struct port){.name = config->name, .device = config->device};
+	*port = (struct port){.name = config->name, .device = config->device, .rx_fd = -1};
 	rc = find_device(port, config, eal, err);
 	if (rc < 0)
 		return rc;
@@ -226,6 +227,40 @@ setup_queues(struct port *port, struct rte_mempool *pool)
 	return rc;
 }
 
+/* The process's AF_XDP sockets. */
+static void
+list_xdp_sockets(fd_set *set)
+{
+	FD_ZERO(set);
+	for (int fd = 0; fd < FD_SETSIZE; fd++) {
+		int domain = AF_UNSPEC;
+		socklen_t size = sizeof(domain);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_XDP)
+			FD_SET(fd, set);
+	}
+}
+
+/* The AF_XDP driver has no RX interrupts, but its socket can be waited for like any other. The
+ * driver keeps it to itself; it is the one that the port's start has added to those 'before'. With
+ * several queues there is no telling which socket is whose. */
+static void
+find_rx_socket(struct port *port, const fd_set *before)
+{
+	fd_set now;
+	int n = 0;
+
+	list_xdp_sockets(&now);
+	for (int fd = 0; fd < FD_SETSIZE; fd++) {
+		if (FD_ISSET(fd, &now) && !FD_ISSET(fd, before)) {
+			port->rx_fd = fd;
+			n++;
+		}
+	}
+	if (n != 1 || port->n_rx_queues != 1)
+		port->rx_fd = -1;
+}
+
 static int
 try_start(struct port *port, const struct rte_eth_dev_info *info, struct rte_mempool *pool,
 	bool interrupts)
@@ -265,8 +300,10 @@ int
 port_start(struct port *port, struct rte_mempool *pool, struct eal *eal, struct err *err)
 {
 	struct rte_eth_dev_info info;
+	fd_set xdp_sockets;
 	int rc = rte_eth_dev_info_get(port->id, &info);
 
+	list_xdp_sockets(&xdp_sockets);
 	if (rc == 0)
 		rc = make_locks(port, rte_lcore_count() - 1);
 	if (rc == 0) {
@@ -283,6 +320,7 @@ port_start(struct port *port, struct rte_mempool *pool, struct eal *eal, struct 
 		return err_set(err, rc, "port %s: device '%s' does not start: %s (%s)", port->name,
 			port->device, eal_last_error(eal), strerror(-rc));
 	port->started = true;
+	find_rx_socket(port, &xdp_sockets);
 	receive_multicast(port);
 	return 0;
 }

@@ -29,7 +29,8 @@ struct port {
 	uint16_t n_tx_slots;
 	uint16_t mtu; /* Largest IP packet. */
 	uint8_t mac[6];
-	bool rx_interrupts; /* The driver was configured with them. */
+	bool rx_interrupts; /* The driver has them. */
+	int rx_fd;          /* Readable while frames wait; -1: there is no such descriptor. */
 	bool started;
 	struct port_lock *tx_locks; /* One a queue; NULL: each queue has one user. */
 };

@@ -33,8 +33,8 @@ LOG_MODULE("worker");
 #define SLEEP_MIN_NS UINT64_C(10000)
 #define SLEEP_MAX_NS UINT64_C(250000)
 
-/* The longest wait for an interrupt: expired flows are swept in between. */
-#define INTERRUPT_WAIT_MS 100
+/* The longest wait for a frame: expired flows are swept in between. */
+#define WAIT_MS 100
 
 #define SWEEP_NS NS_PER_MS
 #define SWEEP_ROUNDS_MAX 64 /* Rounds made up for at once after a sleep. */
@@ -44,6 +44,13 @@ struct batch {
 	uint16_t n;
 	struct rte_mbuf *mbufs[PACKET_BURST_MAX];
 	enum verdict verdicts[PACKET_BURST_MAX];
+};
+
+/* How a worker waits when there is nothing to do. */
+enum idle {
+	IDLE_SLEEP,      /* Short sleeps between polls: works with every driver. */
+	IDLE_INTERRUPT,  /* The queue's interrupt. */
+	IDLE_DESCRIPTOR, /* The port's descriptor becomes readable. */
 };
 
 struct worker {
@@ -58,17 +65,31 @@ struct worker {
 	uint16_t queue;
 	int wake_fd;
 
-	bool interrupts; /* Sleeps in epoll. worker: writes, main: reads; relaxed atomic. */
-
 	/* The worker's own. */
 	uint32_t n_idle; /* Polls in a row that found nothing. */
 	uint64_t swept_ns;
+	struct rte_epoll_event wake_event;
+	struct rte_epoll_event rx_event;
 	struct batch batches[MODEL_PORTS_MAX];
 	struct batch to_host;
 	struct packet packets[PACKET_BURST_MAX];
 
+	/* Shared with the main thread. */
+	enum idle idle;          /* worker: writes, main: reads; relaxed atomic. */
 	uint64_t n_inject_drops; /* worker: writes, main: reads; relaxed atomic. */
 };
+
+static const char *const idle_names[] = {
+	[IDLE_SLEEP] = "short sleeps",
+	[IDLE_INTERRUPT] = "interrupt",
+	[IDLE_DESCRIPTOR] = "descriptor",
+};
+
+static void
+set_idle(struct worker *worker, enum idle idle)
+{
+	__atomic_store_n(&worker->idle, idle, __ATOMIC_RELAXED);
+}
 
 /* Fills packets from received buffers. Returns how many; buffers that cannot be made one piece
  * are freed, which only happens when the pool is empty. */
@@ -219,27 +240,29 @@ sweep(struct worker *worker, uint64_t now_ns)
 		(uint32_t)RTE_MIN(n_rounds, (uint64_t)SWEEP_ROUNDS_MAX) * FLOW_SWEEP_BUCKETS);
 }
 
-/* Waits for a frame or a wake-up. The interrupt is switched on before the last look at the queue,
+/* Waits for a frame or a wake-up. An interrupt is switched on before the last look at the queue,
  * so that a frame in between is not slept over. */
 static void
-wait_interrupt(struct worker *worker, uint64_t now_ns)
+wait_for_frames(struct worker *worker, uint64_t now_ns)
 {
 	uint16_t id = worker->shared->ports[worker->port].id;
+	bool by_interrupt = worker->idle == IDLE_INTERRUPT;
 	struct rte_epoll_event events[2];
 	uint64_t count;
 
-	if (rte_eth_dev_rx_intr_enable(id, worker->queue) < 0) {
-		LOG_INFORM("port %s: the driver has no RX interrupts here: idle by short sleeps",
+	if (by_interrupt && rte_eth_dev_rx_intr_enable(id, worker->queue) < 0) {
+		LOG_INFORM("port %s: RX interrupts do not work here: idle by short sleeps",
 			worker->shared->ports[worker->port].name);
-		__atomic_store_n(&worker->interrupts, false, __ATOMIC_RELAXED);
+		set_idle(worker, IDLE_SLEEP);
 		return;
 	}
 	if (run_burst(worker, now_ns) == 0 && rte_ring_empty(worker->inject)) {
 		rte_rcu_qsbr_thread_offline(worker->shared->rcu, worker->index);
-		rte_epoll_wait(RTE_EPOLL_PER_THREAD, events, 2, INTERRUPT_WAIT_MS);
+		rte_epoll_wait(RTE_EPOLL_PER_THREAD, events, 2, WAIT_MS);
 		rte_rcu_qsbr_thread_online(worker->shared->rcu, worker->index);
 	}
-	rte_eth_dev_rx_intr_disable(id, worker->queue);
+	if (by_interrupt)
+		rte_eth_dev_rx_intr_disable(id, worker->queue);
 	while (read(worker->wake_fd, &count, sizeof(count)) > 0)
 		continue;
 }
@@ -254,8 +277,8 @@ back_off(struct worker *worker, uint64_t now_ns)
 		rte_pause();
 		return;
 	}
-	if (worker->interrupts) {
-		wait_interrupt(worker, now_ns);
+	if (worker->idle != IDLE_SLEEP) {
+		wait_for_frames(worker, now_ns);
 		return;
 	}
 	pause.tv_nsec =
@@ -263,23 +286,28 @@ back_off(struct worker *worker, uint64_t now_ns)
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
 }
 
-/* Joins the port's interrupt and the wake-up to this thread's epoll. */
-static bool
-use_interrupts(struct worker *worker)
+static int
+watch(int fd, struct rte_epoll_event *event)
+{
+	*event = (struct rte_epoll_event){.epdata = {.event = EPOLLIN}};
+	return rte_epoll_ctl(RTE_EPOLL_PER_THREAD, EPOLL_CTL_ADD, fd, event);
+}
+
+/* Joins the port's interrupt or descriptor and the wake-up to this thread's epoll. */
+static enum idle
+choose_idle(struct worker *worker)
 {
 	const struct port *port = &worker->shared->ports[worker->port];
-	struct rte_epoll_event event = {.epdata = {.event = EPOLLIN}};
 
-	if (!port->rx_interrupts)
-		return false;
+	if ((port->rx_fd < 0 && !port->rx_interrupts) ||
+		watch(worker->wake_fd, &worker->wake_event) < 0)
+		return IDLE_SLEEP;
+	if (port->rx_fd >= 0)
+		return watch(port->rx_fd, &worker->rx_event) == 0 ? IDLE_DESCRIPTOR : IDLE_SLEEP;
 	if (rte_eth_dev_rx_intr_ctl_q(
 		    port->id, worker->queue, RTE_EPOLL_PER_THREAD, RTE_INTR_EVENT_ADD, NULL) < 0)
-		return false;
-	if (rte_epoll_ctl(RTE_EPOLL_PER_THREAD, EPOLL_CTL_ADD, worker->wake_fd, &event) == 0)
-		return true;
-	rte_eth_dev_rx_intr_ctl_q(
-		port->id, worker->queue, RTE_EPOLL_PER_THREAD, RTE_INTR_EVENT_DEL, NULL);
-	return false;
+		return IDLE_SLEEP;
+	return IDLE_INTERRUPT;
 }
 
 static int
@@ -290,10 +318,10 @@ run(void *arg)
 
 	/* The default slack of 50 us would make short sleeps long. */
 	prctl(PR_SET_TIMERSLACK, 1000UL);
-	__atomic_store_n(&worker->interrupts, use_interrupts(worker), __ATOMIC_RELAXED);
+	set_idle(worker, choose_idle(worker));
 	LOG_DBG("worker %u: port %s queue %u on lcore %u, idle by %s", worker->index,
 		shared->ports[worker->port].name, worker->queue, worker->lcore,
-		worker->interrupts ? "interrupt" : "short sleeps");
+		idle_names[worker->idle]);
 	worker->swept_ns = clock_now_ns();
 	rte_rcu_qsbr_thread_register(shared->rcu, worker->index);
 	rte_rcu_qsbr_thread_online(shared->rcu, worker->index);
@@ -441,7 +469,7 @@ worker_inject(struct worker *worker, struct rte_mbuf *mbuf)
 {
 	if (rte_ring_sp_enqueue(worker->inject, mbuf) < 0)
 		return -ENOBUFS;
-	if (__atomic_load_n(&worker->interrupts, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&worker->idle, __ATOMIC_RELAXED) != IDLE_SLEEP)
 		worker_wake(worker);
 	return 0;
 }

@@ -5,7 +5,8 @@
  * say. Two single-producer rings join the first worker of a port to the main thread: 'inject'
  * brings frames that the main thread wants sent, and every worker's 'host' ring takes away what is
  * the kernel's. Nothing else is shared on the packet path. A worker that finds nothing to do backs
- * off, into the port's RX interrupt where the driver has one, else into short sleeps. */
+ * off: it waits for the port (its RX interrupt, or its socket with AF_XDP) or sleeps for a moment.
+ */
 #ifndef DATAPLANE_WORKER_H
 #define DATAPLANE_WORKER_H
 
