@@ -68,4 +68,7 @@ void http_server_free(struct http_server *server);
 
 void http_server_stats(const struct http_server *server, struct http_server_stats *out);
 
+/* Where a listener really is bound: with the port that the system chose if port 0 was asked for. */
+void http_server_endpoint(const struct http_server *server, size_t listener, struct endpoint *out);
+
 #endif /* COMMON_HTTP_SERVER_H */
