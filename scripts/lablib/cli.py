@@ -34,7 +34,7 @@ def _up(_, flags):
 
 def _status(_, flags):
     as_json = "--json" in flags
-    if not host.is_up():
+    if not host.stands():
         say(json.dumps({"running": False}) if as_json
             else "no lab is up; scripts/lab up starts one")
         return 1
@@ -44,7 +44,7 @@ def _status(_, flags):
 
 
 def _client(words, _):
-    lab.require_up()
+    lab.require_lab()
     argv = lab.client_argv(words or [os.environ.get("SHELL", "/bin/sh")])
     os.execvpe(argv[0], argv, {**os.environ, **ca.client_environment()})
 
@@ -68,7 +68,7 @@ def _logs(words, flags):
 
 
 def _ctl(words, _):
-    lab.require_up()
+    lab.require_lab()
     node = _machine(words[0])
     if node.role != "lb":
         raise UsageError(f"{node.name} is no load balancer: weirctl runs on lb1 and lb2")
@@ -148,7 +148,8 @@ def main(args):
     if not args or args[0] in HELP or args[1:2] in ([word] for word in HELP):
         _print_help()
         return 0 if args else 2
-    signal.signal(signal.SIGTERM, _end_by_signal)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end_by_signal)
     try:
         command, words, flags = _parse(args)
         host.require_root()

@@ -65,9 +65,16 @@ def restore(facts):
             paths.NETNS.rmdir()
 
 
+def stands():
+    """Whether there is a lab, be it that its `up` has not ended yet, or has failed with --keep.
+
+    A reboot takes the network of a lab away, and what is left are remains."""
+    return bool(read_facts()) and namespaces.existing() == namespaces.all_names()
+
+
 def is_up():
-    """Whether a lab was brought up, and its network is still there (a reboot takes it away)."""
-    return bool(read_facts().get("ready")) and namespaces.existing() == namespaces.all_names()
+    """Whether a lab stands, and once was healthy as a whole."""
+    return stands() and read_facts()["ready"]
 
 
 def has_remains():

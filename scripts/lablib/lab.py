@@ -219,8 +219,8 @@ def _bring_up(keep):
 # --- The other commands --------------------------------------------------------------------------
 
 
-def require_up():
-    if not host.is_up():
+def require_lab():
+    if not host.stands():
         raise LabError("no lab is up", "start it: scripts/lab up")
 
 
@@ -236,7 +236,7 @@ def down():
 
 def kill(node):
     """Ends the node's processes as a loss of power would."""
-    require_up()
+    require_lab()
     with lock.held(f"kill {node.name}"):
         ended = processes.kill(processes.of_node(node))
         processes.sweep([node.namespace])
@@ -246,7 +246,7 @@ def kill(node):
 
 def heal(node):
     """Starts what is missing of the node and waits until its neighbours find it healthy."""
-    require_up()
+    require_lab()
     with lock.held(f"heal {node.name}"):
         if not _start_node(node):
             say(f"{node.name}: everything is running")
@@ -262,7 +262,7 @@ def _owners():
 
 def failover():
     """Asks each load balancer that holds an address to hand all of its addresses over."""
-    require_up()
+    require_lab()
     before = _owners()
     holders = sorted({name for name in before.values() if name})
     if not holders:
