@@ -6,7 +6,7 @@ import json
 import shutil
 
 from lablib import (building, ca, command, daemons, dns, host, lock, mariadb, namespaces, paths,
-                    processes, snapshot, topology, waiting)
+                    processes, secret, snapshot, topology, waiting)
 from lablib.errors import LabError
 from lablib.progress import complain, say, step
 
@@ -14,6 +14,8 @@ START_S = 40  # The longest that daemons may take until everybody finds everybod
 STOP_S = 5  # How long a process may take to end when asked to.
 REAP_S = 3  # How long init may take to forget processes that have ended.
 FAILOVER_S = 10
+
+SESSION_KEY = "session_key"  # Signs the app tier's cookies.
 
 SOURCE_CONFIG = paths.REPOSITORY / "docs" / "weir.yaml"
 SOURCE_SITE = paths.REPOSITORY / "webtier" / "site"
@@ -101,7 +103,8 @@ def _create():
     host.note_before()
     with step("network"):
         namespaces.make()
-    with step("certificates, names"):
+    with step("secrets, certificates, names"):
+        secret.make([*mariadb.ACCOUNTS, SESSION_KEY])
         ca.make()
         dns.make()
         _copy_sources()

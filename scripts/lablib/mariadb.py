@@ -4,11 +4,10 @@
 Both start read-only. Who is primary is decided in one place, here, after the start; so a server
 that comes back never takes writes by itself. Root gets in only by the socket."""
 
-import secrets
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
-from lablib import paths, topology
+from lablib import paths, secret, topology
 from lablib.command import run
 from lablib.errors import LabError
 from lablib.waiting import until
@@ -20,32 +19,26 @@ REPLICATION_USER = "weir_replication"
 APP_OPTIONS = paths.REPOSITORY / "apptier" / "mariadb" / "weir.cnf"
 
 SERVER_CNF = """\
+!include {app_options}
+
 [mariadbd]
 user = mysql
 datadir = {folder}/data
 socket = {folder}/mariadb.sock
 pid_file = {folder}/mariadb.pid
 tmpdir = {folder}
+skip_log_error
 bind_address = {address}
 port = {port}
-skip_name_resolve = ON
-skip_log_error
 server_id = {server_id}
 report_host = {name}
-read_only = ON
 
-log_bin = binlog
-log_slave_updates = ON
-binlog_format = ROW
-gtid_strict_mode = ON
+# Small: two of them share one machine with everything else.
 relay_log = relaylog
-slave_net_timeout = 4
-
-character_set_server = utf8mb4
 performance_schema = OFF
 innodb_buffer_pool_size = 64M
 innodb_log_file_size = 16M
-{include}"""
+"""
 
 # Who may do what. The lab's application lives on the data network, and so do its databases.
 ACCOUNTS = {
@@ -65,10 +58,6 @@ START SLAVE;
 
 def _socket(node):
     return paths.node_folder(node) / "mariadb.sock"
-
-
-def _password(user):
-    return (paths.SECRETS / user).read_text(encoding="ascii").strip()
 
 
 def ask(node, sql, timeout_s=5):
@@ -97,24 +86,11 @@ def answers(node):
         return False
 
 
-def _make_secrets():
-    paths.SECRETS.mkdir(mode=0o700)
-    for user in ACCOUNTS:
-        path = paths.SECRETS / user
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(24) + "\n", encoding="ascii")
-
-
-def _write_options(node):
-    include = ""
-    if APP_OPTIONS.exists():
-        copy = paths.LAB / "mariadb-weir.cnf"
-        shutil.copyfile(APP_OPTIONS, copy)
-        include = f"!include {copy}\n"
+def _write_options(node, app_options):
     folder = paths.node_folder(node)
-    text = SERVER_CNF.format(folder=folder, address=topology.DATA.ipv4(node.host),
-                             port=topology.DATABASE_PORT, server_id=node.host, name=node.name,
-                             include=include)
+    text = SERVER_CNF.format(folder=folder, app_options=app_options, name=node.name,
+                             address=topology.DATA.ipv4(node.host),
+                             port=topology.DATABASE_PORT, server_id=node.host)
     (folder / "server.cnf").write_text(text, encoding="ascii")
 
 
@@ -127,12 +103,13 @@ def _install(folder):
 
 def make():
     """Makes both servers' files: one new server, and a copy of it while it has no history."""
-    _make_secrets()
+    app_options = paths.LAB / "mariadb.cnf"
+    shutil.copyfile(APP_OPTIONS, app_options)
     for node in topology.nodes_of("db"):
         folder = paths.node_folder(node)
         folder.mkdir()
         shutil.chown(folder, "mysql", "mysql")
-        _write_options(node)
+        _write_options(node, app_options)
     primary, replica = (paths.node_folder(topology.NODE[name]) / "data"
                         for name in (topology.PRIMARY, topology.REPLICA))
     _install(primary)
@@ -143,7 +120,7 @@ def _create_accounts(primary):
     hosts = f"{topology.DATA.prefix4}.%"
     lines = [f"CREATE DATABASE {topology.DATABASE} CHARACTER SET utf8mb4;"]
     for user, rights in ACCOUNTS.items():
-        lines += [f"CREATE USER '{user}'@'{hosts}' IDENTIFIED BY '{_password(user)}';",
+        lines += [f"CREATE USER '{user}'@'{hosts}' IDENTIFIED BY '{secret.read(user)}';",
                   f"GRANT {rights} TO '{user}'@'{hosts}';"]
     ask(primary, "\n".join(lines))
 
@@ -166,7 +143,7 @@ def set_up_replication(details):
     _create_accounts(primary)
     ask(replica, FOLLOW.format(host=topology.DATA.ipv4(primary.host),
                                port=topology.DATABASE_PORT, user=REPLICATION_USER,
-                               password=_password(REPLICATION_USER)))
+                               password=secret.read(REPLICATION_USER)))
 
 
 def replication():
