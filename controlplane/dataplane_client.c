@@ -266,7 +266,7 @@ on_lease_reply(void *ctx, json_t *result, const char *error)
 
 	(void)result;
 	client->lease_open = false;
-	if (error)
+	if (error && rpc_client_is_connected(client->rpc))
 		LOG_LIMITED(LOG_WARN, "%s: lease refused: %s", client->config.path, error);
 	if (client->config.on_lease_done)
 		client->config.on_lease_done(client->config.ctx);

@@ -74,8 +74,11 @@ send_advert(struct router *router, uint8_t priority)
 									   : VRRP_ADDRESSES_MAX),
 		.family = config->family,
 	};
-	int rc = vrrp_io_send(router->link->io, &advert, config->addresses);
+	int rc;
 
+	if (!vrrp_io_is_up(router->link->io, NULL))
+		return false;
+	rc = vrrp_io_send(router->link->io, &advert, config->addresses);
 	if (rc < 0)
 		LOG_LIMITED(LOG_WARN, "%s: cannot send an advert: %s", config->name, strerror(-rc));
 	return rc == 0;
@@ -202,7 +205,7 @@ on_link_change(void *ctx)
 	const char *why;
 
 	if (!vrrp_io_is_up(link->io, &why))
-		LOG_WARNING("%s: adverts stop: %s", link->port->name, why);
+		LOG_WARNING("%s: no IPv%d adverts: %s", link->port->name, (int)link->family, why);
 	for (size_t i = 0; i < link->election->n_routers; i++) {
 		if (link->election->routers[i].link == link)
 			update_router(&link->election->routers[i]);
@@ -356,6 +359,7 @@ get_link(struct election *election, const struct virtual_router *config, struct 
 	const struct lb_port *port = find_port(cluster_node(election->cluster), config->port);
 	struct link *link = &election->links[election->n_links];
 	struct vrrp_io_handler handler = {on_advert, on_link_change, link};
+	const char *why;
 	int rc;
 
 	if (!port)
@@ -375,6 +379,8 @@ get_link(struct election *election, const struct virtual_router *config, struct 
 		&link->io, election->loop, port->host_interface, config->family, &handler, err);
 	if (rc < 0)
 		return rc;
+	if (!vrrp_io_is_up(link->io, &why))
+		LOG_WARNING("%s: no IPv%d adverts: %s", port->name, (int)link->family, why);
 	election->n_links++;
 	*out = link;
 	return 0;
@@ -391,7 +397,6 @@ add_router(struct election *election, size_t index, struct err *err)
 		.preempt = info->config->preempt,
 		.preempt_delay_ns = info->config->preempt_delay_ms * NS_PER_MS,
 	};
-	const char *why;
 	int rc = get_link(election, info->config, &router->link, err);
 
 	if (rc < 0)
@@ -404,8 +409,6 @@ add_router(struct election *election, size_t index, struct err *err)
 	election->names[index] = info->config->name;
 	election->n_routers++;
 	election->n_handles++;
-	if (!vrrp_io_is_up(router->link->io, &why))
-		LOG_WARNING("%s: %s", info->config->name, why);
 	return 0;
 }
 

@@ -6,10 +6,12 @@
 #include "common/config.h"
 #include "common/log.h"
 #include "common/options.h"
+#include "controlplane/admin.h"
 #include "controlplane/cluster.h"
 #include "controlplane/dataplane_client.h"
 #include "controlplane/election.h"
 #include "controlplane/health.h"
+#include "controlplane/metrics_page.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +28,8 @@ struct app {
 	struct dataplane_client *client;
 	struct election *election;
 	struct health *health;
+	struct admin *admin;
+	struct metrics_page *page;
 	uv_signal_t signals[2];
 	bool stopping; /* A signal has come. */
 	bool closed;   /* All parts are freed. */
@@ -90,6 +94,8 @@ close_parts(void *ctx)
 	if (app->closed)
 		return;
 	app->closed = true;
+	metrics_page_free(app->page);
+	admin_free(app->admin);
 	health_free(app->health);
 	election_free(app->election);
 	app->election = NULL;
@@ -135,6 +141,10 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 	if (rc == 0)
 		rc = health_new(
 			&app->health, &app->loop, options->model, on_health_result, app, err);
+	if (rc == 0)
+		rc = admin_new(&app->admin, &app->loop, app->cluster, app->client, err);
+	if (rc == 0)
+		rc = metrics_page_new(&app->page, &app->loop, app->cluster, app->client, err);
 	cluster_listen(app->cluster, &listener);
 	return rc;
 }

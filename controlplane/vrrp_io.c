@@ -147,9 +147,14 @@ update(struct vrrp_io *io)
 static void
 update_and_tell(struct vrrp_io *io)
 {
+	struct addr old_source = *vrrp_io_source(io);
+	char old_why[sizeof(io->why)];
+
+	memcpy(old_why, io->why, sizeof(old_why));
 	if (update(io) < 0)
 		timer_set(&io->reopen_timer, REOPEN_MS);
-	io->handler.on_change(io->handler.ctx);
+	if (!addr_equal(&old_source, vrrp_io_source(io)) || strcmp(old_why, io->why) != 0)
+		io->handler.on_change(io->handler.ctx);
 }
 
 static void
