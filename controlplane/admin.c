@@ -18,7 +18,7 @@
 LOG_MODULE("admin");
 
 #define FLOWS_LIMIT 100u /* Unless the request says otherwise. */
-#define FLOWS_LIMIT_MAX 100000u
+#define FLOWS_LIMIT_MAX 10000u
 
 /* A request that waits for the dataplane. */
 struct request {
@@ -27,7 +27,7 @@ struct request {
 	struct request **back;
 	struct rpc_pending *pending;
 	json_t *answer; /* What is known already; NULL: the dataplane's answer is passed on. */
-	void (*count)(struct admin *admin, json_t *answer, json_t *stats);
+	void (*count)(json_t *answer, json_t *stats);
 };
 
 struct admin {
@@ -53,7 +53,7 @@ on_dataplane_reply(void *ctx, json_t *result, const char *error)
 	if (!answer)
 		answer = json_incref(result);
 	else if (result && admin)
-		request->count(admin, answer, result);
+		request->count(answer, result);
 	free(request);
 	rpc_answer(pending, answer, answer ? NULL : error);
 }
@@ -64,7 +64,7 @@ on_dataplane_reply(void *ctx, json_t *result, const char *error)
  * Returns what the handler returns. */
 static json_t *
 ask_dataplane(struct admin *admin, const char *method, json_t *params, json_t *answer,
-	void (*count)(struct admin *admin, json_t *answer, json_t *stats))
+	void (*count)(json_t *answer, json_t *stats))
 {
 	struct request *request = calloc(1, sizeof(*request));
 	struct rpc_pending *pending = request ? rpc_defer(admin->server) : NULL;
@@ -167,13 +167,6 @@ handle_status(void *ctx, json_t *params, struct err *err)
 	return admin_view_status(admin->cluster, clock_now_ns());
 }
 
-static void
-count_services(struct admin *admin, json_t *answer, json_t *stats)
-{
-	(void)admin;
-	admin_view_count_services(answer, stats);
-}
-
 static json_t *
 handle_services(void *ctx, json_t *params, struct err *err)
 {
@@ -186,14 +179,8 @@ handle_services(void *ctx, json_t *params, struct err *err)
 		optional_name(params, "service", buf, &service, err) < 0 ||
 		check_service(admin, service, err) < 0)
 		return NULL;
-	return ask_dataplane(
-		admin, "stats", NULL, admin_view_services(admin->cluster, service), count_services);
-}
-
-static void
-count_backends(struct admin *admin, json_t *answer, json_t *stats)
-{
-	admin_view_count_backends(answer, admin->cluster, stats);
+	return ask_dataplane(admin, "stats", NULL, admin_view_services(admin->cluster, service),
+		admin_view_count_services);
 }
 
 static json_t *
@@ -210,7 +197,8 @@ handle_backends(void *ctx, json_t *params, struct err *err)
 		check_backend(admin, pool, backend, err) < 0)
 		return NULL;
 	return ask_dataplane(admin, "stats", NULL,
-		admin_view_backends(admin->cluster, pool, backend, clock_now_ns()), count_backends);
+		admin_view_backends(admin->cluster, pool, backend, clock_now_ns()),
+		admin_view_count_backends);
 }
 
 static json_t *

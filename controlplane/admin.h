@@ -5,7 +5,7 @@
  *                                            routers: [...]}
  *   services  {service?}                 -> [{name, address, port, protocol, mode, scheduler, pool,
  *                                            router, router_state, backends, backends_up,
- *                                            packets, bytes, new_flows}]
+ *                                            packets, bytes, new_flows, drops}]
  *   backends  {pool?, backend?}          -> [{pool, backend, address, state, drained, weight,
  *                                            configured_weight, reason, since_s, changes,
  *                                            packets, bytes, new_flows}]

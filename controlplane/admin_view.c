@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* What is counted of services and backends. */
-static const char *const counters[] = {"packets", "bytes", "new_flows"};
+static const char *const counters[] = {"packets", "bytes", "new_flows", "drops"};
 #define N_COUNTERS (sizeof(counters) / sizeof(counters[0]))
 
 /* A string, or null for "". */
@@ -153,17 +153,14 @@ admin_view_backends(
 	return backends;
 }
 
-/* Adds the counters of 'counted' to those of 'object'. */
 static void
 add_counters(json_t *object, json_t *counted)
 {
 	for (size_t i = 0; i < N_COUNTERS; i++) {
 		json_t *value = json_object_get(counted, counters[i]);
-		json_t *old = json_object_get(object, counters[i]);
 
 		if (json_is_integer(value))
-			json_object_set_new(object, counters[i],
-				json_integer(json_integer_value(value) + json_integer_value(old)));
+			json_object_set(object, counters[i], value);
 	}
 }
 
@@ -192,50 +189,34 @@ admin_view_count_services(json_t *services, json_t *stats)
 	json_decref(by_name);
 }
 
-/* Names cannot contain the slash. */
+/* "pool/backend" of an object, for look-up: names cannot contain the slash. */
 #define POOL_AND_BACKEND_SIZE (2 * CONTROL_NAME_SIZE)
 
 static const char *
-join(char *buf, const char *pool, json_t *backend)
+join(char *buf, json_t *object, const char *backend_key)
 {
-	const char *name = json_string_value(backend);
+	const char *pool = json_string_value(json_object_get(object, "pool"));
+	const char *backend = json_string_value(json_object_get(object, backend_key));
 
-	snprintf(buf, POOL_AND_BACKEND_SIZE, "%s/%s", pool ? pool : "", name ? name : "");
+	snprintf(buf, POOL_AND_BACKEND_SIZE, "%s/%s", pool ? pool : "", backend ? backend : "");
 	return buf;
 }
 
 void
-admin_view_count_backends(json_t *backends, const struct cluster *cluster, json_t *stats)
+admin_view_count_backends(json_t *backends, json_t *stats)
 {
-	const struct model *model = cluster_model(cluster);
-	json_t *pools = json_object(); /* By the name of a service. */
 	json_t *by_name = json_object();
 	char buf[POOL_AND_BACKEND_SIZE];
 	json_t *backend, *counted;
 	size_t i;
 
-	for (i = 0; i < model->n_services; i++)
-		json_object_set_new(
-			pools, model->services[i].name, json_string(model->services[i].pool->name));
 	json_array_foreach(backends, i, backend)
-	{
-		const char *pool = json_string_value(json_object_get(backend, "pool"));
-
-		json_object_set(
-			by_name, join(buf, pool, json_object_get(backend, "backend")), backend);
-	}
-	/* The dataplane counts per service; a backend of a pool gets what all of the pool's
-	 * services sent to it. */
+		json_object_set(by_name, join(buf, backend, "backend"), backend);
 	json_array_foreach(json_object_get(stats, "backends"), i, counted)
 	{
-		const char *pool =
-			json_string_value(find(pools, json_object_get(counted, "service")));
-
-		backend = json_object_get(
-			by_name, join(buf, pool, json_object_get(counted, "backend")));
+		backend = json_object_get(by_name, join(buf, counted, "name"));
 		if (backend)
 			add_counters(backend, counted);
 	}
 	json_decref(by_name);
-	json_decref(pools);
 }

@@ -21,6 +21,6 @@ json_t *admin_view_backends(
 /* Add what the dataplane has counted ('stats' as in control.h) to what the functions above made.
  * Members that 'stats' lacks, or that have the wrong type, are left out. */
 void admin_view_count_services(json_t *services, json_t *stats);
-void admin_view_count_backends(json_t *backends, const struct cluster *cluster, json_t *stats);
+void admin_view_count_backends(json_t *backends, json_t *stats);
 
 #endif /* CONTROLPLANE_ADMIN_VIEW_H */

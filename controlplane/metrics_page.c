@@ -117,30 +117,35 @@ static const struct counted_family counted_families[] = {
 	{"services", "packets", "weir_service_packets_total", METRIC_COUNTER,
 		"Packets sent to the service.", {{"service", "name"}}},
 	{"services", "bytes", "weir_service_bytes_total", METRIC_COUNTER,
-		"Bytes of IP packets sent to the service.", {{"service", "name"}}},
+		"Bytes sent to the service.", {{"service", "name"}}},
 	{"services", "new_flows", "weir_service_new_flows_total", METRIC_COUNTER,
 		"Flows that began.", {{"service", "name"}}},
+	{"services", "drops", "weir_service_drops_total", METRIC_COUNTER,
+		"Packets to the service that were dropped.", {{"service", "name"}}},
 	{"backends", "packets", "weir_backend_packets_total", METRIC_COUNTER,
-		"Packets of the service forwarded to the backend.",
-		{{"service", "service"}, {"backend", "backend"}}},
+		"Packets forwarded to the backend.", {{"pool", "pool"}, {"backend", "name"}}},
 	{"backends", "bytes", "weir_backend_bytes_total", METRIC_COUNTER,
-		"Bytes of IP packets of the service forwarded to the backend.",
-		{{"service", "service"}, {"backend", "backend"}}},
+		"Bytes forwarded to the backend.", {{"pool", "pool"}, {"backend", "name"}}},
 	{"backends", "new_flows", "weir_backend_new_flows_total", METRIC_COUNTER,
-		"Flows of the service that were given to the backend.",
-		{{"service", "service"}, {"backend", "backend"}}},
+		"Flows that were given to the backend.", {{"pool", "pool"}, {"backend", "name"}}},
 	{"ports", "rx_packets", "weir_port_rx_packets_total", METRIC_COUNTER, "Packets received.",
 		{{"port", "name"}}},
 	{"ports", "rx_bytes", "weir_port_rx_bytes_total", METRIC_COUNTER, "Bytes received.",
 		{{"port", "name"}}},
-	{"ports", "rx_dropped", "weir_port_rx_dropped_total", METRIC_COUNTER,
+	{"ports", "rx_missed", "weir_port_rx_missed_total", METRIC_COUNTER,
 		"Packets that the port could not receive.", {{"port", "name"}}},
 	{"ports", "tx_packets", "weir_port_tx_packets_total", METRIC_COUNTER, "Packets sent.",
 		{{"port", "name"}}},
 	{"ports", "tx_bytes", "weir_port_tx_bytes_total", METRIC_COUNTER, "Bytes sent.",
 		{{"port", "name"}}},
-	{"ports", "tx_dropped", "weir_port_tx_dropped_total", METRIC_COUNTER,
+	{"ports", "tx_errors", "weir_port_tx_errors_total", METRIC_COUNTER,
 		"Packets that the port could not send.", {{"port", "name"}}},
+	{"ports", "host_rx_packets", "weir_port_host_rx_packets_total", METRIC_COUNTER,
+		"Packets that the host's kernel sent through the port.", {{"port", "name"}}},
+	{"ports", "host_tx_packets", "weir_port_host_tx_packets_total", METRIC_COUNTER,
+		"Packets from the port handed to the host's kernel.", {{"port", "name"}}},
+	{"ports", "host_drops", "weir_port_host_drops_total", METRIC_COUNTER,
+		"Packets lost between the port and the host's kernel.", {{"port", "name"}}},
 };
 
 static void
@@ -178,23 +183,35 @@ write_number(struct metrics *metrics, const char *name, const char *help, json_t
 	metrics_value(metrics, json_number_value(value), NULL);
 }
 
+/* A family with a sample for each number in an object, its name as the label. */
+static void
+write_named(struct metrics *metrics, const char *name, const char *help, const char *label,
+	json_t *numbers)
+{
+	const char *key;
+	json_t *value;
+
+	metrics_family(metrics, name, METRIC_COUNTER, help);
+	json_object_foreach(numbers, key, value)
+	{
+		if (json_is_number(value))
+			metrics_value(metrics, json_number_value(value), label, key, NULL);
+	}
+}
+
 static void
 write_stats(struct metrics *metrics, json_t *stats)
 {
-	const char *verdict;
-	json_t *value;
+	json_t *flows = json_object_get(stats, "flows");
 
 	write_number(metrics, "weir_flows", "Flows in the flow tables.",
-		json_object_get(stats, "flows"));
+		json_object_get(flows, "active"));
 	write_number(metrics, "weir_flows_max", "Flows that the flow tables have room for.",
-		json_object_get(stats, "flows_max"));
-	metrics_family(metrics, "weir_verdict_packets_total", METRIC_COUNTER,
-		"Packets by what became of them.");
-	json_object_foreach(json_object_get(stats, "verdicts"), verdict, value)
-	{
-		if (json_is_number(value))
-			metrics_value(metrics, json_number_value(value), "verdict", verdict, NULL);
-	}
+		json_object_get(flows, "capacity"));
+	write_named(metrics, "weir_verdict_packets_total", "Packets by what became of them.",
+		"verdict", json_object_get(stats, "verdicts"));
+	write_named(metrics, "weir_flow_events_total", "What happened in the flow tables.", "event",
+		json_object_get(stats, "flow_events"));
 	for (size_t i = 0; i < sizeof(counted_families) / sizeof(counted_families[0]); i++)
 		write_counted(metrics, &counted_families[i], stats);
 }

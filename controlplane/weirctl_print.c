@@ -248,8 +248,9 @@ print_flows(json_t *answer, FILE *file)
 		{"SERVICE", false},
 		{"PROTO", false},
 		{"CLIENT", false},
-		{"ADDRESS", false},
+		{"VIRTUAL", false},
 		{"BACKEND", false},
+		{"ADDRESS", false},
 		{"STATE", false},
 		{"IDLE", true},
 		{NULL, false},
@@ -268,8 +269,9 @@ print_flows(json_t *answer, FILE *file)
 		cell_text(&table, flow, "service");
 		cell_text(&table, flow, "protocol");
 		cell_text(&table, flow, "client");
-		cell_text(&table, flow, "address");
+		cell_text(&table, flow, "virtual");
 		cell_text(&table, flow, "backend");
+		cell_text(&table, flow, "address");
 		cell_text(&table, flow, "state");
 		table_cell(&table, "%s",
 			format_seconds((double)integer_of(flow, "idle_ms") / 1000, idle));
@@ -288,10 +290,13 @@ print_ports(json_t *ports, FILE *file)
 		{"PORT", false},
 		{"RX PACKETS", true},
 		{"RX BYTES", true},
-		{"RX DROPPED", true},
+		{"RX MISSED", true},
 		{"TX PACKETS", true},
 		{"TX BYTES", true},
-		{"TX DROPPED", true},
+		{"TX ERRORS", true},
+		{"TO HOST", true},
+		{"FROM HOST", true},
+		{"HOST DROPS", true},
 		{NULL, false},
 	};
 	struct table table;
@@ -304,52 +309,56 @@ print_ports(json_t *ports, FILE *file)
 		cell_text(&table, port, "name");
 		cell_unit(&table, port, "rx_packets", format_count);
 		cell_unit(&table, port, "rx_bytes", format_bytes);
-		cell_unit(&table, port, "rx_dropped", format_count);
+		cell_unit(&table, port, "rx_missed", format_count);
 		cell_unit(&table, port, "tx_packets", format_count);
 		cell_unit(&table, port, "tx_bytes", format_bytes);
-		cell_unit(&table, port, "tx_dropped", format_count);
+		cell_unit(&table, port, "tx_errors", format_count);
+		cell_unit(&table, port, "host_tx_packets", format_count);
+		cell_unit(&table, port, "host_rx_packets", format_count);
+		cell_unit(&table, port, "host_drops", format_count);
 	}
 	table_print(&table, "The dataplane has no ports.", file);
 	table_fini(&table);
 }
 
-/* Exact numbers, because small ones among them matter; zeros are left out. */
+/* Names and exact numbers, because small ones among them matter; zeros are left out. */
 static void
-print_verdicts(json_t *verdicts, FILE *file)
+print_counts(json_t *counts, const char *title, const char *unit, const char *none, FILE *file)
 {
-	static const struct table_column columns[] = {
-		{"VERDICT", false},
-		{"PACKETS", true},
-		{NULL, false},
-	};
+	const struct table_column columns[] = {{title, false}, {unit, true}, {NULL, false}};
 	struct table table;
 	const char *name;
 	json_t *value;
 
 	table_init(&table, columns);
-	json_object_foreach(verdicts, name, value)
+	json_object_foreach(counts, name, value)
 	{
 		if (json_integer_value(value) == 0)
 			continue;
 		table_cell(&table, "%s", name);
 		table_cell(&table, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
 	}
-	table_print(&table, "No packet has come so far.", file);
+	table_print(&table, none, file);
 	table_fini(&table);
 }
 
 void
 print_stats(json_t *answer, FILE *file)
 {
-	char now[UNIT_TEXT_SIZE] = "-", max[UNIT_TEXT_SIZE] = "-";
+	json_t *flows = json_object_get(answer, "flows");
+	char active[UNIT_TEXT_SIZE] = "-", capacity[UNIT_TEXT_SIZE] = "-";
 
-	if (json_is_integer(json_object_get(answer, "flows")))
-		format_count((uint64_t)integer_of(answer, "flows"), now);
-	if (json_is_integer(json_object_get(answer, "flows_max")))
-		format_count((uint64_t)integer_of(answer, "flows_max"), max);
+	if (json_is_integer(json_object_get(flows, "active")))
+		format_count((uint64_t)integer_of(flows, "active"), active);
+	if (json_is_integer(json_object_get(flows, "capacity")))
+		format_count((uint64_t)integer_of(flows, "capacity"), capacity);
 	print_ports(json_object_get(answer, "ports"), file);
-	fprintf(file, "\nflows: %s of at most %s\n\n", now, max);
-	print_verdicts(json_object_get(answer, "verdicts"), file);
+	fputs("\n", file);
+	print_counts(json_object_get(answer, "verdicts"), "VERDICT", "PACKETS",
+		"No packet has come so far.", file);
+	fprintf(file, "\nflows: %s of at most %s\n\n", active, capacity);
+	print_counts(json_object_get(answer, "flow_events"), "FLOW EVENT", "TIMES",
+		"Nothing has happened to flows so far.", file);
 }
 
 /* --- drain, undrain, failover --- */
