@@ -30,7 +30,7 @@ struct eal {
 	FILE *log;            /* DPDK writes its messages here. */
 	char line[LINE_SIZE]; /* The message that is being written. */
 	size_t line_size;
-	char last_error[LINE_SIZE];
+	char first_error[LINE_SIZE];
 	bool quiet;
 	bool started;
 	/* The arguments, which EAL refers to as long as it runs. */
@@ -50,7 +50,8 @@ log_line(struct eal *eal)
 	eal->line[eal->line_size] = '\0';
 	eal->line_size = 0;
 	if (level > 0 && level <= (int)RTE_LOG_ERR) {
-		memcpy(eal->last_error, eal->line, sizeof(eal->last_error));
+		if (eal->first_error[0] == '\0')
+			memcpy(eal->first_error, eal->line, sizeof(eal->first_error));
 		if (!eal->quiet) {
 			LOG_WARNING("%s", eal->line);
 			return;
@@ -278,8 +279,8 @@ eal_new(struct eal **out, const struct node *node, struct err *err)
 		err_set(err, rc,
 			"DPDK did not start: %s (%s): check memory_mb, hugepages and cores of node "
 			"%s, and that no other dataplane runs for it",
-			eal->last_error[0] ? eal->last_error : "it does not say why", strerror(-rc),
-			node->name);
+			eal->first_error[0] ? eal->first_error : "it does not say why",
+			strerror(-rc), node->name);
 	} else {
 		eal->started = true;
 		rc = check_lcores(&node->lb, err);
@@ -309,17 +310,23 @@ eal_free(struct eal *eal)
 	free(eal);
 }
 
-const char *
-eal_last_error(const struct eal *eal)
+void
+eal_try_begin(struct eal *eal)
 {
-	return eal->last_error;
+	eal->first_error[0] = '\0';
+	eal->quiet = true;
 }
 
 void
-eal_forget(struct eal *eal, bool quiet)
+eal_try_end(struct eal *eal)
 {
-	eal->last_error[0] = '\0';
-	eal->quiet = quiet;
+	eal->quiet = false;
+}
+
+const char *
+eal_first_error(const struct eal *eal)
+{
+	return eal->first_error;
 }
 
 bool
