@@ -127,14 +127,14 @@ add_lcores(struct eal *eal, const struct lb_node *lb)
 }
 
 static void
-make_args(struct eal *eal, const struct node *node)
+make_args(struct eal *eal, const char *cluster, const struct node *node)
 {
 	const struct lb_node *lb = &node->lb;
 	bool any_pci = false;
 
 	add_arg(eal, "weir-dataplane");
 	add_lcores(eal, lb);
-	add_arg(eal, "--file-prefix=weir-%s", node->name);
+	add_arg(eal, "--file-prefix=weir-%s-%s", cluster, node->name);
 	add_arg(eal, "-m");
 	add_arg(eal, "%u", lb->memory_mb);
 	if (lb->hugepages) {
@@ -261,7 +261,7 @@ check_lcores(const struct lb_node *lb, struct err *err)
 }
 
 int
-eal_new(struct eal **out, const struct node *node, struct err *err)
+eal_new(struct eal **out, const char *cluster, const struct node *node, struct err *err)
 {
 	struct eal *eal;
 	int rc = check_host(&node->lb, err);
@@ -273,7 +273,7 @@ eal_new(struct eal **out, const struct node *node, struct err *err)
 		free(eal);
 		return err_set(err, -ENOMEM, "out of memory");
 	}
-	make_args(eal, node);
+	make_args(eal, cluster, node);
 	if (rte_eal_init(eal->n_args, eal->args) < 0) {
 		rc = rte_errno ? -rte_errno : -EIO;
 		err_set(err, rc,
@@ -296,14 +296,17 @@ eal_new(struct eal **out, const struct node *node, struct err *err)
 void
 eal_free(struct eal *eal)
 {
-	char folder[PATH_MAX];
+	char folder[PATH_MAX], file[PATH_MAX];
 
 	if (!eal)
 		return;
 	if (eal->started) {
 		snprintf(folder, sizeof(folder), "%s", rte_eal_get_runtime_dir());
 		rte_eal_cleanup();
-		rmdir(folder); /* DPDK leaves it; with files in it, it stays. */
+		/* DPDK leaves the folder, and removes the telemetry socket in it only at exit. */
+		snprintf(file, sizeof(file), "%.*s/dpdk_telemetry.v2", PATH_MAX - 32, folder);
+		unlink(file);
+		rmdir(folder);
 	}
 	rte_openlog_stream(NULL);
 	fclose(eal->log);

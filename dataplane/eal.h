@@ -15,10 +15,10 @@
 
 struct eal;
 
-/* Starts EAL for the load balancer 'node', with one lcore for control and one for each RX queue
- * of its ports. Checks first what fails most often (rights, hugepages, devices), so that the
- * message can say what to do. Returns 0, or a negative errno with 'err' set. */
-int eal_new(struct eal **out, const struct node *node, struct err *err);
+/* Starts EAL for the load balancer 'node' of 'cluster', with one lcore for control and one for each
+ * RX queue of its ports. Checks first what fails most often (rights, hugepages, devices), so that
+ * the message can say what to do. Returns 0, or a negative errno with 'err' set. */
+int eal_new(struct eal **out, const char *cluster, const struct node *node, struct err *err);
 
 /* Stops EAL; ports and memory pools must have been closed. NULL is allowed. */
 void eal_free(struct eal *eal);

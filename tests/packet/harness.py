@@ -14,15 +14,14 @@ import ctypes
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import threading
 import time
 
-from scapy.layers.inet import IP
-from scapy.layers.inet6 import (ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr,
-                                ICMPv6NDOptSrcLLAddr, IPv6)
+from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
 
 BUILD = os.environ.get("WEIR_BUILD", "build")
@@ -34,7 +33,6 @@ HOST4, HOST6 = "10.9.0.2", "fd09::2"
 CLIENT4, CLIENT6, CLIENT_MAC = "10.9.0.10", "fd09::10", "02:00:00:00:00:10"
 VIP4, VIP6 = "10.9.0.100", "fd09::100"
 ETH_P_ALL = 3
-SOL_PACKET, PACKET_AUXDATA = 263, 8
 CLONE_NEWNET = 0x40000000
 TIMEOUT_S = 5
 
@@ -144,7 +142,7 @@ class Wire:
             frame = Ether(data)
             self._answer(frame)
             with self.changed:
-                self.frames.append((time.monotonic(), frame))
+                self.frames.append(frame)
                 self.changed.notify_all()
 
     def _answer(self, frame):
@@ -172,23 +170,19 @@ class Wire:
 
     def seen(self, wanted):
         with self.changed:
-            return [frame for _, frame in self.frames if wanted(frame)]
-
-    def times(self, wanted):
-        with self.changed:
-            return [when for when, frame in self.frames if wanted(frame)]
+            return [frame for frame in self.frames if wanted(frame)]
 
     def expect(self, wanted, what, n=1, timeout_s=TIMEOUT_S):
         """Waits for 'n' frames that are 'wanted' and returns them (one: the frame itself)."""
         deadline = time.monotonic() + timeout_s
         with self.changed:
             while True:
-                found = [frame for _, frame in self.frames if wanted(frame)]
+                found = [frame for frame in self.frames if wanted(frame)]
                 if len(found) >= n:
                     return found[0] if n == 1 else found[:n]
                 left = deadline - time.monotonic()
                 if left <= 0 or not self.changed.wait(left):
-                    seen = "\n  ".join(frame.summary() for _, frame in self.frames[-10:])
+                    seen = "\n  ".join(frame.summary() for frame in self.frames[-10:])
                     raise AssertionError(
                         f"{what}: {len(found)} of {n} frames came; the last ones seen:\n  {seen}")
 
@@ -264,6 +258,8 @@ class Dataplane:
         self.config = os.path.join(self.folder, "weir.yaml")
         self.socket = os.path.join(self.folder, "control.sock")
         self.log_path = os.path.join(self.folder, "log")
+        self.cluster = f"test{os.getpid()}"  # In the name of DPDK's runtime folder.
+        self.runtime_folder = f"/var/run/dpdk/weir-{self.cluster}-lb1"
         self.process = None
         self.control = None
         self.generation = 0
@@ -297,7 +293,7 @@ class Dataplane:
         values = {"memory_mb": 128, "hugepages": "no", "flows": 4096,
                   "control_socket": self.socket, "admin_socket": self.folder + "/admin.sock"}
         values.update(keys)
-        text = ["cluster: packet", "nodes:", "  - name: lb1", "    role: lb",
+        text = [f"cluster: {self.cluster}", "nodes:", "  - name: lb1", "    role: lb",
                 "    metrics: 127.0.0.1:9100", "    lb:"]
         text += [f"      {key}: {value}" for key, value in values.items()]
         text.append("      ports:")
@@ -315,11 +311,13 @@ class Dataplane:
                 stderr=log, stdout=log, stdin=subprocess.DEVNULL)
 
     def log(self):
+        if not os.path.exists(self.log_path):
+            return ""
         with open(self.log_path, encoding="utf-8", errors="replace") as file:
             return file.read()
 
     def start(self):
-        already = self.log().count(" is ready: ") if os.path.exists(self.log_path) else 0
+        already = self.log().count(" is ready: ")
         self.process = self.spawn()
 
         def is_ready():
@@ -328,8 +326,11 @@ class Dataplane:
             return self.log().count(" is ready: ") > already
 
         wait_until(is_ready, "start of the dataplane", 30)
-        self.control = Control(self.socket)
+        self.connect()
         return self
+
+    def connect(self):
+        self.control = Control(self.socket)
 
     def add_host_addresses(self):
         for index in range(len(self.ports)):
@@ -398,5 +399,6 @@ class Dataplane:
             status = self.stop()
         finally:
             self.cleanup.close()
+            shutil.rmtree(self.runtime_folder, ignore_errors=True)  # A killed one leaves it.
         assert status in (None, 0), f"exit status {status}:\n{self.log()}"
         assert "Sanitizer" not in self.log(), self.log()
