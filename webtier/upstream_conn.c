@@ -164,6 +164,10 @@ receive(struct upstream_conn *conn)
 		fail(conn, UPSTREAM_FAIL_CLOSED, strerror(errno));
 		return;
 	}
+	if (n > 0 && conn->n_sent == 0) { /* An answer to nothing, such as an idle timeout's 408. */
+		fail(conn, UPSTREAM_FAIL_CLOSED, "the node spoke before it was asked");
+		return;
+	}
 	if (n > 0)
 		rc = response_parser_feed(conn->parser, settings->buffer, (size_t)n, &why);
 	else
