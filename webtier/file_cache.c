@@ -92,7 +92,8 @@ find(struct file_cache *cache, const char *name)
 {
 	struct entry *entry;
 
-	LIST_FOREACH(entry, &cache->buckets[bucket_of(name)], in_bucket) {
+	LIST_FOREACH(entry, &cache->buckets[bucket_of(name)], in_bucket)
+	{
 		if (strcmp(entry->name, name) == 0)
 			return entry;
 	}
@@ -199,8 +200,7 @@ make_whole(struct entry *entry, const struct http_header *headers, size_t n_head
 
 	if (file->size > FILE_CACHE_BUFFER_MAX) {
 		fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 3);
-		return fd < 0 ? NULL
-			      : http_shared_file(200, headers, n_headers, fd, 0, file->size);
+		return fd < 0 ? NULL : http_shared_file(200, headers, n_headers, fd, 0, file->size);
 	}
 	bytes = malloc(file->size + 1);
 	if (bytes && read_whole(file->fd, bytes, file->size)) {
@@ -321,8 +321,8 @@ check_root(struct file_cache *cache, uint64_t now_ns)
 	if (now_ns - cache->root_checked_ns < FILE_CACHE_BELIEVE_NS)
 		return;
 	cache->root_checked_ns = now_ns;
-	if (stat(cache->root, &st) < 0 || (st.st_dev == cache->root_identity.dev &&
-						  st.st_ino == cache->root_identity.ino))
+	if (stat(cache->root, &st) < 0 ||
+		(st.st_dev == cache->root_identity.dev && st.st_ino == cache->root_identity.ino))
 		return;
 	if (open_root(cache) == 0)
 		forget_all(cache);
@@ -377,8 +377,8 @@ file_cache_free(struct file_cache *cache)
 }
 
 enum file_verdict
-file_cache_get(struct file_cache *cache, const char *name, uint64_t now_ns,
-	const struct cached_file **out)
+file_cache_get(
+	struct file_cache *cache, const char *name, uint64_t now_ns, const struct cached_file **out)
 {
 	enum file_verdict verdict = FILE_FOUND;
 	struct entry *entry;

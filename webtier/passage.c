@@ -23,7 +23,7 @@ struct passage {
 	struct proxy *proxy;
 	struct http_request *req; /* NULL once the client's request is over. */
 	struct upstream_conn *conn;
-	int node;       /* Where it went last; BALANCE_NONE before. */
+	int node; /* Where it went last; BALANCE_NONE before. */
 	unsigned int n_tries;
 	unsigned int n_entered; /* Calls that are on the stack. */
 	struct byte_queue out;  /* Request to the node. */
@@ -147,8 +147,8 @@ answer(struct passage *passage)
 		http_respond(passage->req, head->status, headers, n_headers,
 			byte_queue_data(&passage->in), byte_queue_size(&passage->in));
 	else
-		http_respond_source(passage->req, head->status, headers, n_headers,
-			head->body_size, &body_source, passage);
+		http_respond_source(passage->req, head->status, headers, n_headers, head->body_size,
+			&body_source, passage);
 }
 
 static void
@@ -294,8 +294,8 @@ on_failure(void *ctx, enum upstream_failure failure, const char *why)
 		passage->proxy->n_retries++;
 		try_nodes(passage);
 	} else {
-		answer_error(passage, failure_answers[failure].status,
-			failure_answers[failure].text);
+		answer_error(
+			passage, failure_answers[failure].status, failure_answers[failure].text);
 	}
 	leave(passage);
 }
@@ -305,8 +305,7 @@ on_failure(void *ctx, enum upstream_failure failure, const char *why)
 static void
 answer_if_due(struct passage *passage)
 {
-	if (passage->is_answered ||
-		!response_parser_head(upstream_conn_response(passage->conn)))
+	if (passage->is_answered || !response_parser_head(upstream_conn_response(passage->conn)))
 		return;
 	if (passage->is_whole || passage->is_complete ||
 		byte_queue_size(&passage->in) >= PROXY_HIGH_BYTES)

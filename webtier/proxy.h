@@ -3,9 +3,9 @@
  *
  * Both bodies stream, each through a queue that stops its source at PROXY_HIGH_BYTES and lets it go
  * on at PROXY_LOW_BYTES, so memory stays the same whatever passes through. A request is tried a
- * second time, on another node where there is one, if that cannot do anything twice: when nothing of
- * it was sent, or when it is idempotent, had no body, and no byte of a response came.
- * One proxy belongs to one worker. */
+ * second time, on another node where there is one, if that cannot do anything twice: when nothing
+ * of it was sent, or when it is idempotent, had no body, and no byte of a response came. One proxy
+ * belongs to one worker. */
 #ifndef WEBTIER_PROXY_H
 #define WEBTIER_PROXY_H
 
@@ -20,8 +20,8 @@
 struct proxy;
 
 /* 'model' and 'set' outlive the proxy. Returns 0 or a negative errno. */
-int proxy_new(struct proxy **out, uv_loop_t *loop, const struct model *model,
-	struct upstream_set *set);
+int proxy_new(
+	struct proxy **out, uv_loop_t *loop, const struct model *model, struct upstream_set *set);
 
 /* Requests must be over. NULL is allowed. */
 void proxy_free(struct proxy *proxy);

@@ -13,7 +13,8 @@ static const char *const hop_by_hop[] = {"Connection", "Keep-Alive", "Proxy-Auth
 
 /* Request fields that we write ourselves. Expect has been answered by the server already. */
 static const char *const own_request_fields[] = {"Content-Length", "Expect", "Forwarded", "Host",
-	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Real-IP"};
+	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto",
+	"X-Real-IP"};
 
 /* Response fields that the server writes itself. */
 static const char *const own_response_fields[] = {"Content-Length", "Date", "Server"};
@@ -26,7 +27,8 @@ static bool
 is_in_list(const char *name, const char *const *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		/* The first letter settles most of it: this runs for every field of every message. */
+		/* The first letter settles most of it: this runs for every field of every message.
+		 */
 		if (((name[0] ^ list[i][0]) & ~0x20) == 0 && strcasecmp(name, list[i]) == 0)
 			return true;
 	}
@@ -115,8 +117,8 @@ collect_connection(void *ctx, const char *name, const char *value)
 	if (used + strlen(value) + 2 > sizeof(writer->connection))
 		writer->status = -EINVAL; /* Nobody honest names that many fields. */
 	else
-		snprintf(writer->connection + used, sizeof(writer->connection) - used, ",%s",
-			value);
+		snprintf(
+			writer->connection + used, sizeof(writer->connection) - used, ",%s", value);
 }
 
 static void
