@@ -8,7 +8,9 @@
 #include "common/http/shim.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <openssl/ssl.h>
@@ -170,6 +172,26 @@ bool
 connection_refuses(const struct connection *connection, const struct http_request *req)
 {
 	return guard_refuses(&connection->guard, req->index);
+}
+
+bool
+connection_has_left(const struct connection *connection, short events)
+{
+	const struct guard *guard = &connection->guard;
+	int unread = 0;
+
+	if (events & (POLLHUP | POLLERR))
+		return true;
+	if (!(events & POLLRDHUP))
+		return false;
+	if (connection->phase != CONNECTION_BODY)
+		return true;
+	if (guard_is_between(guard))
+		return false; /* The body is here in whole, only its reader pauses. */
+	/* Closed its side with a body to come: may the rest be waiting to be read? */
+	if (ioctl(connection->fd, FIONREAD, &unread) < 0 || unread == 0)
+		return true;
+	return guard->state == GUARD_BODY && (uint64_t)unread < guard->left;
 }
 
 static bool

@@ -88,6 +88,10 @@ connection_is_dead(const struct connection *connection)
 /* Whether this request of the connection breaks the rules of HTTP (guard.h). */
 bool connection_refuses(const struct connection *connection, const struct http_request *req);
 
+/* Whether these events of poll() mean that the client is gone, and not merely that it has sent all
+ * it had to. */
+bool connection_has_left(const struct connection *connection, short events);
+
 /* Whether the client has taken longer than it may, 'tick_ms' after the last call. */
 bool connection_is_overdue(struct connection *connection, uint64_t now_ns, uint32_t tick_ms);
 

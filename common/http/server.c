@@ -89,8 +89,7 @@ find_overdue(struct http_server *server, uint32_t tick_ms)
 }
 
 /* Whether the loss of the client would go unnoticed now. libmicrohttpd does not watch suspended
- * connections, and it misses a FIN that came with the data of a request. A client whose body is
- * not read may have closed its side and still wait for the answer. */
+ * connections, and it misses a FIN that came with the data of a request. */
 static bool
 must_ask(const struct connection *connection)
 {
@@ -107,7 +106,7 @@ poll_batch(struct connection *const *asked, struct pollfd *fds, nfds_t n)
 	if (poll(fds, n, 0) <= 0)
 		return;
 	for (nfds_t i = 0; i < n; i++) {
-		if (fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR))
+		if (fds[i].revents && connection_has_left(asked[i], fds[i].revents))
 			end_connection(asked[i], false);
 	}
 }
@@ -125,7 +124,7 @@ find_departed(struct http_server *server)
 		at->check_end = false;
 		asked[n] = at;
 		fds[n].fd = at->fd;
-		fds[n].events = at->phase == CONNECTION_BODY ? 0 : POLLRDHUP;
+		fds[n].events = POLLRDHUP;
 		if (++n == POLL_BATCH) {
 			poll_batch(asked, fds, n);
 			n = 0;
