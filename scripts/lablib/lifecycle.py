@@ -44,12 +44,18 @@ def _copy_sources():
 # --- Everything from nothing, and back -----------------------------------------------------------
 
 
+def _stop(among):
+    """Stops processes, and tells of those that did not end when asked to: they should."""
+    for process in processes.stop(among, STOP_S):
+        complain(f"{process.name} did not end within {STOP_S} s and was killed")
+
+
 def _tear_down():
     """Ends and removes everything of the lab, however much of it there is."""
     facts = host.read_facts()
     names = namespaces.existing()
     inhabitants = [pid for name in names for pid in namespaces.pids(name)]
-    processes.stop(processes.of_all(), STOP_S)
+    _stop(processes.of_all())
     processes.sweep(names)
     processes.await_reaped(inhabitants, REAP_S)
     namespaces.remove()
@@ -93,7 +99,7 @@ def _refresh():
     stale = everything if _copy_sources() else daemons.outdated()
     if stale:
         with step("restarting " + ", ".join(process.name for process in stale)):
-            processes.stop(stale, STOP_S)
+            _stop(stale)
     for node in topology.MACHINES:
         nodes.start(node)
 
