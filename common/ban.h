@@ -5,6 +5,8 @@
 #ifndef COMMON_BAN_H
 #define COMMON_BAN_H
 
+#ifndef __ASSEMBLER__
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,5 +23,7 @@ extern int atoi(const char *text) BAN("strtol() and its error checks");
 extern long atol(const char *text) BAN("strtol() and its error checks");
 
 #undef BAN
+
+#endif /* __ASSEMBLER__ */
 
 #endif /* COMMON_BAN_H */
