@@ -79,7 +79,7 @@ int
 endpoint_parse(const char *text, struct endpoint *out, struct err *err)
 {
 	char host[ADDR_TEXT_SIZE];
-	struct endpoint endpoint;
+	struct endpoint endpoint = {.port = 0};
 	const char *start = text, *end, *port;
 	char *rest;
 	unsigned long number;
@@ -94,13 +94,15 @@ endpoint_parse(const char *text, struct endpoint *out, struct err *err)
 	}
 	if (!port || (size_t)(end - start) >= sizeof(host))
 		return err_set(err, -EINVAL,
-			"'%s' is not an address with a port: write it like 192.0.2.1:80 or [2001:db8::1]:80",
+			"'%s' is not an address with a port: write it like 192.0.2.1:80 or "
+			"[2001:db8::1]:80",
 			text);
 	snprintf(host, sizeof(host), "%.*s", (int)(end - start), start);
 	if (addr_parse(host, &endpoint.addr, err) < 0)
 		return -EINVAL;
 	if (endpoint.addr.family == ADDR_V6 && *text != '[')
-		return err_set(err, -EINVAL, "'%s': put an IPv6 address in brackets, like [::1]:80", text);
+		return err_set(
+			err, -EINVAL, "'%s': put an IPv6 address in brackets, like [::1]:80", text);
 	errno = 0;
 	number = strtoul(port, &rest, 10);
 	if (*port < '0' || *port > '9' || *rest || errno || number < 1 || number > UINT16_MAX)

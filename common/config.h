@@ -12,8 +12,8 @@
 int config_load(const char *path, struct model **out, struct err *err);
 
 /* As config_load() from memory; 'path' is used in messages and for relative paths. */
-int config_parse(const char *text, size_t size, const char *path, struct model **out,
-	struct err *err);
+int config_parse(
+	const char *text, size_t size, const char *path, struct model **out, struct err *err);
 
 /* Frees the model and all in it. NULL is allowed. */
 void model_free(struct model *model);

@@ -37,15 +37,15 @@ log_level_parse(const char *text, enum log_level *out, struct err *err)
 			return 0;
 		}
 	}
-	return err_set(err, -EINVAL,
-		"'%s' is not a log level: choose error, warn, info or debug", text);
+	return err_set(
+		err, -EINVAL, "'%s' is not a log level: choose error, warn, info or debug", text);
 }
 
 /* Writes the whole line by one write(), so that lines of several threads do not mix. Control
  * characters in it become '?', so that nothing a peer sent can forge a line. */
 static void
-write_line(enum log_level level, const char *module, uint32_t n_held, const char *format,
-	va_list args)
+write_line(
+	enum log_level level, const char *module, uint32_t n_held, const char *format, va_list args)
 {
 	char line[LINE_SIZE];
 	char time_text[32];
@@ -108,8 +108,8 @@ log_limit_take(struct log_limit *limit, uint32_t burst, uint64_t now_ns, uint32_
 }
 
 void
-log_write_limited(struct log_limit *limit, enum log_level level, const char *module,
-	const char *format, ...)
+log_write_limited(
+	struct log_limit *limit, enum log_level level, const char *module, const char *format, ...)
 {
 	uint32_t n_held = 0;
 	va_list args;

@@ -12,7 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_level {
+	LOG_ERROR,
+	LOG_WARN,
+	LOG_INFO,
+	LOG_DEBUG
+};
 
 /* The level up to which messages are written; LOG_INFO at start. */
 void log_set_level(enum log_level level);
@@ -46,10 +51,10 @@ void log_write_limited(struct log_limit *limit, enum log_level level, const char
 #define LOG_INFORM(...) log_write(LOG_INFO, log_module, __VA_ARGS__)
 #define LOG_DBG(...) log_write(LOG_DEBUG, log_module, __VA_ARGS__)
 
-#define LOG_LIMITED(level, ...)                                                                    \
-	do {                                                                                       \
-		static struct log_limit log_limit_here;                                            \
-		log_write_limited(&log_limit_here, level, log_module, __VA_ARGS__);                \
+#define LOG_LIMITED(level, ...)                                                     \
+	do {                                                                        \
+		static struct log_limit log_limit_here;                             \
+		log_write_limited(&log_limit_here, level, log_module, __VA_ARGS__); \
 	} while (0)
 
 #endif /* COMMON_LOG_H */

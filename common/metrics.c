@@ -83,6 +83,16 @@ metrics_family(struct metrics *metrics, const char *name, enum metric_type type,
 	append_text(metrics, "\n");
 }
 
+/* Digits that a reader needs to get the same value back: 15 nearly always, at most 17. */
+static int
+shortest_precision(double value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.15g", value);
+	return strtod(text, NULL) == value ? 15 : 17;
+}
+
 void
 metrics_sample(struct metrics *metrics, const char *suffix, const struct metric_label *labels,
 	size_t n_labels, double value)
@@ -105,7 +115,7 @@ metrics_sample(struct metrics *metrics, const char *suffix, const struct metric_
 	else if (isinf(value))
 		snprintf(number, sizeof(number), value > 0 ? " +Inf\n" : " -Inf\n");
 	else
-		snprintf(number, sizeof(number), " %.17g\n", value);
+		snprintf(number, sizeof(number), " %.*g\n", shortest_precision(value), value);
 	append_text(metrics, number);
 }
 

@@ -11,7 +11,11 @@
 
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+enum metric_type {
+	METRIC_COUNTER,
+	METRIC_GAUGE,
+	METRIC_HISTOGRAM
+};
 
 struct metric_label {
 	const char *name;
@@ -19,8 +23,8 @@ struct metric_label {
 };
 
 struct metrics {
-	char *text;         /* NUL-terminated; NULL while empty. */
-	size_t size;        /* Bytes of text without the NUL. */
+	char *text;  /* NUL-terminated; NULL while empty. */
+	size_t size; /* Bytes of text without the NUL. */
 	size_t capacity;
 	const char *family; /* Name of the family being written. */
 };
@@ -29,8 +33,8 @@ void metrics_init(struct metrics *metrics);
 void metrics_fini(struct metrics *metrics);
 
 /* Begins the family 'name' (must outlive its samples) with its help and type lines. */
-void metrics_family(struct metrics *metrics, const char *name, enum metric_type type,
-	const char *help);
+void metrics_family(
+	struct metrics *metrics, const char *name, enum metric_type type, const char *help);
 
 /* Adds a sample of the current family. 'suffix' is "" or "_bucket", "_sum", "_count". */
 void metrics_sample(struct metrics *metrics, const char *suffix, const struct metric_label *labels,

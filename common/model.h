@@ -10,6 +10,7 @@
 #define COMMON_MODEL_H
 
 #include "common/addr.h"
+#include "common/arena.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,19 +23,42 @@
 #define MODEL_ROUTERS_MAX 64 /* Virtual routers. */
 #define MODEL_VIPS_MAX 256   /* Addresses of one virtual router. */
 
-enum node_role { ROLE_LB, ROLE_WEB, ROLE_APP, ROLE_DB, ROLE_MONITOR };
+enum node_role {
+	ROLE_LB,
+	ROLE_WEB,
+	ROLE_APP,
+	ROLE_DB,
+	ROLE_MONITOR
+};
 
-enum protocol { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 }; /* IANA numbers. */
+enum protocol {
+	PROTOCOL_TCP = 6,
+	PROTOCOL_UDP = 17
+}; /* IANA numbers. */
 
-enum forward_mode { MODE_DR };
+enum forward_mode {
+	MODE_DR
+};
 
-enum scheduler_kind { SCHEDULER_MAGLEV };
+enum scheduler_kind {
+	SCHEDULER_MAGLEV
+};
 
-enum check_type { CHECK_NONE, CHECK_TCP, CHECK_HTTP };
+enum check_type {
+	CHECK_NONE,
+	CHECK_TCP,
+	CHECK_HTTP
+};
 
-enum database_role { DATABASE_PRIMARY, DATABASE_REPLICA };
+enum database_role {
+	DATABASE_PRIMARY,
+	DATABASE_REPLICA
+};
 
-enum log_format { LOG_FORMAT_COMBINED, LOG_FORMAT_JSON };
+enum log_format {
+	LOG_FORMAT_COMBINED,
+	LOG_FORMAT_JSON
+};
 
 /* One dataplane port: a NIC or a virtual device, and the host's interface behind it. */
 struct lb_port {
@@ -47,10 +71,10 @@ struct lb_port {
 struct lb_node {
 	struct lb_port *ports;
 	size_t n_ports;
-	uint32_t memory_mb;         /* For DPDK: pools and flow tables. */
+	uint32_t memory_mb; /* For DPDK: pools and flow tables. */
 	bool hugepages;
-	uint32_t n_flows;           /* Flow table entries per worker. */
-	const char *cores;          /* EAL --lcores list, or NULL: as the operating system places. */
+	uint32_t n_flows;  /* Flow table entries per worker. */
+	const char *cores; /* EAL --lcores list, or NULL: as the operating system places. */
 	const char *control_socket; /* Dataplane listens, control plane connects. */
 	const char *admin_socket;   /* Control plane listens, weirctl connects. */
 };
@@ -64,9 +88,9 @@ struct node {
 	const char *name;
 	enum node_role role;
 	struct endpoint metrics; /* Where the node serves /metrics; ADDR_NONE for db nodes. */
-	struct endpoint listen;  /* app: HTTP for the web tier; monitor: its page; else ADDR_NONE. */
-	struct lb_node lb;       /* role lb only. */
-	struct db_node db;       /* role db only. */
+	struct endpoint listen; /* app: HTTP for the web tier; monitor: its page; else ADDR_NONE. */
+	struct lb_node lb;      /* role lb only. */
+	struct db_node db;      /* role db only. */
 };
 
 /* A VRRP virtual router: addresses that move together between load balancers. */
@@ -77,9 +101,9 @@ struct router_member {
 
 struct virtual_router {
 	const char *name;
-	uint8_t vrid;           /* 1 to 255. */
-	const char *port;       /* Name of the dataplane port, the same on every member. */
-	uint32_t advert_cs;     /* Centiseconds between adverts, 1 to 4095. */
+	uint8_t vrid;       /* 1 to 255. */
+	const char *port;   /* Name of the dataplane port, the same on every member. */
+	uint32_t advert_cs; /* Centiseconds between adverts, 1 to 4095. */
 	bool preempt;
 	uint32_t preempt_delay_ms;
 	enum addr_family family; /* Of all its addresses. */
@@ -92,9 +116,9 @@ struct virtual_router {
 struct check {
 	const char *name;
 	enum check_type type;
-	uint16_t port;        /* Port to probe; 0: the service's own port. */
-	const char *path;     /* http */
-	const char *host;     /* http: Host header; NULL: the backend's address. */
+	uint16_t port;    /* Port to probe; 0: the service's own port. */
+	const char *path; /* http */
+	const char *host; /* http: Host header; NULL: the backend's address. */
 	uint16_t expect_status;
 	uint32_t interval_ms;
 	uint32_t timeout_ms;
@@ -129,13 +153,13 @@ struct service {
 
 /* Limits and times of an HTTP server; web tier and app tier have one each. */
 struct http_limits {
-	uint32_t n_threads;          /* Workers; 0: one per core. */
-	uint32_t max_connections;    /* Per worker. */
+	uint32_t n_threads;       /* Workers; 0: one per core. */
+	uint32_t max_connections; /* Per worker. */
 	uint64_t max_body_bytes;
 	uint32_t max_header_bytes;
-	uint32_t header_timeout_ms;  /* From accept or the previous response to the whole header. */
-	uint32_t idle_timeout_ms;    /* Kept-alive connections. */
-	uint32_t drain_timeout_ms;   /* After SIGTERM, for requests in flight. */
+	uint32_t header_timeout_ms; /* From accept or the previous response to the whole header. */
+	uint32_t idle_timeout_ms;   /* Kept-alive connections. */
+	uint32_t drain_timeout_ms;  /* After SIGTERM, for requests in flight. */
 };
 
 struct proxy_prefix {
@@ -148,7 +172,7 @@ struct web_config {
 	const char *root;        /* Folder of static files. */
 	const char *certificate; /* PEM chain. */
 	const char *private_key; /* PEM. */
-	const char *access_log;  /* File; NULL: none. '%n' in it is the node's name (resolved). */
+	const char *access_log;  /* File; "%n" stands for the node's name. NULL: none. */
 	enum log_format access_log_format;
 	struct http_limits limits;
 	struct proxy_prefix *proxies;
@@ -161,16 +185,18 @@ struct web_config {
 struct app_config {
 	const char *public_url; /* "https://www.example.org", without a slash at the end. */
 	struct http_limits limits;
-	uint32_t n_connections;   /* To each database server, per worker. */
-	uint32_t queue_max;       /* Queries that may wait for a connection, per worker. */
+	uint32_t n_connections; /* To each database server, per worker. */
+	uint32_t queue_max;     /* Queries that may wait for a connection, per worker. */
 	uint32_t query_timeout_ms;
+	const char
+		*session_key_file; /* Secret that signs session cookies; the same on every node. */
 };
 
 struct database_config {
 	const char *name; /* NULL in a cluster without database. */
 	const char *user;
 	const char *password_file;
-	const char *migrate_user;          /* May alter the schema. */
+	const char *migrate_user; /* May alter the schema. */
 	const char *migrate_password_file;
 	const char *monitor_user;
 	const char *monitor_password_file;
@@ -180,13 +206,16 @@ struct database_config {
 struct monitor_config {
 	uint32_t scrape_interval_ms;
 	uint32_t scrape_timeout_ms;
-	const char *probe_url;   /* Asked through the VIPs as a client would; NULL: no probe. */
-	const char *probe_ca;    /* PEM bundle that signs the site's certificate; NULL: the system's. */
-	struct endpoint probe_dns; /* DNS server to ask for the site's name; ADDR_NONE: the system's. */
+	const char *probe_url; /* Asked through the VIPs as a client would; NULL: no probe. */
+	const char
+		*probe_ca; /* PEM bundle that signs the site's certificate; NULL: the system's. */
+	struct endpoint
+		probe_dns; /* DNS server to ask for the site's name; ADDR_NONE: the system's. */
 };
 
 struct model {
-	const char *path; /* The file it came from. */
+	struct arena arena; /* Owns everything below. */
+	const char *path;   /* The file it came from. */
 	const char *cluster;
 	const char *site; /* The site's DNS name; NULL if not given. */
 	struct node *nodes;

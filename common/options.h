@@ -13,11 +13,11 @@ struct options {
 	const struct node *node; /* The node called 'node_name', of the role asked for. */
 };
 
-/* Parses the arguments of the daemon 'program' (described by 'summary' in its help), sets the log
- * level, loads the configuration and finds the node, which must have 'role'. Does not return on
- * --help and --version (exit status 0) or on an error, which it prints (exit status 2: what was
- * wrong with the arguments or the file, and what to do). Call first in main(). */
-void options_parse(struct options *options, int argc, char **argv, const char *program,
+/* Parses the arguments of the daemon 'program' (described by 'summary' in its help) into 'chosen',
+ * sets the log level, loads the configuration and finds the node, which must have 'role'. Does not
+ * return on --help and --version (exit status 0) or on an error, which it prints (exit status 2:
+ * what was wrong with the arguments or the file, and what to do). Call first in main(). */
+void options_parse(struct options *chosen, int argc, char **argv, const char *program,
 	const char *summary, enum node_role role);
 
 #endif /* COMMON_OPTIONS_H */

@@ -63,8 +63,8 @@ uint64_t http_request_start_ns(const struct http_request *req);
 
 /* A pointer for the handler's own use, and what is called when the request ends for whatever
  * reason (answered, aborted): the last call about this request. Both may be NULL. */
-void http_request_set_data(
-	struct http_request *req, void *data, void (*on_done)(struct http_request *req, void *data));
+void http_request_set_data(struct http_request *req, void *data,
+	void (*on_done)(struct http_request *req, void *data));
 void *http_request_data(const struct http_request *req);
 
 /* --- Streamed request bodies (routes with HTTP_BODY_STREAMED) --- */
@@ -114,8 +114,10 @@ void http_shared_unref(struct http_shared *shared);
 void http_respond_shared(struct http_request *req, struct http_shared *shared);
 
 /* A body produced piece by piece. */
-#define HTTP_SOURCE_END (-1)   /* No more. */
-#define HTTP_SOURCE_ERROR (-2) /* Cannot go on: the connection is cut so that the client notices. */
+#define HTTP_SOURCE_END (-1) /* No more. */
+#define HTTP_SOURCE_ERROR                                                       \
+	(-2) /* Cannot go on: the connection is cut so that the client notices. \
+	      */
 #define HTTP_SIZE_UNKNOWN (-1)
 
 struct http_source {
@@ -133,7 +135,8 @@ void http_respond_source(struct http_request *req, unsigned int status,
 
 enum http_body {
 	HTTP_BODY_NONE,     /* A request with a body gets 413. */
-	HTTP_BODY_BUFFERED, /* The handler is called when the whole body is there (up to max_body). */
+	HTTP_BODY_BUFFERED, /* The handler is called when the whole body is there (up to max_body).
+			     */
 	HTTP_BODY_STREAMED, /* The handler is called at the header's end and sets a sink. */
 };
 

@@ -14,23 +14,24 @@
 #include <uv.h>
 
 struct http_listener {
-	struct endpoint endpoint;     /* "0.0.0.0" and "::" for all addresses of a family. */
-	struct tls_context *tls;      /* NULL: plain HTTP. Borrowed; outlives the server. */
-	int fd;                       /* A listening socket to take over, or -1 to make one. */
+	struct endpoint endpoint; /* "0.0.0.0" and "::" for all addresses of a family. */
+	struct tls_context *tls;  /* NULL: plain HTTP. Borrowed; outlives the server. */
+	int fd;                   /* A listening socket to take over, or -1 to make one. */
 };
 
 struct http_server_config {
 	const struct http_listener *listeners;
 	size_t n_listeners;
-	const struct http_route *routes; /* Tried in order; ends with a NULL path. Outlives the server. */
-	void *ctx;                       /* Passed to handlers. */
-	uint32_t max_connections;        /* More are closed at accept and counted. */
-	uint64_t max_body_bytes;         /* Of buffered and streamed bodies; more gets 413. */
-	uint32_t max_header_bytes;       /* Request line and header; more gets 431. */
+	const struct http_route
+		*routes;           /* Tried in order; ends with a NULL path. Outlives the server. */
+	void *ctx;                 /* Passed to handlers. */
+	uint32_t max_connections;  /* More are closed at accept and counted. */
+	uint64_t max_body_bytes;   /* Of buffered and streamed bodies; more gets 413. */
+	uint32_t max_header_bytes; /* Request line and header; more gets 431. */
 	uint32_t header_timeout_ms;
 	uint32_t idle_timeout_ms;
-	/* Called when a request has ended, for access logs and statistics; may be NULL. 'status' is 0
-	 * if the client left before an answer. 'sent' counts body bytes. */
+	/* Called when a request has ended, for access logs and statistics; may be NULL. 'status' is
+	 * 0 if the client left before an answer. 'sent' counts body bytes. */
 	void (*on_request_end)(
 		void *ctx, const struct http_request *req, unsigned int status, uint64_t sent);
 };
@@ -42,11 +43,11 @@ struct http_server_stats {
 	uint64_t n_connections; /* Now. */
 	uint64_t n_requests;
 	uint64_t n_responses[6]; /* By hundreds of the status; [0]: no answer. */
-	uint64_t n_refused;     /* Malformed or smuggling requests answered 400. */
+	uint64_t n_refused;      /* Malformed or smuggling requests answered 400. */
 	uint64_t n_tls_handshakes;
 	uint64_t n_tls_resumed;
 	uint64_t n_tls_failed;
-	uint64_t sent_bytes;    /* Of response bodies. */
+	uint64_t sent_bytes; /* Of response bodies. */
 };
 
 struct http_server;
@@ -66,5 +67,8 @@ bool http_server_is_draining(const struct http_server *server);
 void http_server_free(struct http_server *server);
 
 void http_server_stats(const struct http_server *server, struct http_server_stats *out);
+
+/* Where a listener really is bound: with the port that the system chose if port 0 was asked for. */
+void http_server_endpoint(const struct http_server *server, size_t listener, struct endpoint *out);
 
 #endif /* COMMON_HTTP_SERVER_H */

@@ -12,8 +12,8 @@ struct tls_context;
 
 /* Loads the PEM chain and key and checks that they belong together. Returns 0, or a negative errno
  * with 'err' naming the file and what is wrong with it. */
-int tls_context_new(
-	struct tls_context **out, const char *certificate, const char *private_key, struct err *err);
+int tls_context_new(struct tls_context **out, const char *certificate, const char *private_key,
+	struct err *err);
 void tls_context_free(struct tls_context *context);
 
 /* Loads the files again; on failure the old certificate stays in force. Any thread. */

@@ -26,7 +26,8 @@ addresses_survive_parsing_and_printing(void **state)
 static void
 a_bad_address_is_named_and_changes_nothing(void **state)
 {
-	static const char *const texts[] = {"", "192.0.2", "192.0.2.256", "2001:db8::/32", "web1", "[::1]"};
+	static const char *const texts[] = {
+		"", "192.0.2", "192.0.2.256", "2001:db8::/32", "web1", "[::1]"};
 	struct addr addr = {.family = ADDR_V6};
 	struct addr before = addr;
 
@@ -43,8 +44,9 @@ a_bad_address_is_named_and_changes_nothing(void **state)
 static void
 endpoints_need_brackets_for_ipv6_and_a_port_in_range(void **state)
 {
-	static const char *const bad[] = {"192.0.2.1", "192.0.2.1:0", "192.0.2.1:65536", "192.0.2.1:8x",
-		"2001:db8::1:80", "[2001:db8::1]80", "[2001:db8::1", ":80", "192.0.2.1:+80"};
+	static const char *const bad[] = {"192.0.2.1", "192.0.2.1:0", "192.0.2.1:65536",
+		"192.0.2.1:8x", "2001:db8::1:80", "[2001:db8::1]80", "[2001:db8::1", ":80",
+		"192.0.2.1:+80"};
 	char buf[ENDPOINT_TEXT_SIZE];
 	struct endpoint endpoint;
 
@@ -87,7 +89,8 @@ the_checksum_of_rfc_1071_is_right_in_pieces_and_whole(void **state)
 
 	(void)state;
 	assert_int_equal(be16_to(checksum_finish(sum)), 0x220d); /* RFC 1071, section 3 */
-	assert_int_equal(be16_to(checksum_finish(checksum_add(checksum_add(0, bytes, 4), bytes + 4, 5))),
+	assert_int_equal(
+		be16_to(checksum_finish(checksum_add(checksum_add(0, bytes, 4), bytes + 4, 5))),
 		be16_to(checksum_finish(checksum_add(0, bytes, 9))));
 }
 

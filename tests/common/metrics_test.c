@@ -18,10 +18,14 @@ a_family_has_help_type_and_samples(void **state)
 	metrics_init(&metrics);
 	metrics_family(&metrics, "weir_flows", METRIC_GAUGE, "Flows in the table.");
 	metrics_value(&metrics, 3, "service", "web", NULL);
+	metrics_value(&metrics, 0.1, NULL);
+	metrics_value(&metrics, 9007199254740993.0, NULL);
 	metrics_value(&metrics, INFINITY, NULL);
 	assert_string_equal(metrics.text, "# HELP weir_flows Flows in the table.\n"
 					  "# TYPE weir_flows gauge\n"
 					  "weir_flows{service=\"web\"} 3\n"
+					  "weir_flows 0.1\n"
+					  "weir_flows 9007199254740992\n"
 					  "weir_flows +Inf\n");
 	metrics_fini(&metrics);
 }

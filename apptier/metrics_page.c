@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The app tier's metrics; see metrics_page.h. */
+#include "apptier/metrics_page.h"
+
+#include <stdio.h>
+
+/* A figure of one database server. */
+struct server_metric {
+	const char *name;
+	enum metric_type type;
+	const char *help;
+	double (*value)(const struct db_server_stats *stats);
+};
+
+static double
+value_queries(const struct db_server_stats *stats)
+{
+	return (double)stats->n_queries;
+}
+
+static double
+value_errors(const struct db_server_stats *stats)
+{
+	return (double)stats->n_errors;
+}
+
+static double
+value_waits(const struct db_server_stats *stats)
+{
+	return (double)stats->n_waits;
+}
+
+static double
+value_wait_timeouts(const struct db_server_stats *stats)
+{
+	return (double)stats->n_wait_timeouts;
+}
+
+static double
+value_lost(const struct db_server_stats *stats)
+{
+	return (double)stats->n_lost;
+}
+
+static double
+value_connections(const struct db_server_stats *stats)
+{
+	return stats->n_connections;
+}
+
+static double
+value_waiting(const struct db_server_stats *stats)
+{
+	return stats->n_waiting;
+}
+
+static const struct server_metric server_metrics[] = {
+	{"weir_database_queries_total", METRIC_COUNTER, "Statements run.", value_queries},
+	{"weir_database_errors_total", METRIC_COUNTER, "Statements that failed or were lost.",
+		value_errors},
+	{"weir_database_gtid_waits_total", METRIC_COUNTER,
+		"Reads that asked the server to catch up with their client's write.", value_waits},
+	{"weir_database_gtid_timeouts_total", METRIC_COUNTER,
+		"Such reads that went to another server instead.", value_wait_timeouts},
+	{"weir_database_connections_lost_total", METRIC_COUNTER, "Connections that broke.",
+		value_lost},
+	{"weir_database_connections", METRIC_GAUGE, "Connections open in the pools.",
+		value_connections},
+	{"weir_database_queue", METRIC_GAUGE, "Statements waiting for a connection.",
+		value_waiting},
+};
+
+/* Servers are the same, in the same order, in every worker. */
+static void
+write_servers(struct metrics *metrics, const struct worker_stats *workers, size_t n_workers)
+{
+	const struct worker_stats *first = &workers[0];
+
+	metrics_family(
+		metrics, "weir_database_up", METRIC_GAUGE, "1 if the database server answers.");
+	for (size_t s = 0; s < first->n_servers; s++)
+		metrics_value(
+			metrics, first->servers[s].up, "server", first->servers[s].server, NULL);
+	metrics_family(metrics, "weir_database_writable", METRIC_GAUGE,
+		"1 if the database server is the one that takes writes.");
+	for (size_t s = 0; s < first->n_servers; s++)
+		metrics_value(metrics, first->servers[s].writable, "server",
+			first->servers[s].server, NULL);
+	for (size_t i = 0; i < sizeof(server_metrics) / sizeof(server_metrics[0]); i++) {
+		const struct server_metric *metric = &server_metrics[i];
+
+		metrics_family(metrics, metric->name, metric->type, metric->help);
+		for (size_t s = 0; s < first->n_servers; s++) {
+			double sum = 0;
+
+			for (size_t w = 0; w < n_workers; w++)
+				sum += metric->value(&workers[w].servers[s]);
+			metrics_value(metrics, sum, "server", first->servers[s].server, NULL);
+		}
+	}
+}
+
+static void
+write_http(struct metrics *metrics, const struct worker_stats *workers, size_t n_workers)
+{
+	double responses[6] = {0}, connections = 0, refused = 0, shed = 0;
+
+	for (size_t w = 0; w < n_workers; w++) {
+		const struct http_server_stats *http = &workers[w].http;
+
+		for (size_t i = 0; i < 6; i++)
+			responses[i] += (double)http->n_responses[i];
+		connections += (double)http->n_connections;
+		refused += (double)http->n_refused;
+		shed += (double)http->n_shed;
+	}
+	metrics_family(metrics, "weir_http_requests_total", METRIC_COUNTER,
+		"Requests by the class of their answer; 0xx: the client left before.");
+	for (unsigned int i = 0; i < 6; i++) {
+		char code[4];
+
+		snprintf(code, sizeof(code), "%uxx", i);
+		metrics_value(metrics, responses[i], "code", code, NULL);
+	}
+	metrics_family(metrics, "weir_http_connections", METRIC_GAUGE, "Open connections.");
+	metrics_value(metrics, connections, NULL);
+	metrics_family(
+		metrics, "weir_http_refused_total", METRIC_COUNTER, "Malformed requests refused.");
+	metrics_value(metrics, refused, NULL);
+	metrics_family(metrics, "weir_http_shed_total", METRIC_COUNTER,
+		"Connections closed because there were too many.");
+	metrics_value(metrics, shed, NULL);
+}
+
+static void
+write_modules(struct metrics *metrics, const struct worker_stats *workers, size_t n_workers)
+{
+	for (size_t m = 0; app_modules[m]; m++) {
+		const struct app_metric *list = app_modules[m]->metrics;
+
+		for (size_t i = 0; list && i < APP_METRICS_MAX && list[i].name; i++) {
+			double sum = 0;
+
+			for (size_t w = 0; w < n_workers; w++)
+				sum += workers[w].modules[m][i];
+			metrics_family(metrics, list[i].name, list[i].type, list[i].help);
+			metrics_value(metrics, sum, NULL);
+		}
+	}
+}
+
+void
+metrics_page_write(struct metrics *metrics, const struct node *node,
+	const struct worker_stats *workers, size_t n_workers)
+{
+	metrics_family(metrics, "weir_node_info", METRIC_GAUGE, "What this process is.");
+	metrics_value(metrics, 1, "node", node->name, "role", node_role_name(node->role), NULL);
+	write_http(metrics, workers, n_workers);
+	write_servers(metrics, workers, n_workers);
+	write_modules(metrics, workers, n_workers);
+}

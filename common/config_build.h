@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* From the texts of config_schema.h to a model: every value and every relation checked. */
+#ifndef COMMON_CONFIG_BUILD_H
+#define COMMON_CONFIG_BUILD_H
+
+#include "common/config_read.h"
+#include "common/config_schema.h"
+#include "common/model.h"
+
+/* Fill their part of 'model'; errors go to reader->code. In this order: balancing refers to nodes,
+ * tiers to both. */
+void config_build_nodes(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+void config_build_balancing(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+void config_build_tiers(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+
+/* A check's values; used for checks and for the web tier's upstream check. 'path' is where. */
+void config_build_check(struct config_reader *reader, const char *path, const struct raw_check *raw,
+	struct check *check);
+
+#endif /* COMMON_CONFIG_BUILD_H */

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Schema of weir.yaml for libcyaml; see config_schema.h. */
+#include "common/config_schema.h"
+
+#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+#define TEXT(type, key) CYAML_FIELD_STRING_PTR(#key, OPTIONAL, struct type, key, 0, CYAML_UNLIMITED)
+#define MAP(type, key, fields) CYAML_FIELD_MAPPING_PTR(#key, OPTIONAL, struct type, key, fields)
+#define LIST(type, key, entry) \
+	CYAML_FIELD_SEQUENCE(#key, OPTIONAL, struct type, key, &(entry), 0, CYAML_UNLIMITED)
+#define ENTRY(type, fields)                                                  \
+	{                                                                    \
+		CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct type, fields) \
+	}
+
+static const cyaml_schema_value_t text_entry = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
+
+static const cyaml_schema_field_t port_fields[] = {
+	TEXT(raw_port, name),
+	TEXT(raw_port, device),
+	TEXT(raw_port, host_interface),
+	TEXT(raw_port, queues),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t port_entry = ENTRY(raw_port, port_fields);
+
+static const cyaml_schema_field_t lb_fields[] = {
+	TEXT(raw_lb, memory_mb),
+	TEXT(raw_lb, hugepages),
+	TEXT(raw_lb, flows),
+	TEXT(raw_lb, cores),
+	TEXT(raw_lb, control_socket),
+	TEXT(raw_lb, admin_socket),
+	LIST(raw_lb, ports, port_entry),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t node_fields[] = {
+	TEXT(raw_node, name),
+	TEXT(raw_node, role),
+	TEXT(raw_node, metrics),
+	TEXT(raw_node, listen),
+	TEXT(raw_node, database),
+	MAP(raw_node, lb, lb_fields),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t node_entry = ENTRY(raw_node, node_fields);
+
+static const cyaml_schema_field_t member_fields[] = {
+	TEXT(raw_member, node),
+	TEXT(raw_member, priority),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t member_entry = ENTRY(raw_member, member_fields);
+
+static const cyaml_schema_field_t router_fields[] = {
+	TEXT(raw_router, name),
+	TEXT(raw_router, vrid),
+	TEXT(raw_router, port),
+	TEXT(raw_router, advert_ms),
+	TEXT(raw_router, preempt),
+	TEXT(raw_router, preempt_delay_ms),
+	LIST(raw_router, addresses, text_entry),
+	LIST(raw_router, members, member_entry),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t router_entry = ENTRY(raw_router, router_fields);
+
+static const cyaml_schema_field_t check_fields[] = {
+	TEXT(raw_check, name),
+	TEXT(raw_check, type),
+	TEXT(raw_check, port),
+	TEXT(raw_check, path),
+	TEXT(raw_check, host),
+	TEXT(raw_check, expect_status),
+	TEXT(raw_check, interval_ms),
+	TEXT(raw_check, timeout_ms),
+	TEXT(raw_check, rise),
+	TEXT(raw_check, fall),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t check_entry = ENTRY(raw_check, check_fields);
+
+static const cyaml_schema_field_t backend_fields[] = {
+	TEXT(raw_backend, name),
+	TEXT(raw_backend, address),
+	TEXT(raw_backend, weight),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t backend_entry = ENTRY(raw_backend, backend_fields);
+
+static const cyaml_schema_field_t pool_fields[] = {
+	TEXT(raw_pool, name),
+	TEXT(raw_pool, check),
+	LIST(raw_pool, backends, backend_entry),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t pool_entry = ENTRY(raw_pool, pool_fields);
+
+static const cyaml_schema_field_t service_fields[] = {
+	TEXT(raw_service, name),
+	TEXT(raw_service, address),
+	TEXT(raw_service, port),
+	TEXT(raw_service, protocol),
+	TEXT(raw_service, mode),
+	TEXT(raw_service, scheduler),
+	TEXT(raw_service, pool),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t service_entry = ENTRY(raw_service, service_fields);
+
+static const cyaml_schema_field_t limits_fields[] = {
+	TEXT(raw_limits, threads),
+	TEXT(raw_limits, max_connections),
+	TEXT(raw_limits, max_body_bytes),
+	TEXT(raw_limits, max_header_bytes),
+	TEXT(raw_limits, header_timeout_ms),
+	TEXT(raw_limits, idle_timeout_ms),
+	TEXT(raw_limits, drain_timeout_ms),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t proxy_fields[] = {
+	TEXT(raw_proxy, prefix),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t proxy_entry = ENTRY(raw_proxy, proxy_fields);
+
+static const cyaml_schema_field_t web_fields[] = {
+	TEXT(raw_web, http_port),
+	TEXT(raw_web, https_port),
+	TEXT(raw_web, root),
+	TEXT(raw_web, certificate),
+	TEXT(raw_web, private_key),
+	TEXT(raw_web, access_log),
+	TEXT(raw_web, access_log_format),
+	TEXT(raw_web, connect_timeout_ms),
+	TEXT(raw_web, response_timeout_ms),
+	MAP(raw_web, limits, limits_fields),
+	LIST(raw_web, proxy, proxy_entry),
+	MAP(raw_web, upstream_check, check_fields),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t app_fields[] = {
+	TEXT(raw_app, public_url),
+	TEXT(raw_app, session_key_file),
+	TEXT(raw_app, connections),
+	TEXT(raw_app, queue),
+	TEXT(raw_app, query_timeout_ms),
+	MAP(raw_app, limits, limits_fields),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t database_fields[] = {
+	TEXT(raw_database, name),
+	TEXT(raw_database, user),
+	TEXT(raw_database, password_file),
+	TEXT(raw_database, migrate_user),
+	TEXT(raw_database, migrate_password_file),
+	TEXT(raw_database, monitor_user),
+	TEXT(raw_database, monitor_password_file),
+	TEXT(raw_database, migrations),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t monitor_fields[] = {
+	TEXT(raw_monitor, scrape_interval_ms),
+	TEXT(raw_monitor, scrape_timeout_ms),
+	TEXT(raw_monitor, probe_url),
+	TEXT(raw_monitor, probe_ca),
+	TEXT(raw_monitor, probe_dns),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t config_fields[] = {
+	TEXT(raw_config, cluster),
+	TEXT(raw_config, site),
+	LIST(raw_config, nodes, node_entry),
+	LIST(raw_config, virtual_routers, router_entry),
+	LIST(raw_config, checks, check_entry),
+	LIST(raw_config, pools, pool_entry),
+	LIST(raw_config, services, service_entry),
+	MAP(raw_config, web, web_fields),
+	MAP(raw_config, app, app_fields),
+	MAP(raw_config, database, database_fields),
+	MAP(raw_config, monitor, monitor_fields),
+	CYAML_FIELD_END,
+};
+
+const cyaml_schema_value_t config_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_config, config_fields)};

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* weir.yaml as text: which keys and lists there are, with every scalar still a string.
+ *
+ * libcyaml checks the structure (known keys, maps where maps belong); numbers, names, addresses
+ * and everything that depends on two keys are checked by config_build.c, which can name the line
+ * and the allowed range. A missing key is NULL. */
+#ifndef COMMON_CONFIG_SCHEMA_H
+#define COMMON_CONFIG_SCHEMA_H
+
+#include <cyaml/cyaml.h>
+
+struct raw_port {
+	char *name, *device, *host_interface, *queues;
+};
+
+struct raw_lb {
+	char *memory_mb, *hugepages, *flows, *cores, *control_socket, *admin_socket;
+	struct raw_port *ports;
+	unsigned int ports_count;
+};
+
+struct raw_node {
+	char *name, *role, *metrics, *listen, *database;
+	struct raw_lb *lb;
+};
+
+struct raw_member {
+	char *node, *priority;
+};
+
+struct raw_router {
+	char *name, *vrid, *port, *advert_ms, *preempt, *preempt_delay_ms;
+	char **addresses;
+	unsigned int addresses_count;
+	struct raw_member *members;
+	unsigned int members_count;
+};
+
+struct raw_check {
+	char *name, *type, *port, *path, *host, *expect_status;
+	char *interval_ms, *timeout_ms, *rise, *fall;
+};
+
+struct raw_backend {
+	char *name, *address, *weight;
+};
+
+struct raw_pool {
+	char *name, *check;
+	struct raw_backend *backends;
+	unsigned int backends_count;
+};
+
+struct raw_service {
+	char *name, *address, *port, *protocol, *mode, *scheduler, *pool;
+};
+
+struct raw_limits {
+	char *threads, *max_connections, *max_body_bytes, *max_header_bytes;
+	char *header_timeout_ms, *idle_timeout_ms, *drain_timeout_ms;
+};
+
+struct raw_proxy {
+	char *prefix;
+};
+
+struct raw_web {
+	char *http_port, *https_port, *root, *certificate, *private_key;
+	char *access_log, *access_log_format, *connect_timeout_ms, *response_timeout_ms;
+	struct raw_limits *limits;
+	struct raw_proxy *proxy;
+	unsigned int proxy_count;
+	struct raw_check *upstream_check;
+};
+
+struct raw_app {
+	char *public_url, *session_key_file, *connections, *queue, *query_timeout_ms;
+	struct raw_limits *limits;
+};
+
+struct raw_database {
+	char *name, *user, *password_file, *migrate_user, *migrate_password_file;
+	char *monitor_user, *monitor_password_file, *migrations;
+};
+
+struct raw_monitor {
+	char *scrape_interval_ms, *scrape_timeout_ms, *probe_url, *probe_ca, *probe_dns;
+};
+
+struct raw_config {
+	char *cluster, *site;
+	struct raw_node *nodes;
+	unsigned int nodes_count;
+	struct raw_router *virtual_routers;
+	unsigned int virtual_routers_count;
+	struct raw_check *checks;
+	unsigned int checks_count;
+	struct raw_pool *pools;
+	unsigned int pools_count;
+	struct raw_service *services;
+	unsigned int services_count;
+	struct raw_web *web;
+	struct raw_app *app;
+	struct raw_database *database;
+	struct raw_monitor *monitor;
+};
+
+extern const cyaml_schema_value_t config_schema;
+
+#endif /* COMMON_CONFIG_SCHEMA_H */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside of the HTTP server: a request as the protocol adapter (mhd.c) and the exchange
+ * (exchange.c) share it. Handlers see http.h only.
+ *
+ * The adapter embeds a 'struct http_request' as the first member of its own, fills in what the
+ * client said, and then calls exchange_header(), exchange_body() and exchange_end() as the
+ * request arrives, and exchange_done() once when it is over. The exchange and the handlers
+ * reach the adapter by 'protocol'. */
+#ifndef COMMON_HTTP_REQUEST_H
+#define COMMON_HTTP_REQUEST_H
+
+#include "common/http/http.h"
+
+struct connection;
+struct http_server;
+struct decoded;
+
+enum answer_body {
+	ANSWER_BYTES,
+	ANSWER_SHARED,
+	ANSWER_SOURCE
+};
+
+/* An answer on its way from http_respond_*() to the adapter, which copies what it keeps. */
+struct answer {
+	unsigned int status;
+	const struct http_header *headers;
+	size_t n_headers;
+	enum answer_body kind;
+	const void *body; /* ANSWER_BYTES */
+	size_t size;
+	struct http_shared *shared;       /* ANSWER_SHARED: a reference that is given away. */
+	const struct http_source *source; /* ANSWER_SOURCE; NULL if no body is to be sent. */
+	void *source_ctx;
+	int64_t body_size;
+};
+
+struct http_protocol {
+	const char *(*header)(const struct http_request *req, const char *name);
+	void (*each_header)(const struct http_request *req,
+		void (*each)(void *ctx, const char *name, const char *value), void *ctx);
+	/* Sends the answer when its turn has come. */
+	void (*answer)(struct http_request *req, const struct answer *answer);
+	/* Goes on with the paused body or source. */
+	void (*resume)(struct http_request *req);
+	void (*abort)(struct http_request *req);
+};
+
+struct http_request {
+	const struct http_protocol *protocol;
+	struct connection *connection;
+	struct http_server *server;
+	const struct http_route *route; /* NULL: none fits, or not yet known. */
+
+	uint32_t index; /* Its place on the connection, from 0. */
+	const char *method_name;
+	const char *version;
+	enum http_method method;
+	char *target;
+	char *path;              /* Decoded; same storage as 'target'. */
+	struct decoded *decoded; /* Query arguments given out. */
+	uint64_t start_ns;
+	int64_t body_size;
+
+	char *body; /* HTTP_BODY_BUFFERED */
+	size_t body_capacity;
+	uint64_t body_received; /* Bytes of the body so far, whatever became of them. */
+	const struct http_sink *sink;
+	void *sink_ctx;
+
+	void *data;
+	void (*on_done)(struct http_request *req, void *data);
+
+	unsigned int status; /* Of the answer; 0: none yet. */
+	bool answered;
+	bool refused; /* Answered by the server itself: what the handler says no longer counts. */
+	bool close;   /* The connection ends with this answer. */
+};
+
+/* Sets target and path from the raw request target, in 'storage' of REQUEST_STORAGE(size) bytes.
+ * Returns 0, or -EINVAL if the path is not one (the request is then answered 400). */
+#define REQUEST_STORAGE(target_size) (2 * ((target_size) + 2))
+int request_set_target(struct http_request *req, char *storage, const char *target, size_t size);
+void request_set_method(struct http_request *req, const char *name);
+
+/* Frees what the request itself holds. */
+void request_fini(struct http_request *req);
+
+/* An error of the server's own, even if the handler may still answer: that is then ignored. */
+void request_refuse(struct http_request *req, unsigned int status, const char *text);
+
+#endif /* COMMON_HTTP_REQUEST_H */

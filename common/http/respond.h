@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside of the HTTP server: answers that the server itself gives, and shared responses. */
+#ifndef COMMON_HTTP_RESPOND_H
+#define COMMON_HTTP_RESPOND_H
+
+#include "common/http/request.h"
+
+#include <stdatomic.h>
+
+struct MHD_Response;
+
+/* As http_respond_error() with headers. */
+void respond_error_with(struct http_request *req, unsigned int status,
+	const struct http_header *headers, size_t n_headers, const char *text);
+
+struct http_shared {
+	atomic_uint n_references;      /* Any thread. The rest is constant. */
+	struct MHD_Response *response; /* What libmicrohttpd sends; owns 'fd' and its headers. */
+	unsigned int status;
+	struct http_header *headers; /* In one block with their strings. */
+	size_t n_headers;
+	void *body; /* NULL if the body is a file. */
+	int fd;     /* -1 if the body is in memory. */
+	uint64_t offset;
+	uint64_t size;
+};
+
+struct http_shared *http_shared_ref(struct http_shared *shared);
+
+#endif /* COMMON_HTTP_RESPOND_H */

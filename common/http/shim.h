@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* TLS, the guard and the accounting under libmicrohttpd's own socket calls.
+ *
+ * libmicrohttpd knows sockets, not streams. It is linked statically, and the linker redirects its
+ * recv, send, sendmsg, sendfile64, setsockopt, shutdown and close (--wrap, see meson.build) to this
+ * file. A call on a descriptor that is a server's connection goes to connection_*(); any other goes
+ * on to the system. Redirected are all objects linked into the executable statically, not shared
+ * libraries.
+ *
+ * The table of descriptors is the one thing the process shares, because the wrapped functions get
+ * nothing but a number. A slot is written by the thread that owns the connection before the
+ * descriptor is known to anyone else and cleared before it is closed; no other thread has a
+ * reason to look at it. */
+#ifndef COMMON_HTTP_SHIM_H
+#define COMMON_HTTP_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+struct connection;
+
+#define SHIM_FDS_MAX (1 << 20)
+
+/* Registers the connection of 'fd' (NULL: none). Returns false if the number is too large. */
+bool shim_set(int fd, struct connection *connection);
+struct connection *shim_get(int fd);
+
+/* The system's own calls. */
+ssize_t shim_recv(int fd, void *buf, size_t size, int flags);
+ssize_t shim_send(int fd, const void *buf, size_t size, int flags);
+ssize_t shim_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t shim_sendfile(int fd, int file, off_t *offset, size_t size);
+int shim_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
+int shim_shutdown(int fd, int how);
+int shim_close(int fd);
+
+#endif /* COMMON_HTTP_SHIM_H */

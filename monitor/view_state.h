@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The view's insides, shared by view.c (facts into states), view_edges.c (the picture) and
+ * view_render.c (states into JSON and metrics), and by nobody else. */
+#ifndef MONITOR_VIEW_STATE_H
+#define MONITOR_VIEW_STATE_H
+
+#include "monitor/view.h"
+
+#define VIEW_REASON_SIZE 160
+#define VIEW_EVENTS_MAX 256
+#define VIEW_ADDRESSES_MAX 16
+
+/* A state with why and since when. */
+struct view_item {
+	enum view_state state;
+	char reason[VIEW_REASON_SIZE];
+	uint64_t since_wall_ms;
+};
+
+struct view_node {
+	const struct node *node;
+	struct view_item item;
+	unsigned int n_failures; /* Fetches in a row that failed. */
+	uint64_t took_us;        /* Of the last fetch. */
+	double total;            /* The node's work counter (packets or requests) when last seen, */
+	uint64_t total_ns;       /* ... when that was (0: never), */
+	double rate;             /* ... and its growth a second. */
+	bool *holds;             /* lb: for each virtual router, whether it says to be master. */
+	struct {
+		bool is_known, is_read_only, is_replica;
+		int64_t lag_s;
+		char gtid[128];
+	} db;
+};
+
+struct view_edge {
+	const char *from, *to;
+	enum view_edge_kind kind;
+	struct view_item item;
+	unsigned int n_up, n_down; /* Samples about it in the page being read. */
+	bool is_active;            /* EDGE_HOLDS: the addresses are there. */
+};
+
+struct view_router {
+	const struct virtual_router *router;
+	struct view_item item;
+};
+
+struct view_event {
+	uint64_t wall_ms;
+	char subject[2 * MODEL_NAME_MAX + 16]; /* "web1", "web1 > app1" */
+	enum view_state from, to;
+	char reason[VIEW_REASON_SIZE];
+};
+
+struct view_site_address {
+	struct addr addr;
+	enum view_state state;
+	char reason[VIEW_REASON_SIZE];
+	uint64_t total_us;
+};
+
+struct view {
+	const struct model *model;
+	const struct node *self;
+	uint64_t version;
+	struct view_node *nodes; /* All but the monitor itself. */
+	size_t n_nodes;
+	struct view_edge *edges;
+	size_t n_edges;
+	struct view_router *routers;
+	size_t n_routers;
+	struct view_event events[VIEW_EVENTS_MAX]; /* A ring; */
+	uint64_t n_events;                         /* ... how many there ever were. */
+	struct view_site_address site[VIEW_ADDRESSES_MAX];
+	size_t n_site;
+	uint64_t dns_us;
+};
+
+/* Puts 'item' into 'state' for the reason in 'format'; a change of state is noted as an event of
+ * 'subject' and counted in the version. */
+void view_set(struct view *view, struct view_item *item, const char *subject, enum view_state state,
+	struct view_time time, const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+/* As view_set() for an edge. */
+void view_set_edge(struct view *view, struct view_edge *edge, enum view_state state,
+	struct view_time time, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Makes all edges of the picture from the model. Returns 0 or -ENOMEM. */
+int view_make_edges(struct view *view);
+
+/* The edge of that kind; NULL as 'from' or 'to' matches any. NULL if there is none. */
+struct view_edge *view_find_edge(
+	const struct view *view, enum view_edge_kind kind, const char *from, const char *to);
+
+/* The node on which the pool's backend runs: of the backend's name, else of its address. */
+const struct node *view_backend_node(const struct model *model, const struct backend *backend);
+
+const char *view_state_name(enum view_state state);
+const char *view_edge_kind_name(enum view_edge_kind kind);
+
+#endif /* MONITOR_VIEW_STATE_H */

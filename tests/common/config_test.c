@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The sample configuration is accepted; each of many small mistakes in it is refused with the line
+ * it stands on, the offending word and what is allowed. */
+#include "common/config.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static char *sample;
+
+static int
+read_sample(void **state)
+{
+	FILE *file = fopen(getenv("WEIR_SAMPLE"), "re");
+	size_t size;
+
+	(void)state;
+	assert_non_null(file);
+	sample = calloc(1, 1 << 20);
+	size = fread(sample, 1, (1 << 20) - 1, file);
+	assert_true(size > 0);
+	fclose(file);
+	return 0;
+}
+
+static int
+drop_sample(void **state)
+{
+	(void)state;
+	free(sample);
+	return 0;
+}
+
+static void
+the_sample_makes_a_model_with_resolved_relations(void **state)
+{
+	struct model *model = NULL;
+	struct err err = {""};
+	const struct node *lb1;
+
+	(void)state;
+	if (config_load(getenv("WEIR_SAMPLE"), &model, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(model->n_nodes, 9);
+	lb1 = model_node(model, "lb1");
+	assert_non_null(lb1);
+	assert_int_equal(lb1->role, ROLE_LB);
+	assert_string_equal(lb1->lb.ports[0].host_interface, "weir0");
+	assert_int_equal(lb1->lb.control_socket[0], '/');
+	assert_int_equal(model->n_routers, 2);
+	assert_int_equal(model->routers[0].advert_cs, 10);
+	assert_int_equal(model->routers[0].family, ADDR_V4);
+	assert_ptr_equal(model->routers[0].members[0].node, lb1);
+	assert_int_equal(model->n_services, 4);
+	assert_ptr_equal(model->services[0].pool, &model->pools[0]);
+	assert_ptr_equal(model->services[3].router, &model->routers[1]);
+	assert_ptr_equal(model->pools[0].check, &model->checks[0]);
+	assert_string_equal(model->app.public_url, "https://www.weir.test");
+	assert_int_equal(model->monitor.probe_dns.port, 53);
+	assert_null(model_node(model, "lb9"));
+	model_free(model);
+}
+
+/* The sample with its first 'find' replaced by 'with'; the caller frees it. '*line' is the line of
+ * the place. */
+static char *
+edit(const char *find, const char *with, unsigned int *line)
+{
+	char *place = strstr(sample, find);
+	char *text;
+	int size;
+
+	if (!place)
+		fail_msg("the sample has no '%s'", find);
+	*line = 1;
+	for (const char *at = sample; at < place; at++)
+		*line += *at == '\n';
+	size = asprintf(
+		&text, "%.*s%s%s", (int)(place - sample), sample, with, place + strlen(find));
+	assert_true(size > 0);
+	return text;
+}
+
+static const struct mistake {
+	const char *find, *with;
+	int line_offset; /* From the edited place to the line that the message names. */
+	const char *says;
+} mistakes[] = {
+	{"cluster: lab", "cluster: Lab", 0, "'Lab' is not a name"},
+	{"cluster: lab", "clutser: lab", 0, "the key 'clutser' is not known here"},
+	{"metrics: 10.77.1.11:9100", "metrics: 10.77.1.11", 0,
+		"'10.77.1.11' is not an address with a port"},
+	{"role: lb", "role: proxy", 0,
+		"'proxy' is not known here; choose from: lb, web, app, db, monitor"},
+	{"role: web", "role: app", -1, "a node with role app needs the key 'listen'"},
+	{"memory_mb: 160", "memory_mb: 16", 0, "'16' is not a whole number from 64 to"},
+	{"memory_mb: 160", "memory_mb: 160MB", 0, "'160MB' is not a whole number"},
+	{"hugepages: no", "hugepages: maybe", 0, "'maybe' is not known here; choose from: no, yes"},
+	{"queues: 1", "queues: -1", 0, "'-1' is not a whole number from 1 to 64"},
+	{"name: lb2", "name: lb1", 0, "'lb1' is used twice"},
+	{"database: replica", "database: primary", 0, "db1 and db2 are both the primary"},
+	{"vrid: 51", "vrid: 256", 0, "'256' is not a whole number from 1 to 255"},
+	{"port: front\n    addresses", "port: back\n    addresses", 6, "has no port called 'back'"},
+	{"[10.77.1.100]", "[10.77.1.300]", 0, "'10.77.1.300' is not an IP address"},
+	{"[10.77.1.100]", "[224.0.0.18]", 0, "multicast"},
+	{"[10.77.1.100]", "[10.77.1.100, \"fd77:1::9\"]", 0, "is of another family"},
+	{"[10.77.1.100]", "[10.77.1.100, 10.77.1.100]", 0, "is given twice"},
+	{"[10.77.1.100]", "[10.77.1.99]", 43, "is not an address of any virtual router"},
+	{"advert_ms: 100", "advert_ms: 105", 0, "not a multiple of 10"},
+	{"{ node: lb1, priority: 200 }", "{ node: lb9, priority: 200 }", 0,
+		"'lb9' is not a node with role lb"},
+	{"{ node: lb1, priority: 200 }", "{ node: lb1, priority: 0 }", 0,
+		"'0' is not a whole number from 1 to 255"},
+	{"{ node: lb2, priority: 100 }", "{ node: lb1, priority: 100 }", 0,
+		"'lb1' is a member already"},
+	{"type: http ", "type: icmp ", 0, "'icmp' is not known here; choose from: tcp, http"},
+	{"path: /health", "path: health", 0, "must begin with '/'"},
+	{"check: web-health", "check: web-heath", 0, "there is no check called 'web-heath'"},
+	{"address: 10.77.1.22, weight: 100", "address: 10.77.1.22, weight: 1001", 0,
+		"'1001' is not a whole number from 0 to 1000"},
+	{"address: 10.77.1.22, weight", "address: 10.77.1.21, weight", 0,
+		"'10.77.1.21' is used twice in this pool"},
+	{"address: 10.77.1.22, weight: 100", "address: 10.77.1.22, wieght: 100", 0,
+		"the key 'pools[0].backends[1].wieght' is not known here"},
+	{"port: 80, ", "port: 70000, ", 0, "'70000' is not a whole number from 1 to 65535"},
+	{"port: 80, ", "port: 443,", 1, "'http4' has the same address, port and protocol"},
+	{"scheduler: maglev, pool: web4", "scheduler: best, pool: web4", 0,
+		"'best' is not known here; choose from: maglev"},
+	{"mode: dr", "mode: teleport", 0, "'teleport' is not known here; choose from: dr"},
+	{"pool: web4", "pool: web5", 0, "there is no pool called 'web5'"},
+	{"pool: web4", "pool: web6", 0, "must have the family of '10.77.1.100'"},
+	{"https_port: 443", "https_port: 80", 0, "must differ from http_port"},
+	{"prefix: /api/", "prefix: api", 0, "must begin with '/'"},
+	{"public_url: https://www.weir.test", "public_url: www.weir.test", 0,
+		"must begin with http://"},
+	{"scrape_timeout_ms: 800", "scrape_timeout_ms: 1800", 0,
+		"must not exceed scrape_interval_ms"},
+	{"  user: weir_app", "  user: [weir_app]", 0, "Expecting STRING"},
+	{"nodes:\n", "nodes: {\n", 1, "did not find expected"},
+};
+
+static void
+every_mistake_is_refused_with_its_line_and_reason(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
+		const struct mistake *mistake = &mistakes[i];
+		struct model *model = NULL;
+		struct err err = {""};
+		char start[64];
+		unsigned int line;
+		char *text = edit(mistake->find, mistake->with, &line);
+		int code = config_parse(text, strlen(text), "weir.yaml", &model, &err);
+
+		free(text);
+		if (code >= 0)
+			fail_msg("'%s' was accepted", mistake->with);
+		assert_int_equal(code, -EINVAL);
+		assert_null(model);
+		snprintf(start, sizeof(start),
+			"weir.yaml:%u:", (unsigned int)((int)line + mistake->line_offset));
+		if (strncmp(err.text, start, strlen(start)) != 0)
+			fail_msg("'%s': expected %s..., got: %s", mistake->with, start, err.text);
+		if (!strstr(err.text, mistake->says))
+			fail_msg("'%s': expected '%s' in: %s", mistake->with, mistake->says,
+				err.text);
+	}
+}
+
+static void
+a_missing_section_or_file_is_named(void **state)
+{
+	static const char only_web[] =
+		"cluster: x\nnodes:\n  - {name: w, role: web, metrics: \"192.0.2.1:9100\"}\n";
+	struct model *model = NULL;
+	struct err err = {""};
+
+	(void)state;
+	assert_int_equal(config_parse(only_web, strlen(only_web), "x.yaml", &model, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "the section 'web' is needed"));
+	assert_int_equal(config_parse("", 0, "x.yaml", &model, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "x.yaml: is empty"));
+	assert_int_equal(config_parse("cluster: x\n", 11, "x.yaml", &model, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "the list 'nodes' is missing"));
+	assert_int_equal(config_load("/nonexistent/weir.yaml", &model, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "/nonexistent/weir.yaml"));
+	assert_null(model);
+}
+
+static void
+a_text_cut_anywhere_never_crashes(void **state)
+{
+	size_t size = strlen(sample);
+
+	(void)state;
+	for (size_t cut = 0; cut < size; cut += 37) {
+		struct model *model = NULL;
+		struct err err = {""};
+
+		if (config_parse(sample, cut, "weir.yaml", &model, &err) < 0)
+			assert_true(err.text[0] != '\0');
+		model_free(model);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest cases[] = {
+		cmocka_unit_test(the_sample_makes_a_model_with_resolved_relations),
+		cmocka_unit_test(every_mistake_is_refused_with_its_line_and_reason),
+		cmocka_unit_test(a_missing_section_or_file_is_named),
+		cmocka_unit_test(a_text_cut_anywhere_never_crashes),
+	};
+
+	return cmocka_run_group_tests(cases, read_sample, drop_sample);
+}
