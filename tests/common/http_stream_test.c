@@ -531,8 +531,7 @@ static void
 a_slow_reader_stops_the_source(void **state)
 {
 	uint64_t before = resident_bytes();
-	int fd = client_connect(&fixture);
-	const int small = 65536;
+	int fd = client_connect_small(&fixture);
 	unsigned long long seen = 0;
 	char block[65536];
 	uint64_t total = 0;
@@ -541,7 +540,6 @@ a_slow_reader_stops_the_source(void **state)
 
 	(void)state;
 	moved = 0;
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	snprintf(request, sizeof(request),
 		"GET /download?size=%lu&known HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
 		(unsigned long)BIG_BYTES);
