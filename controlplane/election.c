@@ -470,7 +470,7 @@ election_new(struct election **out, uv_loop_t *loop, struct cluster *cluster,
 		return err_set(err, -ENOMEM, "out of memory");
 	}
 	lease_init(&election->lease);
-	gate_init(&election->gate, clock_now_ns());
+	gate_init(&election->gate);
 	init_handles(election);
 	for (size_t i = 0; i < n; i++) {
 		rc = add_router(election, i, err);

@@ -88,26 +88,35 @@ find_overdue(struct http_server *server, uint32_t tick_ms)
 	}
 }
 
-/* Whether the loss of the client would go unnoticed now. libmicrohttpd does not watch suspended
- * connections, and it misses a FIN that came with the data of a request. A client whose body is
- * not read may have closed its side and still wait for the answer. */
+/* Whether the loss of the client could go unnoticed now. libmicrohttpd does not watch suspended
+ * connections, and it misses a FIN that came together with data. A client that has closed its
+ * side may take a response that is on its way. */
 static bool
 must_ask(const struct connection *connection)
 {
 	if (connection->dead)
 		return false;
-	if (connection->phase == CONNECTION_IDLE)
-		return connection->check_end && is_unused(connection);
-	return connection->suspended;
+	switch (connection->phase) {
+	case CONNECTION_IDLE:
+	case CONNECTION_BODY:
+		return connection->suspended || connection->check_end;
+	case CONNECTION_WORKING:
+	case CONNECTION_RESPONDING:
+		return connection->suspended;
+	case CONNECTION_HANDSHAKE:
+	case CONNECTION_LINGERING:
+		break;
+	}
+	return false;
 }
 
 static void
 poll_batch(struct connection *const *asked, struct pollfd *fds, nfds_t n)
 {
-	if (poll(fds, n, 0) <= 0)
+	if (n == 0 || poll(fds, n, 0) <= 0)
 		return;
 	for (nfds_t i = 0; i < n; i++) {
-		if (fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR))
+		if (fds[i].revents && connection_has_left(asked[i], fds[i].revents))
 			end_connection(asked[i], false);
 	}
 }
@@ -125,7 +134,7 @@ find_departed(struct http_server *server)
 		at->check_end = false;
 		asked[n] = at;
 		fds[n].fd = at->fd;
-		fds[n].events = at->phase == CONNECTION_BODY ? 0 : POLLRDHUP;
+		fds[n].events = POLLRDHUP;
 		if (++n == POLL_BATCH) {
 			poll_batch(asked, fds, n);
 			n = 0;

@@ -10,6 +10,7 @@ ssize_t __real_recv(int fd, void *buf, size_t size, int flags);
 ssize_t __real_send(int fd, const void *buf, size_t size, int flags);
 ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t __real_sendfile64(int fd, int file, off_t *offset, size_t size);
+int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
 int __real_shutdown(int fd, int how);
 int __real_close(int fd);
 
@@ -17,6 +18,7 @@ ssize_t __wrap_recv(int fd, void *buf, size_t size, int flags);
 ssize_t __wrap_send(int fd, const void *buf, size_t size, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t __wrap_sendfile64(int fd, int file, off_t *offset, size_t size);
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
 int __wrap_shutdown(int fd, int how);
 int __wrap_close(int fd);
 
@@ -66,6 +68,12 @@ shim_sendfile(int fd, int file, off_t *offset, size_t size)
 }
 
 int
+shim_setsockopt(int fd, int level, int name, const void *value, socklen_t size)
+{
+	return __real_setsockopt(fd, level, name, value, size);
+}
+
+int
 shim_shutdown(int fd, int how)
 {
 	return __real_shutdown(fd, how);
@@ -111,6 +119,15 @@ __wrap_sendfile64(int fd, int file, off_t *offset, size_t size)
 
 	return connection ? connection_sendfile(connection, file, offset, size)
 			  : __real_sendfile64(fd, file, offset, size);
+}
+
+int
+__wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t size)
+{
+	struct connection *connection = shim_get(fd);
+
+	return connection ? connection_setsockopt(connection, level, name, value, size)
+			  : __real_setsockopt(fd, level, name, value, size);
 }
 
 int

@@ -13,6 +13,7 @@
 #include "common/http/shim.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -26,6 +27,7 @@
 static void
 received(struct connection *connection, const char *data, size_t size)
 {
+	connection->check_end = true;
 	guard_feed(&connection->guard, data, size);
 	if (connection->phase == CONNECTION_BODY)
 		connection->patience_ms -=
@@ -296,6 +298,18 @@ connection_sendfile(struct connection *connection, int file, off_t *offset, size
 	connection_cut(connection, false);
 	errno = EBADF;
 	return -1;
+}
+
+/* The library corks and uncorks around a response, for packets that are full. Records of TLS are
+ * written whole with Nagle's algorithm off (handshake.c), so there is nothing to hold back: a cork
+ * would only delay the last of them. */
+int
+connection_setsockopt(
+	struct connection *connection, int level, int name, const void *value, socklen_t size)
+{
+	if (connection->ssl && level == IPPROTO_TCP)
+		return 0;
+	return shim_setsockopt(connection->fd, level, name, value, size);
 }
 
 int

@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass
 from typing import Callable
 
-from lablib import ca, host, lab, paths, table, topology
+from lablib import ca, host, lifecycle, nodes, paths, snapshot, table, topology
 from lablib.errors import LabError
 from lablib.progress import complain, say
 
@@ -29,7 +29,7 @@ def _machine(name):
 
 
 def _up(_, flags):
-    lab.up(keep="--keep" in flags)
+    lifecycle.up(keep="--keep" in flags)
 
 
 def _status(_, flags):
@@ -38,37 +38,37 @@ def _status(_, flags):
         say(json.dumps({"running": False}) if as_json
             else "no lab is up; scripts/lab up starts one")
         return 1
-    state = lab.status()
+    state = snapshot.collect()
     say(json.dumps(state.as_json(), indent=2) if as_json else table.render(state))
     return 0
 
 
 def _client(words, _):
-    lab.require_lab()
-    argv = lab.client_argv(words or [os.environ.get("SHELL", "/bin/sh")])
+    nodes.require_lab()
+    argv = lifecycle.client_argv(words or [os.environ.get("SHELL", "/bin/sh")])
     os.execvpe(argv[0], argv, {**os.environ, **ca.client_environment()})
 
 
 def _kill(words, _):
-    lab.kill(_machine(words[0]))
+    nodes.kill(_machine(words[0]))
 
 
 def _heal(words, _):
-    lab.heal(_machine(words[0]))
+    nodes.heal(_machine(words[0]))
 
 
 def _failover(*_):
-    lab.failover()
+    nodes.failover()
 
 
 def _logs(words, flags):
-    files = lab.logs_of(_machine(words[0]))
+    files = nodes.logs_of(_machine(words[0]))
     follow = ["-F"] if "-f" in flags else []
     os.execvp("tail", ["tail", "-n", LOG_LINES, *follow, "--", *map(str, files)])
 
 
 def _ctl(words, _):
-    lab.require_lab()
+    nodes.require_lab()
     node = _machine(words[0])
     if node.role != "lb":
         raise UsageError(f"{node.name} is no load balancer: weirctl runs on lb1 and lb2")
@@ -77,7 +77,7 @@ def _ctl(words, _):
 
 
 def _down(*_):
-    lab.down()
+    lifecycle.down()
 
 
 @dataclass(frozen=True)

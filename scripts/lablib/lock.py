@@ -10,7 +10,7 @@ from lablib.progress import complain
 
 
 def _is_current(fd):
-    """Whether the file that is open is still the one at the lock's path: `down` removes it."""
+    """Whether the file that is open is still the one at the lock's path, not a removed one."""
     try:
         return os.path.samestat(os.fstat(fd), os.stat(paths.LOCK))
     except FileNotFoundError:
@@ -35,14 +35,11 @@ def _acquire(command):
 
 @contextmanager
 def held(command):
-    """Holds the lock during the body, under the command's name."""
+    """Holds the lock during the body, under the command's name. Without a lab no file stays."""
     fd = _acquire(command)
     try:
         yield
     finally:
+        if not paths.LAB.exists():
+            paths.LOCK.unlink(missing_ok=True)
         os.close(fd)
-
-
-def remove():
-    """Removes the lock's file; the caller holds the lock."""
-    paths.LOCK.unlink(missing_ok=True)

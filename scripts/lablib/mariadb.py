@@ -5,12 +5,10 @@ Both start read-only. Who is primary is decided in one place, here, after the st
 that comes back never takes writes by itself. Root gets in only by the socket."""
 
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 
 from lablib import paths, secret, topology
 from lablib.command import run
 from lablib.errors import LabError
-from lablib.waiting import until
 
 MARIADBD = "/usr/sbin/mariadbd"
 REPLICATION_USER = "weir_replication"
@@ -130,15 +128,10 @@ def make_primary(node):
     ask(node, "SET GLOBAL read_only = OFF;")
 
 
-def set_up_replication(details):
-    """With both servers running: accounts and schema on the primary, then the replica follows.
-
-    'details' gives more lines for the message if a server does not answer."""
+def set_up_replication():
+    """With both servers answering: accounts and schema on the primary, then the replica follows."""
     primary = topology.NODE[topology.PRIMARY]
     replica = topology.NODE[topology.REPLICA]
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda node: until(f"{node.name} answers", lambda: answers(node), 30,
-                                         details), (primary, replica)))
     make_primary(primary)
     _create_accounts(primary)
     ask(replica, FOLLOW.format(host=topology.DATA.ipv4(primary.host),

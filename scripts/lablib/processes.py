@@ -145,14 +145,14 @@ def _await_end(pids, seconds):
 
 
 def stop(processes, grace_s):
-    """Asks the processes to end, and after 'grace_s' makes them."""
+    """Asks the processes to end; kills, and returns, those that have not after 'grace_s'."""
     pids = [pid for pid in (process.pid() for process in processes) if pid is not None]
     for process in processes:
         process.signal(signal.SIGTERM)
-    if not _await_end(pids, grace_s):
-        kill(processes)
+    killed = [] if _await_end(pids, grace_s) else kill(processes)
     for process in processes:
         process.forget()
+    return killed
 
 
 def kill(processes):

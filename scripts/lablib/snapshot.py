@@ -158,6 +158,10 @@ def _probe(node):
     return state
 
 
+def _only(names):
+    return names[0] if len(names) == 1 else None
+
+
 class Snapshot:
     """All nodes, edges and addresses; collect() makes one."""
 
@@ -176,12 +180,8 @@ class Snapshot:
         return Edge(tail.name, head.name, "unknown" if seen is None else "up" if seen else "down")
 
     def claimants(self, address):
+        """The nodes that say they hold a virtual address; there should be one."""
         return [name for name, state in self.states.items() if address in state.holds]
-
-    def owner(self, address):
-        """The one node that holds a virtual address; None if there is none, or more than one."""
-        names = self.claimants(address)
-        return names[0] if len(names) == 1 else None
 
     def problems(self, node=None):
         """What is not as it should be: of everything, or of one node and the edges at it.
@@ -207,7 +207,7 @@ class Snapshot:
             "running": True,
             "healthy": not self.problems(),
             "nodes": [state.as_json() for state in self.states.values()],
-            "vips": [{"address": address, "owner": self.owner(address),
+            "vips": [{"address": address, "owner": _only(self.claimants(address)),
                       "claimed_by": self.claimants(address)} for address in topology.VIPS],
             "edges": [edge.as_json() for edge in self.edges],
             "replication": self.replication,
@@ -220,3 +220,10 @@ def collect():
         replication = pool.submit(mariadb.replication)
         states = list(pool.map(_probe, topology.MACHINES))
         return Snapshot(states, replication.result())
+
+
+def owners():
+    """The load balancer that holds each virtual address now; None if none does, or both do."""
+    states = [_probe(node) for node in topology.nodes_of("lb")]
+    return {address: _only([state.node.name for state in states if address in state.holds])
+            for address in topology.VIPS}

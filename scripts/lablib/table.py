@@ -18,8 +18,7 @@ def _programs(node):
 
 def _replication(state):
     lag = "" if state["lag_s"] is None else f", {state['lag_s']} s behind"
-    error = f" ({state['error']})" if state["error"] else ""
-    return f"{state['state']}{lag}{error}"
+    return f"{state['state']}{lag}"
 
 
 def render(snapshot):
@@ -41,4 +40,5 @@ def render(snapshot):
               if edge.state != "up"]
     if broken:
         blocks.append([("CONNECTION", "STATE"), *broken])
-    return "\n\n".join("\n".join(_aligned(block)) for block in blocks)
+    text = "\n\n".join("\n".join(_aligned(block)) for block in blocks)
+    return text + (f"\n\nreplication: {state['error']}" if state["error"] else "")

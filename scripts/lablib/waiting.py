@@ -19,7 +19,8 @@ def until_none(what, problems, seconds, details=None):
         if not left:
             return
         if time.monotonic() > deadline:
-            raise LabError(f"{what}: not within {seconds} s", *left, *(details() if details else []))
+            more = details() if details else []
+            raise LabError(f"{what}: not within {seconds} s", *left, *more)
         time.sleep(POLL_S)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Asks for a page every INTERVAL ms, each time over a new connection: poller.py URL INTERVAL TIMEOUT
+"""poller.py URL INTERVAL_MS TIMEOUT_MS: asks for a page at a pace, each time by a new connection.
 
 Requests do not wait for each other, so that one that hangs hides no success of a later one. For
 every line on standard input prints the totals as JSON; ends at the end of the input."""

@@ -46,6 +46,15 @@ def test_without_a_lab_there_is_nothing_to_do(words):
     assert "scripts/lab up" in refused.stderr
 
 
+def test_without_tap_devices_it_says_so():
+    refused = run("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /dev/net && exec "$0" up',
+                  LAB)
+    assert refused.returncode == 1
+    assert "cannot open /dev/net/tun" in refused.stderr
+    assert "modprobe tun" in refused.stderr
+    assert not paths.LAB.exists()
+
+
 def test_a_busy_port_is_named_and_nothing_is_started():
     with socket.socket() as busy:
         busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

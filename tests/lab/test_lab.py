@@ -81,7 +81,7 @@ def test_a_link_is_made_followed_counted_and_replicated(lab):
         assert done == "302 https://example.org/"
 
         def counted():
-            return json.loads(lab.curl(f"{lab.url}/api/links/{code}")[1])["hits"] == expected
+            return json.loads(lab.curl(f"{lab.url}/api/links/{code}")[1])["count"] == expected
 
         until(f"the count of {code} is {expected}", counted, 5)
 

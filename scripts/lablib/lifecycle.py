@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Brings the lab up and down, and breaks and mends its nodes."""
+"""Brings the lab up and down."""
 
 import filecmp
 import json
 import shutil
 
-from lablib import (building, ca, command, daemons, dns, host, lock, mariadb, namespaces, paths,
-                    processes, secret, snapshot, topology, waiting)
+from lablib import (building, ca, command, daemons, dns, host, lock, mariadb, namespaces, nodes,
+                    paths, processes, secret, topology)
 from lablib.errors import LabError
+from lablib.health import await_database, await_healthy
 from lablib.progress import complain, say, step
 
-START_S = 40  # The longest that daemons may take until everybody finds everybody else healthy.
 STOP_S = 5  # How long a process may take to end when asked to.
 REAP_S = 3  # How long init may take to forget processes that have ended.
-FAILOVER_S = 10
 
 SESSION_KEY = "session_key"  # Signs the app tier's cookies.
 
@@ -42,37 +41,13 @@ def _copy_sources():
     return changed
 
 
-# --- Waiting for health --------------------------------------------------------------------------
+# --- Everything from nothing, and back -----------------------------------------------------------
 
 
-def _dead(among):
-    """Processes that were started and run no more."""
-    return [process for process in among if process.was_started() and process.pid() is None]
-
-
-def _await_health(node=None, among=None):
-    """Waits until the node (or everything) is healthy; a program that dies ends the wait."""
-    among = among if among is not None else processes.of_all()
-    what = f"{node.name} is healthy" if node else "everything is healthy"
-    last = []
-
-    def problems():
-        dead = _dead(among)
-        if dead:
-            raise LabError(" and ".join(process.name for process in dead) + " died at start",
-                           *(process.log_tail() for process in dead))
-        last[:] = snapshot.collect().problems(node)
-        return last
-
-    def logs():
-        named = [process for process in among
-                 if any(process.node.name in problem for problem in last)]
-        return [process.log_tail() for process in named]
-
-    waiting.until_none(what, problems, START_S, logs)
-
-
-# --- up ------------------------------------------------------------------------------------------
+def _stop(among):
+    """Stops processes, and tells of those that did not end when asked to: they should."""
+    for process in processes.stop(among, STOP_S):
+        complain(f"{process.name} did not end within {STOP_S} s and was killed")
 
 
 def _tear_down():
@@ -80,7 +55,7 @@ def _tear_down():
     facts = host.read_facts()
     names = namespaces.existing()
     inhabitants = [pid for name in names for pid in namespaces.pids(name)]
-    processes.stop(processes.of_all(), STOP_S)
+    _stop(processes.of_all())
     processes.sweep(names)
     processes.await_reaped(inhabitants, REAP_S)
     namespaces.remove()
@@ -92,8 +67,9 @@ def _make_databases():
     mariadb.make()
     for node in topology.nodes_of("db"):
         daemons.start(node)
-    mariadb.set_up_replication(lambda: [process.log_tail() for node in topology.nodes_of("db")
-                                        for process in processes.of_node(node)])
+    for node in topology.nodes_of("db"):
+        await_database(node)
+    mariadb.set_up_replication()
 
 
 def _create():
@@ -108,13 +84,10 @@ def _create():
         ca.make()
         dns.make()
         _copy_sources()
-    with step("load balancers, DNS server"):
-        for node in (topology.DNS, *topology.nodes_of("lb")):
-            daemons.start(node)
     with step("databases"):
         _make_databases()
-    with step("app tier, web tier, monitor"):
-        for role in ("app", "web", "monitor"):
+    with step("DNS server, app tier, web tier, load balancers, monitor"):
+        for role in ("dns", "app", "web", "lb", "monitor"):
             for node in topology.nodes_of(role):
                 daemons.start(node)
 
@@ -126,21 +99,12 @@ def _refresh():
     stale = everything if _copy_sources() else daemons.outdated()
     if stale:
         with step("restarting " + ", ".join(process.name for process in stale)):
-            processes.stop(stale, STOP_S)
+            _stop(stale)
     for node in topology.MACHINES:
-        _start_node(node)
+        nodes.start(node)
 
 
-def _start_node(node):
-    """Starts what is missing of a node; a database server also takes its role again."""
-    started = daemons.start(node)
-    if started:
-        say("started " + ", ".join(process.name for process in started))
-    if started and node.name == topology.PRIMARY:
-        waiting.until(f"{node.name} answers", lambda: mariadb.answers(node), START_S,
-                      lambda: [process.log_tail() for process in started])
-        mariadb.make_primary(node)
-    return started
+# --- up ------------------------------------------------------------------------------------------
 
 
 def client_argv(argv):
@@ -204,14 +168,13 @@ def _bring_up(keep):
     try:
         _create() if fresh else _refresh()
         with step("waiting until all are healthy"):
-            _await_health()
+            await_healthy()
         say("fetching:")
         code = _fetch_answers()
     except BaseException:
         if fresh and not keep:
             complain("cleaning up")
             _tear_down()
-            lock.remove()
         raise
     host.write_facts(ready=True)
     url = f"https://{topology.SITE}"
@@ -219,12 +182,7 @@ def _bring_up(keep):
     say(NEXT.format(url=url, code=code, page=":".join(map(str, topology.PAGE_ADDRESS))))
 
 
-# --- The other commands --------------------------------------------------------------------------
-
-
-def require_lab():
-    if not host.stands():
-        raise LabError("no lab is up", "start it: scripts/lab up")
+# --- down ----------------------------------------------------------------------------------------
 
 
 def down():
@@ -234,69 +192,3 @@ def down():
                 _tear_down()
         else:
             say("no lab is up")
-        lock.remove()
-
-
-def kill(node):
-    """Ends the node's processes as a loss of power would."""
-    require_lab()
-    with lock.held(f"kill {node.name}"):
-        ended = processes.kill(processes.of_node(node))
-        processes.sweep([node.namespace])
-    names = ", ".join(process.program for process in ended)
-    say(f"{node.name}: killed {names}" if names else f"{node.name}: nothing was running")
-
-
-def heal(node):
-    """Starts what is missing of the node and waits until its neighbours find it healthy."""
-    require_lab()
-    with lock.held(f"heal {node.name}"):
-        if not _start_node(node):
-            say(f"{node.name}: everything is running")
-        with step(f"waiting until {node.name} is healthy"):
-            _await_health(node, processes.of_node(node))
-
-
-def _owners():
-    """The load balancers that hold addresses now, by address."""
-    state = snapshot.collect()
-    return {address: state.owner(address) for address in topology.VIPS}
-
-
-def failover():
-    """Asks each load balancer that holds an address to hand all of its addresses over."""
-    require_lab()
-    before = _owners()
-    holders = sorted({name for name in before.values() if name})
-    if not holders:
-        raise LabError("no load balancer holds an address", "look at: scripts/lab status")
-    for name in holders:
-        snapshot.weirctl(topology.NODE[name], "failover")
-
-    moved = {}
-
-    def not_moved():
-        for address, owner in _owners().items():
-            if owner and owner != before[address]:
-                moved.setdefault(address, owner)
-        return [f"{address} is still with {before[address]}" for address in topology.VIPS
-                if address not in moved]
-
-    waiting.until_none("the addresses have moved", not_moved, FAILOVER_S)
-    for address in topology.VIPS:
-        say(f"{address}: {before[address]} -> {moved[address]}")
-
-
-def logs_of(node):
-    """The log files that a node's programs write."""
-    files = [process.log for process in processes.of_node(node)]
-    files.append(paths.LOGS / f"access-{node.name}.log")
-    found = [path for path in files if path.exists()]
-    if not found:
-        raise LabError(f"{node.name} has written no log yet")
-    return found
-
-
-def status():
-    return snapshot.collect()
-
