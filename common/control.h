@@ -8,8 +8,22 @@
  *   state   struct control_state -> {generation}      desired state, whole, replaces the old
  *   lease   struct control_lease -> {}                which virtual routers this node holds
  *   ready   {}                   -> {ready, waiting: ["next hop of web1 (192.0.2.1)", ...]}
- *   stats   {}                   -> struct control_stats (services, backends, verdicts, ports)
- *   flows   {limit, service?, client?, backend?} -> {total, flows: [struct control_flow...]}
+ *   stats   {}                   -> {generation, flows: {active, capacity},
+ *                                    verdicts: {NAME: packets}, flow_events: {NAME: n},
+ *                                    services: [{name, packets, bytes, new_flows, drops}],
+ *                                    backends: [{pool, name, address, packets, bytes, new_flows}],
+ *                                    ports: [{name, up, rx_packets, rx_bytes, rx_missed,
+ *                                             tx_packets, tx_bytes, tx_errors,
+ *                                             host_rx_packets, host_tx_packets, host_drops}],
+ *                                    routers: [{name, held}]}
+ *   flows   {limit, service?, client?, backend?} -> {total, flows: [{service, protocol, client,
+ *                                    virtual, pool, backend, address, state, idle_ms}]}
+ *
+ * Counters count from the start of the process, or, for a service or backend, from when it first
+ * appeared in a state. In a flow 'client' and 'virtual' are endpoints ("192.0.2.1:80") and
+ * 'service' and 'backend' are null when they are no longer in the state; as filters they are a
+ * service's name, a client's address and a backend's name. 'total' is how many flows match, of
+ * which at most 'limit' (1 to 10000) are listed.
  *
  * A rejected state leaves the old one in force; the reply's error says why. A virtual router
  * missing from a lease is let go at once; one that is named stays held until 'ttl_ms' after

@@ -20,7 +20,7 @@ struct watch {
 };
 
 struct timer {
-	uv_timer_t timer; /* First. */
+	uv_timer_t timer;           /* First. */
 	struct http_client *client; /* NULL once the client is gone. */
 };
 
@@ -38,6 +38,8 @@ struct http_fetch {
 	struct curl_slist *headers, *resolve;
 	char *body;
 	size_t body_size, body_max;
+	bool cut_body;
+	bool is_cut; /* The transfer was ended because the body was long enough. */
 	char error[CURL_ERROR_SIZE];
 	http_client_fn done;
 	void *ctx;
@@ -66,19 +68,34 @@ time_of(CURL *easy, CURLINFO info)
 	return us > 0 ? (uint64_t)us : 0;
 }
 
+/* Says in 'text' why there is no answer; the system's own word where there is one ("Connection
+ * refused"). */
+static const char *
+explain(struct http_fetch *fetch, CURLcode code, char *text, size_t size)
+{
+	long os_error = 0;
+
+	curl_easy_getinfo(fetch->easy, CURLINFO_OS_ERRNO, &os_error);
+	if (code == CURLE_COULDNT_CONNECT && os_error != 0)
+		snprintf(text, size, "%s", strerror((int)os_error));
+	else
+		snprintf(text, size, "%s", *fetch->error ? fetch->error : curl_easy_strerror(code));
+	return text;
+}
+
 static void
 finish(struct http_fetch *fetch, CURLcode code)
 {
-	struct http_answer answer = {.body = fetch->body ? fetch->body : "", .body_size = fetch->body_size};
+	struct http_answer answer = {
+		.body = fetch->body ? fetch->body : "", .body_size = fetch->body_size};
 	http_client_fn done = fetch->done;
 	void *ctx = fetch->ctx;
 	char error[CURL_ERROR_SIZE];
 	long status = 0;
 	char *body = fetch->body;
 
-	if (code != CURLE_OK) {
-		memcpy(error, fetch->error, sizeof(error));
-		answer.error = *error ? error : curl_easy_strerror(code);
+	if (code != CURLE_OK && !fetch->is_cut) {
+		answer.error = explain(fetch, code, error, sizeof(error));
 	} else {
 		curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
 		answer.status = (unsigned int)status;
@@ -200,8 +217,10 @@ take_body(char *data, size_t size, size_t n, void *ctx)
 	char *grown;
 
 	size *= n;
-	if (fetch->body_size + size > fetch->body_max)
+	if (fetch->body_size + size > fetch->body_max) {
+		fetch->is_cut = fetch->cut_body;
 		return 0; /* CURLE_WRITE_ERROR */
+	}
 	grown = realloc(fetch->body, fetch->body_size + size + 1);
 	if (!grown)
 		return 0;
@@ -284,6 +303,7 @@ set_options(struct http_fetch *fetch, const struct http_query *query)
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)query->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "weir/" WEIR_VERSION);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
@@ -308,6 +328,7 @@ http_client_get(
 		return NULL;
 	fetch->client = client;
 	fetch->body_max = query->body_max;
+	fetch->cut_body = query->cut_body;
 	fetch->done = done;
 	fetch->ctx = ctx;
 	fetch->next = client->fetches;
@@ -327,6 +348,12 @@ http_client_get(
 		return NULL;
 	}
 	return fetch;
+}
+
+bool
+http_fetch_is_connected(const struct http_fetch *fetch)
+{
+	return time_of(fetch->easy, CURLINFO_CONNECT_TIME_T) > 0;
 }
 
 void

@@ -22,8 +22,9 @@ struct http_query {
 	const char *host;    /* Host header; NULL: from the URL. */
 	const char *resolve; /* "NAME:PORT:ADDRESS": where NAME is, without DNS; NULL: as usual. */
 	const char *ca_file; /* PEM authorities for https; NULL: the system's. */
-	uint32_t timeout_ms; /* Of the whole request. */
-	size_t body_max;     /* A longer body is an error. */
+	uint32_t timeout_ms; /* Of the whole request; 0: none. */
+	size_t body_max;     /* A longer body is an error, ... */
+	bool cut_body;       /* ... or, with this, cut off there and the rest not awaited. */
 	bool reuse;          /* Keep the connection for the next request. */
 };
 
@@ -51,6 +52,9 @@ void http_client_free(struct http_client *client);
  * is short or the URL is malformed ('done' is then not called). */
 struct http_fetch *http_client_get(
 	struct http_client *client, const struct http_query *query, http_client_fn done, void *ctx);
+
+/* True once the connection is there. */
+bool http_fetch_is_connected(const struct http_fetch *fetch);
 
 /* Ends a fetch without calling back. */
 void http_fetch_cancel(struct http_fetch *fetch);

@@ -38,6 +38,15 @@ int rpc_server_new(struct rpc_server **out, uv_loop_t *loop, const char *path,
  * has run its close callbacks). NULL is allowed. */
 void rpc_server_free(struct rpc_server *server);
 
+/* An answer that comes later. Called inside a handler: the handler then returns NULL, and
+ * rpc_answer() is called once, in the same thread. Returns NULL when memory is short. */
+struct rpc_pending;
+struct rpc_pending *rpc_defer(struct rpc_server *server);
+
+/* Gives the answer (dropped if the asker is gone, or the server freed): 'result' is taken over;
+ * NULL: 'error' is the answer. */
+void rpc_answer(struct rpc_pending *pending, json_t *result, const char *error);
+
 struct rpc_client;
 
 /* Called when the connection is made (connected) and when it is lost (not connected). */
@@ -47,14 +56,15 @@ typedef void (*rpc_state_fn)(void *ctx, bool connected);
  * A lost connection answers all open calls with an error. */
 typedef void (*rpc_reply_fn)(void *ctx, json_t *result, const char *error);
 
-/* A client that connects to 'path' and reconnects every 'retry_ms' for ever. */
+/* A client that connects to 'path' and reconnects every 'retry_ms' for ever. 'on_state' may be
+ * NULL. rpc_client_free() answers all open calls with an error before it returns. */
 int rpc_client_new(struct rpc_client **out, uv_loop_t *loop, const char *path, uint32_t retry_ms,
 	rpc_state_fn on_state, void *ctx, struct err *err);
 void rpc_client_free(struct rpc_client *client);
 bool rpc_client_is_connected(const struct rpc_client *client);
 
-/* Sends a request; takes over the reference 'params' (NULL: {}). Returns 0 or -ENOTCONN (then
- * 'on_reply' is not called). */
+/* Sends a request; takes over the reference 'params' (NULL: {}). Returns 0; or -ENOTCONN, -ENOMEM
+ * or -EMSGSIZE (then 'on_reply' is not called). */
 int rpc_call(struct rpc_client *client, const char *method, json_t *params, rpc_reply_fn on_reply,
 	void *ctx);
 

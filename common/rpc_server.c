@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The serving end of rpc.h. A connection lives until its peer leaves, breaks the format or the
+ * server is freed; answers to requests that a handler put off are dropped with it. */
+#include "common/rpc.h"
+
+#include "common/log.h"
+#include "common/rpc_wire.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+LOG_MODULE("rpc");
+
+#define BACKLOG 64
+
+/* A peer that asks and never reads is cut off when so much waits for it. */
+#define UNREAD_MAX RPC_LINE_MAX
+
+struct connection;
+
+struct rpc_pending {
+	struct connection *connection; /* NULL: gone before the answer. */
+	struct rpc_pending *next;      /* Of the same connection. */
+	json_int_t id;
+};
+
+struct connection {
+	uv_pipe_t pipe;
+	uv_shutdown_t shutdown;
+	struct rpc_wire wire;
+	struct rpc_server *server;
+	struct connection *next;
+	struct connection **back; /* What points here. */
+	struct rpc_pending *pending;
+	bool ended;    /* Nothing more is read: closes when all answers are out. */
+	bool draining; /* Shutdown asked for. */
+};
+
+struct rpc_server {
+	uv_pipe_t listener;
+	uv_loop_t *loop;
+	const struct rpc_method *methods;
+	void *ctx;
+	char *path;
+	struct connection *connections;
+	size_t n_handles; /* Open handles that refer to the server's memory. */
+	bool freed;
+	/* The request whose handler runs, for rpc_defer(). */
+	struct connection *current;
+	json_int_t current_id;
+	bool deferred;
+};
+
+static void
+release(struct rpc_server *server)
+{
+	if (--server->n_handles > 0)
+		return;
+	free(server->path);
+	free(server);
+}
+
+static void
+on_connection_closed(uv_handle_t *handle)
+{
+	struct connection *connection = handle->data;
+
+	rpc_wire_fini(&connection->wire);
+	release(connection->server);
+	free(connection);
+}
+
+static void
+close_connection(struct connection *connection)
+{
+	if (uv_is_closing((uv_handle_t *)&connection->pipe))
+		return;
+	for (struct rpc_pending *pending = connection->pending; pending; pending = pending->next)
+		pending->connection = NULL;
+	connection->pending = NULL;
+	*connection->back = connection->next;
+	if (connection->next)
+		connection->next->back = connection->back;
+	uv_close((uv_handle_t *)&connection->pipe, on_connection_closed);
+}
+
+static void
+on_shutdown(uv_shutdown_t *req, int status)
+{
+	struct connection *connection = req->data;
+
+	(void)status;
+	close_connection(connection);
+}
+
+/* Closes a connection that nothing more is read from, once what was written is out. */
+static void
+finish(struct connection *connection)
+{
+	if (!connection->ended || connection->pending || connection->draining)
+		return;
+	connection->draining = true;
+	connection->shutdown.data = connection;
+	if (uv_shutdown(&connection->shutdown, (uv_stream_t *)&connection->pipe, on_shutdown) < 0)
+		close_connection(connection);
+}
+
+static void
+end_reading(struct connection *connection)
+{
+	connection->ended = true;
+	uv_read_stop((uv_stream_t *)&connection->pipe);
+	finish(connection);
+}
+
+/* Takes over 'id' and 'result'. */
+static void
+answer(struct connection *connection, json_t *id, json_t *result, const char *error)
+{
+	uv_stream_t *stream = (uv_stream_t *)&connection->pipe;
+	json_t *message = result ? json_pack("{s:O, s:o}", "id", id, "result", result)
+				 : json_pack("{s:O, s:s}", "id", id, "error", error);
+	int rc = rpc_wire_send(stream, message);
+
+	if (rc == -EMSGSIZE)
+		rc = rpc_wire_send(stream, json_pack("{s:O, s:s}", "id", id, "error",
+						   "the answer is too long: ask for less"));
+	json_decref(id);
+	if (rc < 0 || uv_stream_get_write_queue_size(stream) > UNREAD_MAX)
+		close_connection(connection);
+}
+
+/* Tells the peer what it did wrong and lets it go. */
+static void
+refuse(struct connection *connection, const char *error)
+{
+	LOG_LIMITED(LOG_WARN, "%s: closing a connection: %s", connection->server->path, error);
+	answer(connection, json_null(), NULL, error);
+	if (!uv_is_closing((uv_handle_t *)&connection->pipe))
+		end_reading(connection);
+}
+
+static void
+unknown_method(const struct rpc_server *server, const char *name, struct err *err)
+{
+	char known[256] = "";
+	size_t size = 0;
+
+	for (const struct rpc_method *method = server->methods; method->name; method++) {
+		if (size < sizeof(known))
+			size += (size_t)snprintf(
+				known + size, sizeof(known) - size, " %s", method->name);
+	}
+	err_set(err, -ENOSYS, "there is no method '%.64s': choose one of%s", name, known);
+}
+
+static void
+dispatch(struct connection *connection, json_int_t id, const char *name, json_t *params)
+{
+	struct rpc_server *server = connection->server;
+	const struct rpc_method *method = server->methods;
+	struct err err = {""};
+	json_t *result = NULL;
+
+	while (method->name && strcmp(method->name, name) != 0)
+		method++;
+	if (method->name) {
+		server->current = connection;
+		server->current_id = id;
+		server->deferred = false;
+		result = method->handle(server->ctx, params, &err);
+		server->current = NULL;
+		if (server->deferred)
+			return;
+	} else {
+		unknown_method(server, name, &err);
+	}
+	if (uv_is_closing((uv_handle_t *)&connection->pipe)) {
+		json_decref(result); /* The handler freed the server. */
+		return;
+	}
+	if (!result && err.text[0] == '\0')
+		err_set(&err, -EIO, "%s: failed for an unknown reason", name);
+	answer(connection, json_integer(id), result, err.text);
+}
+
+static void
+handle_line(struct connection *connection, const char *line, size_t size)
+{
+	struct err err = {""};
+	json_t *request = rpc_wire_parse(line, size, &err);
+	json_t *id = json_object_get(request, "id");
+	json_t *params = json_object_get(request, "params");
+	const char *method = json_string_value(json_object_get(request, "method"));
+	json_t *empty = NULL;
+
+	if (!request)
+		refuse(connection, err.text);
+	else if (!json_is_integer(id))
+		refuse(connection, "a request needs an integer \"id\"");
+	else if (!method)
+		refuse(connection, "a request needs a \"method\" that is a string");
+	else if (params && !json_is_object(params))
+		refuse(connection, "\"params\" must be an object");
+	else
+		dispatch(connection, json_integer_value(id), method,
+			params ? params : (empty = json_object()));
+	json_decref(empty);
+	json_decref(request);
+}
+
+static void
+on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	struct connection *connection = handle->data;
+
+	(void)suggested;
+	buf->len = rpc_wire_reserve(&connection->wire, &buf->base);
+}
+
+static void
+on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
+{
+	struct connection *connection = stream->data;
+	const char *line;
+	size_t line_size;
+	int rc;
+
+	(void)buf;
+	if (size == UV_EOF) {
+		end_reading(connection);
+		return;
+	}
+	if (size < 0) {
+		close_connection(connection);
+		return;
+	}
+	rpc_wire_received(&connection->wire, (size_t)size);
+	while (!connection->ended && !uv_is_closing((uv_handle_t *)stream) &&
+		(rc = rpc_wire_next(&connection->wire, &line, &line_size)) != 0) {
+		if (rc < 0)
+			refuse(connection, "the line is too long");
+		else
+			handle_line(connection, line, line_size);
+	}
+}
+
+static void
+on_connection(uv_stream_t *listener, int status)
+{
+	struct rpc_server *server = listener->data;
+	struct connection *connection = status < 0 ? NULL : calloc(1, sizeof(*connection));
+
+	if (!connection) {
+		LOG_LIMITED(LOG_WARN, "%s: cannot accept a connection: %s", server->path,
+			status < 0 ? uv_strerror(status) : "out of memory");
+		return;
+	}
+	connection->server = server;
+	uv_pipe_init(server->loop, &connection->pipe, 0);
+	connection->pipe.data = connection;
+	connection->next = server->connections;
+	connection->back = &server->connections;
+	if (connection->next)
+		connection->next->back = &connection->next;
+	server->connections = connection;
+	server->n_handles++;
+	if (uv_accept(listener, (uv_stream_t *)&connection->pipe) < 0 ||
+		uv_read_start((uv_stream_t *)&connection->pipe, on_alloc, on_read) < 0)
+		close_connection(connection);
+}
+
+/* Returns 1 if somebody answers at the address, 0 if not (or nothing is there), -errno if it
+ * cannot be known. */
+static int
+is_in_use(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
+		rc = 1;
+	else if (errno != ECONNREFUSED && errno != ENOENT)
+		rc = -errno;
+	close(fd);
+	return rc;
+}
+
+/* Makes way for a new socket at the address: nothing there, or a socket left by a dead process. */
+static int
+clear_path(const struct sockaddr_un *address, struct err *err)
+{
+	const char *path = address->sun_path;
+	struct stat st;
+	int rc;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : err_set(err, -errno, "%s: %s", path, strerror(errno));
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(err, -EEXIST,
+			"%s: a file that is not a socket is in the way: remove it or choose "
+			"another path",
+			path);
+	rc = is_in_use(address);
+	if (rc > 0)
+		return err_set(err, -EADDRINUSE,
+			"%s: another process listens there: stop it or choose another path", path);
+	if (rc < 0)
+		return err_set(
+			err, rc, "%s: cannot tell whether it is in use: %s", path, strerror(-rc));
+	if (unlink(path) < 0)
+		return err_set(err, -errno, "%s: cannot remove the stale socket: %s", path,
+			strerror(errno));
+	return 0;
+}
+
+/* Returns a listening socket, or a negative errno with 'err' set. The mode is narrowed before
+ * listen(), so that nobody else can ever connect. */
+static int
+listen_at(const char *path, struct err *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd, rc;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	rc = clear_path(&address, err);
+	if (rc < 0)
+		return rc;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_set(err, -errno, "cannot make a UNIX socket: %s", strerror(errno));
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		rc = err_set(err, -errno, "%s: cannot listen there: %s%s", address.sun_path,
+			strerror(errno), errno == ENOENT ? ": make its folder first" : "");
+	} else if (chmod(address.sun_path, 0600) < 0 || listen(fd, BACKLOG) < 0) {
+		rc = err_set(err, -errno, "%s: cannot listen there: %s", address.sun_path,
+			strerror(errno));
+		unlink(address.sun_path);
+	}
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+static void
+on_listener_closed(uv_handle_t *handle)
+{
+	release(handle->data);
+}
+
+int
+rpc_server_new(struct rpc_server **out, uv_loop_t *loop, const char *path,
+	const struct rpc_method *methods, void *ctx, struct err *err)
+{
+	struct rpc_server *server;
+	int fd = rpc_wire_check_path(path, err);
+
+	if (fd < 0)
+		return fd;
+	server = calloc(1, sizeof(*server));
+	if (server)
+		server->path = strdup(path);
+	if (!server || !server->path) {
+		free(server);
+		return err_set(err, -ENOMEM, "%s: out of memory", path);
+	}
+	server->loop = loop;
+	server->methods = methods;
+	server->ctx = ctx;
+	fd = listen_at(path, err);
+	if (fd < 0) {
+		free(server->path);
+		free(server);
+		return fd;
+	}
+	/* A peer that left must be an error of write(), not the end of the process. */
+	signal(SIGPIPE, SIG_IGN);
+	server->n_handles = 1;
+	uv_pipe_init(loop, &server->listener, 0);
+	server->listener.data = server;
+	uv_pipe_open(&server->listener, fd);
+	uv_listen((uv_stream_t *)&server->listener, BACKLOG, on_connection);
+	*out = server;
+	return 0;
+}
+
+void
+rpc_server_free(struct rpc_server *server)
+{
+	if (!server || server->freed)
+		return;
+	server->freed = true;
+	while (server->connections)
+		close_connection(server->connections);
+	unlink(server->path);
+	uv_close((uv_handle_t *)&server->listener, on_listener_closed);
+}
+
+struct rpc_pending *
+rpc_defer(struct rpc_server *server)
+{
+	struct connection *connection = server->current;
+	struct rpc_pending *pending = calloc(1, sizeof(*pending));
+
+	if (!pending)
+		return NULL;
+	pending->connection = connection;
+	pending->id = server->current_id;
+	pending->next = connection->pending;
+	connection->pending = pending;
+	server->deferred = true;
+	return pending;
+}
+
+void
+rpc_answer(struct rpc_pending *pending, json_t *result, const char *error)
+{
+	struct connection *connection = pending->connection;
+
+	if (connection) {
+		struct rpc_pending **link = &connection->pending;
+
+		while (*link != pending)
+			link = &(*link)->next;
+		*link = pending->next;
+		answer(connection, json_integer(pending->id), result, error);
+		if (!uv_is_closing((uv_handle_t *)&connection->pipe))
+			finish(connection);
+	} else {
+		json_decref(result);
+	}
+	free(pending);
+}

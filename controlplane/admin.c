@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The admin socket; see admin.h.
+ *
+ * What the control plane knows is answered at once. What only the dataplane knows is asked there
+ * without blocking the loop, which also sends VRRP adverts; the answer follows when it comes. */
+#include "controlplane/admin.h"
+
+#include "common/clock.h"
+#include "common/json_field.h"
+#include "common/log.h"
+#include "common/rpc.h"
+#include "controlplane/admin_view.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+LOG_MODULE("admin");
+
+#define FLOWS_LIMIT 100u /* Unless the request says otherwise. */
+#define FLOWS_LIMIT_MAX 10000u
+
+/* A request that waits for the dataplane. */
+struct request {
+	struct admin *admin; /* NULL: freed meanwhile. */
+	struct request *next;
+	struct request **back;
+	struct rpc_pending *pending;
+	json_t *answer; /* What is known already; NULL: the dataplane's answer is passed on. */
+	void (*count)(json_t *answer, json_t *stats);
+};
+
+struct admin {
+	struct cluster *cluster;
+	struct dataplane_client *dataplane;
+	struct rpc_server *server;
+	struct request *requests;
+};
+
+static void
+on_dataplane_reply(void *ctx, json_t *result, const char *error)
+{
+	struct request *request = ctx;
+	struct rpc_pending *pending = request->pending;
+	json_t *answer = request->answer;
+	struct admin *admin = request->admin;
+
+	if (admin) {
+		*request->back = request->next;
+		if (request->next)
+			request->next->back = request->back;
+	}
+	if (!answer)
+		answer = json_incref(result);
+	else if (result && admin)
+		request->count(answer, result);
+	free(request);
+	rpc_answer(pending, answer, answer ? NULL : error);
+}
+
+/* Asks the dataplane for 'method' (taking over 'params'); the request that is being handled is
+ * answered when the reply is there. With an 'answer' (taken over), 'count' adds the reply to it,
+ * and it is the answer also when the dataplane cannot be asked; without, the reply is the answer.
+ * Returns what the handler returns. */
+static json_t *
+ask_dataplane(struct admin *admin, const char *method, json_t *params, json_t *answer,
+	void (*count)(json_t *answer, json_t *stats))
+{
+	struct request *request = calloc(1, sizeof(*request));
+	struct rpc_pending *pending = request ? rpc_defer(admin->server) : NULL;
+	int rc;
+
+	if (!pending) {
+		free(request);
+		json_decref(params);
+		return answer;
+	}
+	rc = dataplane_client_call(admin->dataplane, method, params, on_dataplane_reply, request);
+	if (rc < 0) {
+		free(request);
+		rpc_answer(pending, answer,
+			rc == -ENOTCONN ? "the dataplane is not connected: start weir-dataplane on "
+					  "this node; 'weirctl status' shows its state"
+					: "cannot ask the dataplane: out of memory");
+		return NULL;
+	}
+	*request = (struct request){.admin = admin,
+		.next = admin->requests,
+		.back = &admin->requests,
+		.pending = pending,
+		.answer = answer,
+		.count = count};
+	if (request->next)
+		request->next->back = &request->next;
+	admin->requests = request;
+	return NULL;
+}
+
+/* --- Arguments --- */
+
+/* Reads the optional name 'key' into 'buf'. Sets '*out' to it, or to NULL if it is absent. */
+static int
+optional_name(json_t *params, const char *key, char *buf, const char **out, struct err *err)
+{
+	if (!json_object_get(params, key)) {
+		*out = NULL;
+		return 0;
+	}
+	*out = buf;
+	return json_field_name(params, key, buf, err);
+}
+
+static int
+check_service(struct admin *admin, const char *name, struct err *err)
+{
+	const struct model *model = cluster_model(admin->cluster);
+
+	for (size_t i = 0; i < model->n_services; i++) {
+		if (!name || strcmp(model->services[i].name, name) == 0)
+			return 0;
+	}
+	if (!name)
+		return 0;
+	return err_set(err, -ENOENT,
+		"there is no service called '%s': 'weirctl services' lists them", name);
+}
+
+/* Checks that the pool (NULL: any) exists and has the backend (NULL: any). */
+static int
+check_backend(struct admin *admin, const char *pool, const char *backend, struct err *err)
+{
+	bool pool_found = !pool;
+
+	if (!pool && !backend)
+		return 0;
+	for (size_t i = 0; i < cluster_n_pools(admin->cluster); i++) {
+		const struct cluster_pool *candidate = cluster_pool(admin->cluster, i);
+
+		if (pool && strcmp(candidate->config->name, pool) != 0)
+			continue;
+		pool_found = true;
+		for (size_t j = 0; j < candidate->n_backends; j++) {
+			if (backend && strcmp(candidate->backends[j].config->name, backend) == 0)
+				return 0;
+		}
+	}
+	if (!pool_found)
+		return err_set(err, -ENOENT,
+			"there is no pool called '%s': 'weirctl backends' lists them", pool);
+	if (!backend)
+		return 0;
+	return err_set(err, -ENOENT,
+		"there is no backend called '%s'%s%s: 'weirctl backends' lists them", backend,
+		pool ? " in pool " : "", pool ? pool : "");
+}
+
+/* --- Methods --- */
+
+static json_t *
+handle_status(void *ctx, json_t *params, struct err *err)
+{
+	static const char *const keys[] = {NULL};
+	struct admin *admin = ctx;
+
+	if (json_fields_known(params, keys, err) < 0)
+		return NULL;
+	return admin_view_status(admin->cluster, clock_now_ns());
+}
+
+static json_t *
+handle_services(void *ctx, json_t *params, struct err *err)
+{
+	static const char *const keys[] = {"service", NULL};
+	struct admin *admin = ctx;
+	char buf[CONTROL_NAME_SIZE];
+	const char *service;
+
+	if (json_fields_known(params, keys, err) < 0 ||
+		optional_name(params, "service", buf, &service, err) < 0 ||
+		check_service(admin, service, err) < 0)
+		return NULL;
+	return ask_dataplane(admin, "stats", NULL, admin_view_services(admin->cluster, service),
+		admin_view_count_services);
+}
+
+static json_t *
+handle_backends(void *ctx, json_t *params, struct err *err)
+{
+	static const char *const keys[] = {"pool", "backend", NULL};
+	struct admin *admin = ctx;
+	char pool_buf[CONTROL_NAME_SIZE], backend_buf[CONTROL_NAME_SIZE];
+	const char *pool, *backend;
+
+	if (json_fields_known(params, keys, err) < 0 ||
+		optional_name(params, "pool", pool_buf, &pool, err) < 0 ||
+		optional_name(params, "backend", backend_buf, &backend, err) < 0 ||
+		check_backend(admin, pool, backend, err) < 0)
+		return NULL;
+	return ask_dataplane(admin, "stats", NULL,
+		admin_view_backends(admin->cluster, pool, backend, clock_now_ns()),
+		admin_view_count_backends);
+}
+
+static json_t *
+handle_flows(void *ctx, json_t *params, struct err *err)
+{
+	static const char *const keys[] = {"limit", "service", "client", "backend", NULL};
+	struct admin *admin = ctx;
+	char service_buf[CONTROL_NAME_SIZE], backend_buf[CONTROL_NAME_SIZE];
+	const char *service, *backend;
+	struct addr client;
+	uint64_t limit = FLOWS_LIMIT;
+	json_t *request;
+
+	if (json_fields_known(params, keys, err) < 0 ||
+		(json_object_get(params, "limit") &&
+			json_field_integer(params, "limit", 1, FLOWS_LIMIT_MAX, &limit, err) < 0) ||
+		(json_object_get(params, "client") &&
+			json_field_addr(params, "client", &client, err) < 0) ||
+		optional_name(params, "service", service_buf, &service, err) < 0 ||
+		optional_name(params, "backend", backend_buf, &backend, err) < 0 ||
+		check_service(admin, service, err) < 0 ||
+		check_backend(admin, NULL, backend, err) < 0)
+		return NULL;
+	request = json_copy(params);
+	json_object_set_new(request, "limit", json_integer((json_int_t)limit));
+	return ask_dataplane(admin, "flows", request, NULL, NULL);
+}
+
+static json_t *
+handle_stats(void *ctx, json_t *params, struct err *err)
+{
+	static const char *const keys[] = {NULL};
+
+	if (json_fields_known(params, keys, err) < 0)
+		return NULL;
+	return ask_dataplane(ctx, "stats", NULL, NULL, NULL);
+}
+
+static json_t *
+set_drained(struct admin *admin, json_t *params, bool drained, struct err *err)
+{
+	static const char *const keys[] = {"pool", "backend", NULL};
+	char pool_buf[CONTROL_NAME_SIZE], name[CONTROL_NAME_SIZE];
+	const char *pool_name;
+	json_t *touched;
+
+	if (json_fields_known(params, keys, err) < 0 ||
+		optional_name(params, "pool", pool_buf, &pool_name, err) < 0 ||
+		json_field_name(params, "backend", name, err) < 0 ||
+		check_backend(admin, pool_name, name, err) < 0)
+		return NULL;
+	touched = json_array();
+	for (size_t i = 0; i < cluster_n_pools(admin->cluster); i++) {
+		const struct cluster_pool *pool = cluster_pool(admin->cluster, i);
+
+		if (pool_name && strcmp(pool->config->name, pool_name) != 0)
+			continue;
+		for (size_t j = 0; j < pool->n_backends; j++) {
+			bool changed = pool->backends[j].drained != drained;
+
+			if (strcmp(pool->backends[j].config->name, name) != 0)
+				continue;
+			if (changed)
+				LOG_INFORM("backend %s of pool %s: %s by the operator", name,
+					pool->config->name, drained ? "drained" : "undrained");
+			cluster_backend_set_drained(admin->cluster, i, j, drained);
+			json_array_append_new(
+				touched, json_pack("{s:s, s:s, s:b}", "pool", pool->config->name,
+						 "backend", name, "changed", (int)changed));
+		}
+	}
+	return json_pack("{s:o}", "backends", touched);
+}
+
+static json_t *
+handle_drain(void *ctx, json_t *params, struct err *err)
+{
+	return set_drained(ctx, params, true, err);
+}
+
+static json_t *
+handle_undrain(void *ctx, json_t *params, struct err *err)
+{
+	return set_drained(ctx, params, false, err);
+}
+
+static json_t *
+handle_failover(void *ctx, json_t *params, struct err *err)
+{
+	static const char *const keys[] = {"router", NULL};
+	struct admin *admin = ctx;
+	char buf[CONTROL_NAME_SIZE];
+	const char *router;
+	int n_moving;
+
+	if (json_fields_known(params, keys, err) < 0 ||
+		optional_name(params, "router", buf, &router, err) < 0)
+		return NULL;
+	n_moving = cluster_failover(admin->cluster, router, err);
+	if (n_moving < 0)
+		return NULL;
+	LOG_INFORM("failover of %s asked for by the operator", router ? router : "all");
+	return json_pack("{s:i}", "moving", n_moving);
+}
+
+static const struct rpc_method methods[] = {
+	{"status", handle_status},
+	{"services", handle_services},
+	{"backends", handle_backends},
+	{"flows", handle_flows},
+	{"stats", handle_stats},
+	{"drain", handle_drain},
+	{"undrain", handle_undrain},
+	{"failover", handle_failover},
+	{NULL, NULL},
+};
+
+int
+admin_new(struct admin **out, uv_loop_t *loop, struct cluster *cluster,
+	struct dataplane_client *dataplane, struct err *err)
+{
+	struct admin *admin = calloc(1, sizeof(*admin));
+	int rc;
+
+	if (!admin)
+		return err_set(err, -ENOMEM, "admin socket: out of memory");
+	admin->cluster = cluster;
+	admin->dataplane = dataplane;
+	rc = rpc_server_new(
+		&admin->server, loop, cluster_node(cluster)->lb.admin_socket, methods, admin, err);
+	if (rc < 0) {
+		err_prefix(err, "admin socket");
+		free(admin);
+		return rc;
+	}
+	*out = admin;
+	return 0;
+}
+
+void
+admin_free(struct admin *admin)
+{
+	if (!admin)
+		return;
+	for (struct request *request = admin->requests; request; request = request->next)
+		request->admin = NULL;
+	rpc_server_free(admin->server);
+	free(admin);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The operator's requests: an RPC server (rpc.h) on the node's admin socket, asked by weirctl.
+ *
+ *   status    {}                         -> {node, cluster, ready, waiting, dataplane: {...},
+ *                                            routers: [...]}
+ *   services  {service?}                 -> [{name, address, port, protocol, mode, scheduler, pool,
+ *                                            router, router_state, backends, backends_up,
+ *                                            packets, bytes, new_flows, drops}]
+ *   backends  {pool?, backend?}          -> [{pool, backend, address, state, drained, weight,
+ *                                            configured_weight, reason, since_s, changes,
+ *                                            packets, bytes, new_flows}]
+ *   flows     {limit?, service?, client?, backend?} -> as the dataplane's (control.h)
+ *   stats     {}                         -> as the dataplane's (control.h)
+ *   drain     {backend, pool?}           -> {backends: [{pool, backend, changed}, ...]}
+ *   undrain   {backend, pool?}           -> as drain
+ *   failover  {router?}                  -> {moving: number of virtual routers}
+ *
+ * Counters are missing while the dataplane cannot be asked.
+ * A backend without a pool stands for all backends of that name: the machine, in all its pools. */
+#ifndef CONTROLPLANE_ADMIN_H
+#define CONTROLPLANE_ADMIN_H
+
+#include "common/err.h"
+#include "controlplane/cluster.h"
+#include "controlplane/dataplane_client.h"
+
+#include <uv.h>
+
+struct admin;
+
+/* Listens on the admin socket of the cluster's node. 'cluster' and 'dataplane' must outlive it;
+ * requests that wait for the dataplane when it is freed are dropped. Returns 0, or a negative
+ * errno with 'err' set. */
+int admin_new(struct admin **out, uv_loop_t *loop, struct cluster *cluster,
+	struct dataplane_client *dataplane, struct err *err);
+
+/* Memory goes when the loop has run its close callbacks. NULL is allowed. */
+void admin_free(struct admin *admin);
+
+#endif /* CONTROLPLANE_ADMIN_H */

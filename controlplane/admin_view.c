@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Live state as JSON; see admin_view.h. */
+#include "controlplane/admin_view.h"
+
+#include "common/clock.h"
+
+#include <string.h>
+
+/* What is counted of services and backends. */
+static const char *const counters[] = {"packets", "bytes", "new_flows", "drops"};
+#define N_COUNTERS (sizeof(counters) / sizeof(counters[0]))
+
+/* A string, or null for "". */
+static json_t *
+text_or_null(const char *text)
+{
+	return text && text[0] ? json_string(text) : json_null();
+}
+
+static json_t *
+addr_or_null(const struct addr *addr)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	if (addr->family == ADDR_NONE)
+		return json_null();
+	return json_string(addr_format(addr, text, sizeof(text)));
+}
+
+static json_t *
+seconds_since(uint64_t since_ns, uint64_t now_ns)
+{
+	uint64_t ms = now_ns > since_ns ? (now_ns - since_ns) / NS_PER_MS : 0;
+
+	return json_real((double)ms / 1000);
+}
+
+static json_t *
+view_router(const struct cluster_router *router, uint64_t now_ns)
+{
+	json_t *addresses = json_array();
+
+	for (size_t i = 0; i < router->config->n_addresses; i++)
+		json_array_append_new(addresses, addr_or_null(&router->config->addresses[i]));
+	return json_pack("{s:s, s:i, s:s, s:i, s:o, s:o, s:I, s:o, s:i, s:o}", "name",
+		router->config->name, "vrid", (int)router->config->vrid, "state",
+		vrrp_state_name(router->state), "priority", (int)router->priority, "addresses",
+		addresses, "since_s", seconds_since(router->since_ns, now_ns), "transitions",
+		(json_int_t)router->n_transitions, "master_address", addr_or_null(&router->master),
+		"master_priority", (int)router->master_priority, "reason",
+		text_or_null(router->why));
+}
+
+json_t *
+admin_view_status(const struct cluster *cluster, uint64_t now_ns)
+{
+	const struct cluster_dataplane *dataplane = cluster_dataplane(cluster);
+	const char *why = NULL;
+	bool ready = cluster_is_ready(cluster, &why);
+	json_t *routers = json_array();
+	json_t *link = json_pack("{s:b, s:b, s:b, s:I, s:o, s:o}", "up", (int)dataplane->connected,
+		"accepted", (int)dataplane->accepted, "ready", (int)dataplane->ready, "generation",
+		(json_int_t)dataplane->generation, "since_s",
+		seconds_since(dataplane->since_ns, now_ns), "problem",
+		text_or_null(dataplane->problem));
+
+	for (size_t i = 0; i < cluster_n_routers(cluster); i++)
+		json_array_append_new(routers, view_router(cluster_router(cluster, i), now_ns));
+	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "node", cluster_node(cluster)->name,
+		"cluster", cluster_model(cluster)->cluster, "ready", (int)ready, "waiting",
+		text_or_null(ready ? NULL : why), "dataplane", link, "routers", routers);
+}
+
+/* The state of the virtual router on this node; "absent" if the node is not a member. */
+static const char *
+router_state(const struct cluster *cluster, const struct virtual_router *config)
+{
+	for (size_t i = 0; i < cluster_n_routers(cluster); i++) {
+		if (cluster_router(cluster, i)->config == config)
+			return vrrp_state_name(cluster_router(cluster, i)->state);
+	}
+	return "absent";
+}
+
+static json_t *
+view_service(const struct cluster *cluster, const struct service *service)
+{
+	size_t pool_index = (size_t)(service->pool - cluster_model(cluster)->pools);
+	const struct cluster_pool *pool = cluster_pool(cluster, pool_index);
+	size_t n_up = 0;
+
+	for (size_t i = 0; i < pool->n_backends; i++) {
+		if (pool->backends[i].health == HEALTH_UP &&
+			cluster_backend_weight(&pool->backends[i]) > 0)
+			n_up++;
+	}
+	return json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "name",
+		service->name, "address", addr_or_null(&service->address), "port",
+		(int)service->port, "protocol", protocol_name(service->protocol), "mode",
+		forward_mode_name(service->mode), "scheduler", scheduler_name(service->scheduler),
+		"pool", service->pool->name, "router", service->router->name, "router_state",
+		router_state(cluster, service->router), "backends",
+		(json_int_t)service->pool->n_backends, "backends_up", (json_int_t)n_up);
+}
+
+json_t *
+admin_view_services(const struct cluster *cluster, const char *name)
+{
+	const struct model *model = cluster_model(cluster);
+	json_t *services = json_array();
+
+	for (size_t i = 0; i < model->n_services; i++) {
+		const struct service *service = &model->services[i];
+
+		if (!name || strcmp(name, service->name) == 0)
+			json_array_append_new(services, view_service(cluster, service));
+	}
+	return services;
+}
+
+static json_t *
+view_backend(
+	const struct cluster_pool *pool, const struct cluster_backend *backend, uint64_t now_ns)
+{
+	return json_pack("{s:s, s:s, s:o, s:s, s:b, s:i, s:i, s:o, s:o, s:I}", "pool",
+		pool->config->name, "backend", backend->config->name, "address",
+		addr_or_null(&backend->config->addr), "state", cluster_backend_state_name(backend),
+		"drained", (int)backend->drained, "weight", (int)cluster_backend_weight(backend),
+		"configured_weight", (int)backend->config->weight, "reason",
+		text_or_null(backend->why), "since_s", seconds_since(backend->since_ns, now_ns),
+		"changes", (json_int_t)backend->n_changes);
+}
+
+json_t *
+admin_view_backends(
+	const struct cluster *cluster, const char *pool_name, const char *name, uint64_t now_ns)
+{
+	json_t *backends = json_array();
+
+	for (size_t i = 0; i < cluster_n_pools(cluster); i++) {
+		const struct cluster_pool *pool = cluster_pool(cluster, i);
+
+		if (pool_name && strcmp(pool_name, pool->config->name) != 0)
+			continue;
+		for (size_t j = 0; j < pool->n_backends; j++) {
+			const struct cluster_backend *backend = &pool->backends[j];
+
+			if (!name || strcmp(name, backend->config->name) == 0)
+				json_array_append_new(
+					backends, view_backend(pool, backend, now_ns));
+		}
+	}
+	return backends;
+}
+
+static void
+add_counters(json_t *object, json_t *counted)
+{
+	for (size_t i = 0; i < N_COUNTERS; i++) {
+		json_t *value = json_object_get(counted, counters[i]);
+
+		if (json_is_integer(value))
+			json_object_set(object, counters[i], value);
+	}
+}
+
+/* The member of 'object' whose name is the string 'name'; NULL if there is none. */
+static json_t *
+find(json_t *object, json_t *name)
+{
+	return json_is_string(name) ? json_object_get(object, json_string_value(name)) : NULL;
+}
+
+void
+admin_view_count_services(json_t *services, json_t *stats)
+{
+	json_t *by_name = json_object();
+	json_t *service, *counted;
+	size_t i;
+
+	json_array_foreach(services, i, service) json_object_set(
+		by_name, json_string_value(json_object_get(service, "name")), service);
+	json_array_foreach(json_object_get(stats, "services"), i, counted)
+	{
+		service = find(by_name, json_object_get(counted, "name"));
+		if (service)
+			add_counters(service, counted);
+	}
+	json_decref(by_name);
+}
+
+/* "pool/backend" of an object, for look-up: names cannot contain the slash. */
+#define POOL_AND_BACKEND_SIZE (2 * CONTROL_NAME_SIZE)
+
+static const char *
+join(char *buf, json_t *object, const char *backend_key)
+{
+	const char *pool = json_string_value(json_object_get(object, "pool"));
+	const char *backend = json_string_value(json_object_get(object, backend_key));
+
+	snprintf(buf, POOL_AND_BACKEND_SIZE, "%s/%s", pool ? pool : "", backend ? backend : "");
+	return buf;
+}
+
+void
+admin_view_count_backends(json_t *backends, json_t *stats)
+{
+	json_t *by_name = json_object();
+	char buf[POOL_AND_BACKEND_SIZE];
+	json_t *backend, *counted;
+	size_t i;
+
+	json_array_foreach(backends, i, backend)
+		json_object_set(by_name, join(buf, backend, "backend"), backend);
+	json_array_foreach(json_object_get(stats, "backends"), i, counted)
+	{
+		backend = json_object_get(by_name, join(buf, counted, "name"));
+		if (backend)
+			add_counters(backend, counted);
+	}
+	json_decref(by_name);
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Live state of this node; see cluster.h. */
+#include "controlplane/cluster.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct cluster {
+	const struct model *model;
+	const struct node *node;
+	struct cluster_router *routers;
+	size_t n_routers;
+	struct cluster_pool *pools;
+	struct cluster_dataplane dataplane;
+	struct cluster_listener listener;
+	bool ready;
+	char ready_why[CLUSTER_WHY_SIZE];
+};
+
+static void
+copy_text(char *out, size_t size, const char *text)
+{
+	snprintf(out, size, "%s", text ? text : "");
+}
+
+static const struct router_member *
+find_member(const struct virtual_router *router, const struct node *node)
+{
+	for (size_t i = 0; i < router->n_members; i++) {
+		if (router->members[i].node == node)
+			return &router->members[i];
+	}
+	return NULL;
+}
+
+static void
+init_routers(struct cluster *cluster, uint64_t now_ns)
+{
+	const struct model *model = cluster->model;
+
+	for (size_t i = 0; i < model->n_routers; i++) {
+		const struct router_member *member = find_member(&model->routers[i], cluster->node);
+
+		if (!member)
+			continue;
+		cluster->routers[cluster->n_routers++] = (struct cluster_router){
+			.config = &model->routers[i],
+			.priority = member->priority,
+			.state = VRRP_INIT,
+			.since_ns = now_ns,
+		};
+	}
+}
+
+static int
+init_pool(struct cluster_pool *pool, const struct pool *config, uint64_t now_ns)
+{
+	pool->config = config;
+	pool->backends = calloc(config->n_backends, sizeof(*pool->backends));
+	if (!pool->backends)
+		return -ENOMEM;
+	pool->n_backends = config->n_backends;
+	for (size_t i = 0; i < config->n_backends; i++) {
+		pool->backends[i].config = &config->backends[i];
+		pool->backends[i].health = config->check ? HEALTH_UNKNOWN : HEALTH_UP;
+		pool->backends[i].since_ns = now_ns;
+	}
+	return 0;
+}
+
+int
+cluster_new(
+	struct cluster **out, const struct model *model, const struct node *node, uint64_t now_ns)
+{
+	struct cluster *cluster = calloc(1, sizeof(*cluster));
+
+	if (!cluster)
+		return -ENOMEM;
+	cluster->model = model;
+	cluster->node = node;
+	cluster->dataplane.since_ns = now_ns;
+	/* One more than there are, because calloc() of nothing may be NULL. */
+	cluster->routers = calloc(model->n_routers + 1, sizeof(*cluster->routers));
+	cluster->pools = calloc(model->n_pools + 1, sizeof(*cluster->pools));
+	if (!cluster->routers || !cluster->pools)
+		goto fail;
+	init_routers(cluster, now_ns);
+	for (size_t i = 0; i < model->n_pools; i++) {
+		if (init_pool(&cluster->pools[i], &model->pools[i], now_ns) < 0)
+			goto fail;
+	}
+	copy_text(cluster->ready_why, sizeof(cluster->ready_why), "starting");
+	*out = cluster;
+	return 0;
+fail:
+	cluster_free(cluster);
+	return -ENOMEM;
+}
+
+void
+cluster_free(struct cluster *cluster)
+{
+	if (!cluster)
+		return;
+	for (size_t i = 0; cluster->pools && i < cluster->model->n_pools; i++)
+		free(cluster->pools[i].backends);
+	free(cluster->pools);
+	free(cluster->routers);
+	free(cluster);
+}
+
+void
+cluster_listen(struct cluster *cluster, const struct cluster_listener *listener)
+{
+	cluster->listener = *listener;
+}
+
+const struct model *
+cluster_model(const struct cluster *cluster)
+{
+	return cluster->model;
+}
+
+const struct node *
+cluster_node(const struct cluster *cluster)
+{
+	return cluster->node;
+}
+
+size_t
+cluster_n_routers(const struct cluster *cluster)
+{
+	return cluster->n_routers;
+}
+
+const struct cluster_router *
+cluster_router(const struct cluster *cluster, size_t i)
+{
+	assert(i < cluster->n_routers);
+	return &cluster->routers[i];
+}
+
+size_t
+cluster_n_pools(const struct cluster *cluster)
+{
+	return cluster->model->n_pools;
+}
+
+const struct cluster_pool *
+cluster_pool(const struct cluster *cluster, size_t i)
+{
+	assert(i < cluster->model->n_pools);
+	return &cluster->pools[i];
+}
+
+const struct cluster_dataplane *
+cluster_dataplane(const struct cluster *cluster)
+{
+	return &cluster->dataplane;
+}
+
+bool
+cluster_is_ready(const struct cluster *cluster, const char **why)
+{
+	if (why)
+		*why = cluster->ready_why;
+	return cluster->ready;
+}
+
+/* --- Health checks and operator --- */
+
+static struct cluster_backend *
+backend_at(struct cluster *cluster, size_t pool, size_t backend)
+{
+	assert(pool < cluster->model->n_pools);
+	assert(backend < cluster->pools[pool].n_backends);
+	return &cluster->pools[pool].backends[backend];
+}
+
+static void
+tell_state(struct cluster *cluster)
+{
+	if (cluster->listener.on_state)
+		cluster->listener.on_state(cluster->listener.ctx);
+}
+
+void
+cluster_backend_set_health(struct cluster *cluster, size_t pool, size_t backend,
+	enum health_state health, const char *why, uint64_t now_ns)
+{
+	struct cluster_backend *entry = backend_at(cluster, pool, backend);
+
+	copy_text(entry->why, sizeof(entry->why), why);
+	if (entry->health == health)
+		return;
+	if (entry->health != HEALTH_UNKNOWN)
+		entry->n_changes++;
+	entry->health = health;
+	entry->since_ns = now_ns;
+	tell_state(cluster);
+}
+
+void
+cluster_backend_set_drained(struct cluster *cluster, size_t pool, size_t backend, bool drained)
+{
+	struct cluster_backend *entry = backend_at(cluster, pool, backend);
+
+	if (entry->drained == drained)
+		return;
+	entry->drained = drained;
+	tell_state(cluster);
+}
+
+void
+cluster_forget_health(struct cluster *cluster, const char *why, uint64_t now_ns)
+{
+	for (size_t i = 0; i < cluster->model->n_pools; i++) {
+		const struct cluster_pool *pool = &cluster->pools[i];
+
+		for (size_t j = 0; pool->config->check && j < pool->n_backends; j++) {
+			pool->backends[j].health = HEALTH_UNKNOWN;
+			pool->backends[j].since_ns = now_ns;
+			copy_text(pool->backends[j].why, sizeof(pool->backends[j].why), why);
+		}
+	}
+}
+
+bool
+cluster_health_is_known(const struct cluster *cluster)
+{
+	for (size_t i = 0; i < cluster->model->n_pools; i++) {
+		const struct cluster_pool *pool = &cluster->pools[i];
+
+		for (size_t j = 0; j < pool->n_backends; j++) {
+			if (pool->backends[j].health == HEALTH_UNKNOWN)
+				return false;
+		}
+	}
+	return true;
+}
+
+uint16_t
+cluster_backend_weight(const struct cluster_backend *backend)
+{
+	return backend->drained ? 0 : backend->config->weight;
+}
+
+const char *
+cluster_backend_state_name(const struct cluster_backend *backend)
+{
+	if (backend->drained && backend->health != HEALTH_DOWN)
+		return "drained";
+	return health_state_name(backend->health);
+}
+
+int
+cluster_failover(struct cluster *cluster, const char *router, struct err *err)
+{
+	bool held[MODEL_ROUTERS_MAX] = {false};
+	bool known = false;
+	int n_asked = 0;
+
+	for (size_t i = 0; i < cluster->n_routers; i++) {
+		if (router && strcmp(cluster->routers[i].config->name, router) != 0)
+			continue;
+		known = true;
+		held[i] = cluster->routers[i].state == VRRP_MASTER;
+		n_asked += held[i];
+	}
+	if (router && !known)
+		return err_set(err, -ENOENT,
+			"'%s' is not a virtual router of %s: `weirctl status` lists them", router,
+			cluster->node->name);
+	if (n_asked == 0)
+		return err_set(err, -EINVAL,
+			"%s does not hold %s: run this on the node that does (`weirctl status`)",
+			cluster->node->name, router ? router : "any virtual router");
+	for (size_t i = 0; i < cluster->n_routers; i++) {
+		if (held[i] && cluster->listener.on_failover)
+			cluster->listener.on_failover(cluster->listener.ctx, i);
+	}
+	return n_asked;
+}
+
+/* --- Election and dataplane client --- */
+
+void
+cluster_router_set_state(struct cluster *cluster, size_t router, enum vrrp_state state,
+	const char *why, uint64_t now_ns)
+{
+	struct cluster_router *entry = &cluster->routers[router];
+
+	assert(router < cluster->n_routers);
+	copy_text(entry->why, sizeof(entry->why), why);
+	entry->state = state;
+	entry->since_ns = now_ns;
+	entry->n_transitions++;
+}
+
+void
+cluster_router_set_master(
+	struct cluster *cluster, size_t router, const struct addr *master, uint8_t priority)
+{
+	assert(router < cluster->n_routers);
+	cluster->routers[router].master = *master;
+	cluster->routers[router].master_priority = priority;
+}
+
+void
+cluster_dataplane_set(struct cluster *cluster, const struct cluster_dataplane *dataplane)
+{
+	cluster->dataplane = *dataplane;
+}
+
+void
+cluster_set_ready(struct cluster *cluster, bool ready, const char *why)
+{
+	cluster->ready = ready;
+	copy_text(cluster->ready_why, sizeof(cluster->ready_why), why);
+}

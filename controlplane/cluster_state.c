@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The desired state: what the dataplane is told of the model and of what has become of it. */
+#include "controlplane/cluster.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+set_name(char name[static CONTROL_NAME_SIZE], const char *text)
+{
+	snprintf(name, CONTROL_NAME_SIZE, "%s", text);
+}
+
+static bool
+is_member(const struct cluster *cluster, const struct virtual_router *router)
+{
+	for (size_t i = 0; i < cluster_n_routers(cluster); i++) {
+		if (cluster_router(cluster, i)->config == router)
+			return true;
+	}
+	return false;
+}
+
+/* The arrays hold what is complete, so that control_state_free() can free a half-made state. */
+static bool
+add_routers(const struct cluster *cluster, struct control_state *state)
+{
+	size_t n = cluster_n_routers(cluster);
+
+	state->routers = calloc(n + 1, sizeof(*state->routers));
+	for (size_t i = 0; state->routers && i < n; i++) {
+		const struct virtual_router *config = cluster_router(cluster, i)->config;
+		struct control_router *router = &state->routers[i];
+
+		set_name(router->name, config->name);
+		set_name(router->port, config->port);
+		router->addresses = calloc(config->n_addresses + 1, sizeof(*router->addresses));
+		if (!router->addresses)
+			return false;
+		state->n_routers++;
+		router->n_addresses = config->n_addresses;
+		memcpy(router->addresses, config->addresses,
+			config->n_addresses * sizeof(*router->addresses));
+	}
+	return state->routers != NULL;
+}
+
+static bool
+add_pools(const struct cluster *cluster, struct control_state *state)
+{
+	size_t n = cluster_n_pools(cluster);
+
+	state->pools = calloc(n + 1, sizeof(*state->pools));
+	for (size_t i = 0; state->pools && i < n; i++) {
+		const struct cluster_pool *from = cluster_pool(cluster, i);
+		struct control_pool *pool = &state->pools[i];
+
+		set_name(pool->name, from->config->name);
+		pool->backends = calloc(from->n_backends + 1, sizeof(*pool->backends));
+		if (!pool->backends)
+			return false;
+		state->n_pools++;
+		pool->n_backends = from->n_backends;
+		for (size_t j = 0; j < from->n_backends; j++) {
+			const struct cluster_backend *backend = &from->backends[j];
+
+			set_name(pool->backends[j].name, backend->config->name);
+			pool->backends[j].addr = backend->config->addr;
+			pool->backends[j].weight = cluster_backend_weight(backend);
+			pool->backends[j].up = backend->health == HEALTH_UP;
+		}
+	}
+	return state->pools != NULL;
+}
+
+static bool
+add_services(const struct cluster *cluster, struct control_state *state)
+{
+	const struct model *model = cluster_model(cluster);
+
+	state->services = calloc(model->n_services + 1, sizeof(*state->services));
+	for (size_t i = 0; state->services && i < model->n_services; i++) {
+		const struct service *config = &model->services[i];
+		struct control_service *service = &state->services[state->n_services];
+
+		if (!is_member(cluster, config->router))
+			continue;
+		set_name(service->name, config->name);
+		service->address = config->address;
+		service->port = config->port;
+		service->protocol = (uint8_t)config->protocol;
+		service->mode = (uint8_t)config->mode;
+		service->scheduler = (uint8_t)config->scheduler;
+		service->pool = (uint32_t)(config->pool - model->pools);
+		state->n_services++;
+	}
+	return state->services != NULL;
+}
+
+struct control_state *
+cluster_build_state(const struct cluster *cluster, uint64_t generation)
+{
+	struct control_state *state = calloc(1, sizeof(*state));
+
+	if (!state)
+		return NULL;
+	state->generation = generation;
+	if (add_routers(cluster, state) && add_pools(cluster, state) &&
+		add_services(cluster, state))
+		return state;
+	control_state_free(state);
+	return NULL;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Runs the virtual routers of this node: gives the state machines their events (adverts, timers,
+ * readiness, the operator's wishes) and carries out what they decide (adverts, leases, log,
+ * cluster state). All decisions are in vrrp_fsm.c, lease.c and gate.c; this is what joins them to
+ * sockets, clock and dataplane. Belongs to a libuv loop and its thread. */
+#ifndef CONTROLPLANE_ELECTION_H
+#define CONTROLPLANE_ELECTION_H
+
+#include "common/err.h"
+#include "controlplane/cluster.h"
+#include "controlplane/dataplane_client.h"
+
+#include <uv.h>
+
+struct election;
+
+/* Starts all virtual routers of the cluster's node, in VRRP_INIT. 'cluster' and 'client' outlive
+ * the election. Returns 0, or a negative errno with 'err' set. */
+int election_new(struct election **out, uv_loop_t *loop, struct cluster *cluster,
+	struct dataplane_client *client, struct err *err);
+/* NULL is allowed; memory goes when the loop has run its close callbacks. */
+void election_free(struct election *election);
+
+/* What the cluster knows of health or dataplane has changed. */
+void election_update(struct election *election);
+
+/* The dataplane has answered a lease. */
+void election_lease_done(struct election *election);
+
+/* Gives up 'router' in favour of another member. */
+void election_resign(struct election *election, size_t router);
+
+/* Gives up all routers and calls 'on_stopped' when none is held any more: when the successors have
+ * been heard, or after a few seconds at most. No router starts again. */
+void election_stop(struct election *election, void (*on_stopped)(void *ctx), void *ctx);
+
+#endif /* CONTROLPLANE_ELECTION_H */

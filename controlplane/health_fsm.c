@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Rise and fall; see health_fsm.h. */
+#include "controlplane/health_fsm.h"
+
+#include "common/clock.h"
+
+#include <assert.h>
+
+/* Checks that begin together drift apart by this part of their interval at each probe. */
+#define JITTER_PART 10
+
+/* The share of 'whole' that 'random' stands for: 0 for 0, almost all for the greatest. */
+static uint64_t
+share(uint64_t whole, uint32_t random)
+{
+	return (whole >> 32) * random + (((whole & UINT32_MAX) * random) >> 32);
+}
+
+void
+health_fsm_init(struct health_fsm *fsm, const struct health_fsm_config *config, uint64_t now_ns,
+	uint32_t random)
+{
+	uint64_t spread_ns = config->interval_ns < NS_PER_S ? config->interval_ns : NS_PER_S;
+
+	assert(config->rise > 0 && config->fall > 0);
+	*fsm = (struct health_fsm){
+		.config = *config,
+		.state = HEALTH_UNKNOWN,
+		.deadline_ns = now_ns + share(spread_ns, random),
+	};
+}
+
+enum health_action
+health_fsm_run(struct health_fsm *fsm, uint64_t now_ns)
+{
+	if (now_ns < fsm->deadline_ns)
+		return HEALTH_WAIT;
+	if (fsm->probing)
+		return HEALTH_GIVE_UP;
+	fsm->probing = true;
+	fsm->started_ns = now_ns;
+	fsm->deadline_ns = now_ns + fsm->config.timeout_ns;
+	return HEALTH_PROBE;
+}
+
+static enum health_state
+next_state(struct health_fsm *fsm, bool ok)
+{
+	enum health_state seen = ok ? HEALTH_UP : HEALTH_DOWN;
+
+	if (fsm->state == HEALTH_UNKNOWN)
+		return seen;
+	if (fsm->state == seen) {
+		fsm->streak = 0;
+		return seen;
+	}
+	fsm->streak++;
+	return fsm->streak >= (ok ? fsm->config.rise : fsm->config.fall) ? seen : fsm->state;
+}
+
+bool
+health_fsm_result(struct health_fsm *fsm, bool ok, uint64_t now_ns, uint32_t random)
+{
+	uint64_t jitter_ns = fsm->config.interval_ns / JITTER_PART;
+	enum health_state before = fsm->state;
+
+	assert(fsm->probing);
+	fsm->probing = false;
+	fsm->deadline_ns = fsm->started_ns + fsm->config.interval_ns - jitter_ns / 2 +
+			   share(jitter_ns, random);
+	if (fsm->deadline_ns < now_ns)
+		fsm->deadline_ns = now_ns;
+	fsm->state = next_state(fsm, ok);
+	if (fsm->state == before)
+		return false;
+	fsm->streak = 0;
+	return true;
+}
+
+const char *
+health_state_name(enum health_state state)
+{
+	static const char *const names[] = {
+		[HEALTH_UNKNOWN] = "unknown",
+		[HEALTH_UP] = "up",
+		[HEALTH_DOWN] = "down",
+	};
+
+	return names[state];
+}

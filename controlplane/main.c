@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* weir-controlplane: elects the owner of the virtual addresses, checks the backends, and tells the
+ * dataplane what to do. This file starts the parts in order, passes word between them, and stops
+ * them in reverse; it decides nothing. One thread, one libuv loop. */
+#include "common/clock.h"
+#include "common/config.h"
+#include "common/log.h"
+#include "common/options.h"
+#include "controlplane/admin.h"
+#include "controlplane/cluster.h"
+#include "controlplane/dataplane_client.h"
+#include "controlplane/election.h"
+#include "controlplane/health.h"
+#include "controlplane/metrics_page.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uv.h>
+
+LOG_MODULE("main");
+
+struct app {
+	uv_loop_t loop;
+	struct cluster *cluster;
+	struct dataplane_client *client;
+	struct election *election;
+	struct health *health;
+	struct admin *admin;
+	struct metrics_page *page;
+	uv_signal_t signals[2];
+	bool stopping; /* A signal has come. */
+	bool closed;   /* All parts are freed. */
+};
+
+/* --- What the parts tell each other --- */
+
+static void
+on_health_result(void *ctx, size_t pool, size_t backend, bool up, const char *why)
+{
+	struct app *app = ctx;
+	enum health_state health = up ? HEALTH_UP : HEALTH_DOWN;
+	bool was_known = cluster_health_is_known(app->cluster);
+
+	cluster_backend_set_health(app->cluster, pool, backend, health, why, clock_now_ns());
+	if (!was_known)
+		election_update(app->election);
+}
+
+static void
+on_cluster_state(void *ctx)
+{
+	struct app *app = ctx;
+
+	dataplane_client_push(app->client);
+}
+
+static void
+on_failover(void *ctx, size_t router)
+{
+	struct app *app = ctx;
+
+	election_resign(app->election, router);
+}
+
+/* Checks go through the dataplane: without it they would only say that all backends are down. They
+ * begin anew with each connection, so that their first results decide. */
+static void
+follow_dataplane(struct app *app)
+{
+	bool connected = cluster_dataplane(app->cluster)->connected;
+	struct err err = {""};
+
+	if (connected && !app->health) {
+		if (health_new(&app->health, &app->loop, cluster_model(app->cluster),
+			    on_health_result, app, &err) < 0)
+			LOG_ERR("cannot start the health checks: %s", err.text);
+	} else if (!connected && app->health) {
+		health_free(app->health);
+		app->health = NULL;
+		cluster_forget_health(app->cluster, "not checked: no dataplane", clock_now_ns());
+	}
+}
+
+/* The client comes first and may have something to say before there is an election, and its end
+ * is not the first of the ends. */
+static void
+on_dataplane_change(void *ctx)
+{
+	struct app *app = ctx;
+
+	if (app->closed || !app->election)
+		return;
+	follow_dataplane(app);
+	election_update(app->election);
+}
+
+static void
+on_lease_done(void *ctx)
+{
+	struct app *app = ctx;
+
+	if (app->election)
+		election_lease_done(app->election);
+}
+
+/* --- Start and stop --- */
+
+static void
+close_parts(void *ctx)
+{
+	struct app *app = ctx;
+
+	if (app->closed)
+		return;
+	app->closed = true;
+	metrics_page_free(app->page);
+	admin_free(app->admin);
+	health_free(app->health);
+	election_free(app->election);
+	app->election = NULL;
+	dataplane_client_free(app->client);
+	for (size_t i = 0; i < 2; i++)
+		uv_close((uv_handle_t *)&app->signals[i], NULL);
+}
+
+/* The first signal gives the addresses to another node before the end; a second one does not
+ * wait for that. */
+static void
+on_signal(uv_signal_t *signal, int number)
+{
+	struct app *app = signal->data;
+
+	LOG_INFORM("signal %s: stopping", strsignal(number));
+	if (app->stopping || !app->election)
+		close_parts(app);
+	else
+		election_stop(app->election, close_parts, app);
+	app->stopping = true;
+}
+
+static int
+start_parts(struct app *app, const struct options *options, struct err *err)
+{
+	const struct node *node = options->node;
+	struct dataplane_client_config config = {
+		.path = node->lb.control_socket,
+		.on_change = on_dataplane_change,
+		.on_lease_done = on_lease_done,
+		.ctx = app,
+	};
+	struct cluster_listener listener = {on_cluster_state, on_failover, app};
+	int rc = cluster_new(&app->cluster, options->model, node, clock_now_ns());
+
+	if (rc < 0)
+		return err_set(err, rc, "out of memory");
+	config.cluster = app->cluster;
+	rc = dataplane_client_new(&app->client, &app->loop, &config, err);
+	if (rc == 0)
+		rc = election_new(&app->election, &app->loop, app->cluster, app->client, err);
+	if (rc == 0)
+		rc = admin_new(&app->admin, &app->loop, app->cluster, app->client, err);
+	if (rc == 0)
+		rc = metrics_page_new(&app->page, &app->loop, app->cluster, app->client, err);
+	cluster_listen(app->cluster, &listener);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const int numbers[2] = {SIGTERM, SIGINT};
+	struct options options;
+	struct app app = {.stopping = false};
+	struct err err = {""};
+	int rc;
+
+	options_parse(&options, argc, argv, "weir-controlplane",
+		"elects the owner of virtual addresses, checks backends, steers the dataplane",
+		ROLE_LB);
+	uv_loop_init(&app.loop);
+	for (size_t i = 0; i < 2; i++) {
+		uv_signal_init(&app.loop, &app.signals[i]);
+		app.signals[i].data = &app;
+		uv_signal_start(&app.signals[i], on_signal, numbers[i]);
+	}
+	rc = start_parts(&app, &options, &err);
+	if (rc < 0) {
+		fprintf(stderr, "weir-controlplane: %s\n", err.text);
+		close_parts(&app);
+	} else {
+		LOG_INFORM("ready: node %s, %zu virtual routers, %zu services", options.node_name,
+			cluster_n_routers(app.cluster), options.model->n_services);
+	}
+	uv_run(&app.loop, UV_RUN_DEFAULT);
+	uv_loop_close(&app.loop);
+	cluster_free(app.cluster);
+	model_free(options.model);
+	if (rc == 0)
+		LOG_INFORM("stopped");
+	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

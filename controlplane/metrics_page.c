@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* /metrics of a load balancer; see metrics_page.h. */
+#include "controlplane/metrics_page.h"
+
+#include "common/http/metrics_http.h"
+#include "common/process_metrics.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct metrics_page {
+	const struct cluster *cluster;
+	const struct dataplane_client *dataplane;
+	struct metrics_server *server;
+};
+
+static void
+write_routers(struct metrics *metrics, const struct cluster *cluster)
+{
+	size_t n = cluster_n_routers(cluster);
+
+	metrics_family(metrics, "weir_vrrp_state", METRIC_GAUGE,
+		"State of the virtual router on this node: 0 init, 1 backup, 2 master.");
+	for (size_t i = 0; i < n; i++)
+		metrics_value(metrics, (double)cluster_router(cluster, i)->state, "router",
+			cluster_router(cluster, i)->config->name, NULL);
+	metrics_family(metrics, "weir_vrrp_transitions_total", METRIC_COUNTER,
+		"Changes of the virtual router's state.");
+	for (size_t i = 0; i < n; i++)
+		metrics_value(metrics, (double)cluster_router(cluster, i)->n_transitions, "router",
+			cluster_router(cluster, i)->config->name, NULL);
+	metrics_family(metrics, "weir_vip_held", METRIC_GAUGE,
+		"1 if this node holds the virtual address.");
+	for (size_t i = 0; i < n; i++) {
+		const struct cluster_router *router = cluster_router(cluster, i);
+
+		for (size_t j = 0; j < router->config->n_addresses; j++) {
+			char text[ADDR_TEXT_SIZE];
+
+			metrics_value(metrics, router->state == VRRP_MASTER ? 1 : 0, "router",
+				router->config->name, "address",
+				addr_format(&router->config->addresses[j], text, sizeof(text)),
+				NULL);
+		}
+	}
+}
+
+/* One family with a sample for each backend of each pool. */
+static void
+write_backend_family(struct metrics *metrics, const struct cluster *cluster,
+	double (*value)(const struct cluster_backend *backend))
+{
+	for (size_t i = 0; i < cluster_n_pools(cluster); i++) {
+		const struct cluster_pool *pool = cluster_pool(cluster, i);
+
+		for (size_t j = 0; j < pool->n_backends; j++)
+			metrics_value(metrics, value(&pool->backends[j]), "pool",
+				pool->config->name, "backend", pool->backends[j].config->name,
+				NULL);
+	}
+}
+
+static double
+is_up(const struct cluster_backend *backend)
+{
+	return backend->health == HEALTH_UP ? 1 : 0;
+}
+
+static double
+is_drained(const struct cluster_backend *backend)
+{
+	return backend->drained ? 1 : 0;
+}
+
+static double
+weight(const struct cluster_backend *backend)
+{
+	return cluster_backend_weight(backend);
+}
+
+static double
+changes(const struct cluster_backend *backend)
+{
+	return (double)backend->n_changes;
+}
+
+static void
+write_backends(struct metrics *metrics, const struct cluster *cluster)
+{
+	metrics_family(metrics, "weir_backend_up", METRIC_GAUGE,
+		"1 if the backend's health checks succeed.");
+	write_backend_family(metrics, cluster, is_up);
+	metrics_family(metrics, "weir_backend_drained", METRIC_GAUGE,
+		"1 if the operator has drained the backend.");
+	write_backend_family(metrics, cluster, is_drained);
+	metrics_family(metrics, "weir_backend_weight", METRIC_GAUGE,
+		"Share of new flows that the backend gets, relative to its pool; 0 takes none.");
+	write_backend_family(metrics, cluster, weight);
+	metrics_family(metrics, "weir_backend_changes_total", METRIC_COUNTER,
+		"How often the backend has gone up or down.");
+	write_backend_family(metrics, cluster, changes);
+}
+
+/* --- What the dataplane counts --- */
+
+/* A family made of one member of each object in an array. */
+struct counted_family {
+	const char *array;  /* In the stats. */
+	const char *member; /* Of each element. */
+	const char *name;
+	enum metric_type type;
+	const char *help;
+	const char *labels[2][2]; /* Label and the member that is its value; NULL: no more. */
+};
+
+static const struct counted_family counted_families[] = {
+	{"services", "packets", "weir_service_packets_total", METRIC_COUNTER,
+		"Packets sent to the service.", {{"service", "name"}}},
+	{"services", "bytes", "weir_service_bytes_total", METRIC_COUNTER,
+		"Bytes sent to the service.", {{"service", "name"}}},
+	{"services", "new_flows", "weir_service_new_flows_total", METRIC_COUNTER,
+		"Flows that began.", {{"service", "name"}}},
+	{"services", "drops", "weir_service_drops_total", METRIC_COUNTER,
+		"Packets to the service that were dropped.", {{"service", "name"}}},
+	{"backends", "packets", "weir_backend_packets_total", METRIC_COUNTER,
+		"Packets forwarded to the backend.", {{"pool", "pool"}, {"backend", "name"}}},
+	{"backends", "bytes", "weir_backend_bytes_total", METRIC_COUNTER,
+		"Bytes forwarded to the backend.", {{"pool", "pool"}, {"backend", "name"}}},
+	{"backends", "new_flows", "weir_backend_new_flows_total", METRIC_COUNTER,
+		"Flows that were given to the backend.", {{"pool", "pool"}, {"backend", "name"}}},
+	{"ports", "rx_packets", "weir_port_rx_packets_total", METRIC_COUNTER, "Packets received.",
+		{{"port", "name"}}},
+	{"ports", "rx_bytes", "weir_port_rx_bytes_total", METRIC_COUNTER, "Bytes received.",
+		{{"port", "name"}}},
+	{"ports", "rx_missed", "weir_port_rx_missed_total", METRIC_COUNTER,
+		"Packets that the port could not receive.", {{"port", "name"}}},
+	{"ports", "tx_packets", "weir_port_tx_packets_total", METRIC_COUNTER, "Packets sent.",
+		{{"port", "name"}}},
+	{"ports", "tx_bytes", "weir_port_tx_bytes_total", METRIC_COUNTER, "Bytes sent.",
+		{{"port", "name"}}},
+	{"ports", "tx_errors", "weir_port_tx_errors_total", METRIC_COUNTER,
+		"Packets that the port could not send.", {{"port", "name"}}},
+	{"ports", "host_rx_packets", "weir_port_host_rx_packets_total", METRIC_COUNTER,
+		"Packets that the host's kernel sent through the port.", {{"port", "name"}}},
+	{"ports", "host_tx_packets", "weir_port_host_tx_packets_total", METRIC_COUNTER,
+		"Packets from the port handed to the host's kernel.", {{"port", "name"}}},
+	{"ports", "host_drops", "weir_port_host_drops_total", METRIC_COUNTER,
+		"Packets lost between the port and the host's kernel.", {{"port", "name"}}},
+};
+
+static void
+write_counted(struct metrics *metrics, const struct counted_family *family, json_t *stats)
+{
+	json_t *element;
+	size_t i;
+
+	metrics_family(metrics, family->name, family->type, family->help);
+	json_array_foreach(json_object_get(stats, family->array), i, element)
+	{
+		json_t *value = json_object_get(element, family->member);
+		struct metric_label labels[2];
+		size_t n_labels = 0;
+
+		while (n_labels < 2 && family->labels[n_labels][0]) {
+			const char *text = json_string_value(
+				json_object_get(element, family->labels[n_labels][1]));
+
+			labels[n_labels].name = family->labels[n_labels][0];
+			labels[n_labels].value = text ? text : "";
+			n_labels++;
+		}
+		if (json_is_number(value))
+			metrics_sample(metrics, "", labels, n_labels, json_number_value(value));
+	}
+}
+
+static void
+write_number(struct metrics *metrics, const char *name, const char *help, json_t *value)
+{
+	if (!json_is_number(value))
+		return;
+	metrics_family(metrics, name, METRIC_GAUGE, help);
+	metrics_value(metrics, json_number_value(value), NULL);
+}
+
+/* A family with a sample for each number in an object, its name as the label. */
+static void
+write_named(struct metrics *metrics, const char *name, const char *help, const char *label,
+	json_t *numbers)
+{
+	const char *key;
+	json_t *value;
+
+	metrics_family(metrics, name, METRIC_COUNTER, help);
+	json_object_foreach(numbers, key, value)
+	{
+		if (json_is_number(value))
+			metrics_value(metrics, json_number_value(value), label, key, NULL);
+	}
+}
+
+static void
+write_stats(struct metrics *metrics, json_t *stats)
+{
+	json_t *flows = json_object_get(stats, "flows");
+
+	write_number(metrics, "weir_flows", "Flows in the flow tables.",
+		json_object_get(flows, "active"));
+	write_number(metrics, "weir_flows_max", "Flows that the flow tables have room for.",
+		json_object_get(flows, "capacity"));
+	write_named(metrics, "weir_verdict_packets_total", "Packets by what became of them.",
+		"verdict", json_object_get(stats, "verdicts"));
+	write_named(metrics, "weir_flow_events_total", "What happened in the flow tables.", "event",
+		json_object_get(stats, "flow_events"));
+	for (size_t i = 0; i < sizeof(counted_families) / sizeof(counted_families[0]); i++)
+		write_counted(metrics, &counted_families[i], stats);
+}
+
+void
+metrics_page_write(struct metrics *metrics, const struct cluster *cluster, json_t *stats)
+{
+	const struct cluster_dataplane *dataplane = cluster_dataplane(cluster);
+	const struct node *node = cluster_node(cluster);
+
+	process_metrics(metrics, node->name, node_role_name(node->role));
+	metrics_family(metrics, "weir_ready", METRIC_GAUGE,
+		"1 if this node is fit to hold virtual addresses.");
+	metrics_value(metrics, cluster_is_ready(cluster, NULL) ? 1 : 0, NULL);
+	metrics_family(metrics, "weir_dataplane_up", METRIC_GAUGE,
+		"1 if the control plane is connected to its dataplane.");
+	metrics_value(metrics, dataplane->connected ? 1 : 0, NULL);
+	metrics_family(metrics, "weir_state_generation", METRIC_GAUGE,
+		"Generation of the desired state that the dataplane has accepted.");
+	metrics_value(metrics, (double)dataplane->generation, NULL);
+	write_routers(metrics, cluster);
+	write_backends(metrics, cluster);
+	if (stats)
+		write_stats(metrics, stats);
+}
+
+static void
+fill(void *ctx, struct metrics *metrics)
+{
+	struct metrics_page *page = ctx;
+
+	metrics_page_write(metrics, page->cluster, dataplane_client_stats(page->dataplane));
+}
+
+int
+metrics_page_new(struct metrics_page **out, uv_loop_t *loop, const struct cluster *cluster,
+	const struct dataplane_client *dataplane, struct err *err)
+{
+	struct metrics_page *page = calloc(1, sizeof(*page));
+	int rc;
+
+	if (!page)
+		return err_set(err, -ENOMEM, "metrics page: out of memory");
+	page->cluster = cluster;
+	page->dataplane = dataplane;
+	rc = metrics_server_new(
+		&page->server, loop, &cluster_node(cluster)->metrics, fill, page, err);
+	if (rc < 0) {
+		err_prefix(err, "metrics page");
+		free(page);
+		return rc;
+	}
+	*out = page;
+	return 0;
+}
+
+void
+metrics_page_free(struct metrics_page *page)
+{
+	if (!page)
+		return;
+	metrics_server_free(page->server);
+	free(page);
+}

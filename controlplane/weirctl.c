@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* weirctl: the operator's command line. Each command is a line in the table; most are a request to
+ * the control plane's admin socket (admin.h) and a way to show the answer. */
+#include "common/config.h"
+#include "common/rpc.h"
+#include "controlplane/weirctl_args.h"
+#include "controlplane/weirctl_print.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_CONFIG "/etc/weir/weir.yaml"
+#define TIMEOUT_MS 5000u
+
+/* Exit statuses beside 0. */
+#define FAILED 1
+#define WRONG_USAGE 2
+
+static int
+complain(const struct err *err, int status)
+{
+	fprintf(stderr, "weirctl: %s\n", err->text);
+	return status;
+}
+
+/* Prints 'answer' (taken over) as the operator wants it; returns the exit status. */
+static int
+show(const struct arguments *arguments, json_t *answer)
+{
+	bool failed;
+
+	if (arguments->json) {
+		json_dumpf(answer, stdout, JSON_INDENT(2));
+		fputs("\n", stdout);
+	} else {
+		arguments->command->print(answer, stdout);
+	}
+	json_decref(answer);
+	failed = fflush(stdout) != 0 || ferror(stdout);
+	if (failed)
+		fprintf(stderr, "weirctl: cannot write the answer: %s\n", strerror(errno));
+	return failed ? FAILED : 0;
+}
+
+/* --- Asking the control plane --- */
+
+/* The admin socket of the load balancer that the options mean, as a new string; NULL with 'err' set
+ * if that cannot be known. */
+static char *
+find_socket(const struct arguments *arguments, struct err *err)
+{
+	const char *config = arguments->config ? arguments->config : DEFAULT_CONFIG;
+	const char *name = arguments->node;
+	const struct node *node;
+	struct model *model;
+	char host[256] = "";
+	char *path = NULL;
+
+	if (arguments->socket)
+		return strdup(arguments->socket);
+	if (config_load(config, &model, err) < 0) {
+		if (!arguments->config)
+			err_prefix(err, "give --socket PATH or --config FILE");
+		return NULL;
+	}
+	if (!name) {
+		gethostname(host, sizeof(host) - 1);
+		name = host;
+	}
+	node = model_node(model, name);
+	if (node && node->role == ROLE_LB)
+		path = strdup(node->lb.admin_socket);
+	else if (arguments->node)
+		err_set(err, -ENOENT, "%s: %s '%s': give --node NAME of a load balancer", config,
+			node ? "no load balancer is called" : "there is no node called", name);
+	else
+		err_set(err, -ENOENT,
+			"%s: this host, '%s', is not a load balancer in it: give --node NAME",
+			config, name);
+	model_free(model);
+	return path;
+}
+
+static int
+run_request(const struct arguments *arguments)
+{
+	struct err err = {""};
+	char *path = find_socket(arguments, &err);
+	json_t *answer = NULL;
+
+	if (path && access(path, F_OK) < 0)
+		err_set(&err, -errno,
+			"%s: %s: start weir-controlplane on this node, or give the right --socket",
+			path, strerror(errno));
+	else if (path)
+		answer = rpc_call_once(path, arguments->command->name,
+			json_incref(arguments->params), TIMEOUT_MS, &err);
+	free(path);
+	return answer ? show(arguments, answer) : complain(&err, FAILED);
+}
+
+/* --- check --- */
+
+static void
+print_checked(json_t *answer, FILE *file)
+{
+	static const struct {
+		const char *member;
+		const char *name;
+	} counted[] = {
+		{"nodes", "nodes"},
+		{"virtual_routers", "virtual routers"},
+		{"checks", "checks"},
+		{"pools", "pools"},
+		{"services", "services"},
+	};
+
+	fprintf(file, "%s: fine: cluster %s", json_string_value(json_object_get(answer, "file")),
+		json_string_value(json_object_get(answer, "cluster")));
+	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
+		json_int_t n = json_integer_value(json_object_get(answer, counted[i].member));
+
+		fprintf(file, ", %" JSON_INTEGER_FORMAT " %.*s", n,
+			(int)strlen(counted[i].name) - (n == 1), counted[i].name);
+	}
+	fputs("\n", file);
+}
+
+static int
+run_check(const struct arguments *arguments)
+{
+	const char *path = json_string_value(json_object_get(arguments->params, "file"));
+	struct err err = {""};
+	struct model *model;
+	json_t *answer;
+
+	if (config_load(path, &model, &err) < 0)
+		return complain(&err, FAILED);
+	answer = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "file", path, "cluster",
+		model->cluster, "nodes", (json_int_t)model->n_nodes, "virtual_routers",
+		(json_int_t)model->n_routers, "checks", (json_int_t)model->n_checks, "pools",
+		(json_int_t)model->n_pools, "services", (json_int_t)model->n_services);
+	model_free(model);
+	return show(arguments, answer);
+}
+
+/* --- The table --- */
+
+static const struct parameter services_parameters[] = {
+	{NULL, "service", "SERVICE", "only this one", false, false},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
+static const struct parameter backends_parameters[] = {
+	{NULL, "backend", "BACKEND", "only backends of this name", false, false},
+	{"--pool", "pool", "POOL", "only backends of this pool", false, false},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
+static const struct parameter flows_parameters[] = {
+	{"--service", "service", "SERVICE", "only flows of this service", false, false},
+	{"--client", "client", "ADDRESS", "only flows from this address", false, false},
+	{"--backend", "backend", "BACKEND", "only flows to backends of this name", false, false},
+	{"--limit", "limit", "N", "at most so many (100)", true, false},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
+static const struct parameter drain_parameters[] = {
+	{NULL, "backend", "BACKEND", "a name from 'weirctl backends'", false, true},
+	{"--pool", "pool", "POOL", "only in this pool; else in all", false, false},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
+static const struct parameter failover_parameters[] = {
+	{NULL, "router", "ROUTER", "only this virtual router; else all that the node holds", false,
+		false},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
+static const struct parameter check_parameters[] = {
+	{NULL, "file", "FILE", "a cluster file", false, true},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
+static const struct command commands[] = {
+	{"status", "show the node, its dataplane and its virtual routers", NULL, run_request,
+		print_status},
+	{"services", "list services and what was sent to them", services_parameters, run_request,
+		print_services},
+	{"backends", "list backends, their health and what was sent to them", backends_parameters,
+		run_request, print_backends},
+	{"flows", "list flows that the dataplane knows", flows_parameters, run_request,
+		print_flows},
+	{"stats", "show counters of ports and of what became of packets", NULL, run_request,
+		print_stats},
+	{"drain", "send no new flows to a backend, and keep its old ones", drain_parameters,
+		run_request, print_drained},
+	{"undrain", "send new flows to a drained backend again", drain_parameters, run_request,
+		print_undrained},
+	{"failover", "hand virtual routers over to another node", failover_parameters, run_request,
+		print_failover},
+	{"check", "check a cluster file without starting anything", check_parameters, run_check,
+		print_checked},
+	{NULL, NULL, NULL, NULL, NULL},
+};
+
+int
+main(int argc, char **argv)
+{
+	struct arguments arguments;
+	struct err err = {""};
+	int status = 0;
+
+	if (arguments_parse(&arguments, argc, argv, commands, &err) < 0)
+		return complain(&err, WRONG_USAGE);
+	if (arguments.help)
+		arguments_explain(commands, arguments.command, stdout);
+	else if (arguments.version)
+		printf("weirctl %s\n", WEIR_VERSION);
+	else
+		status = arguments.command->run(&arguments);
+	arguments_fini(&arguments);
+	return status;
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Answers as text; see weirctl_print.h. */
+#include "controlplane/weirctl_print.h"
+
+#include "controlplane/weirctl_table.h"
+
+#include <string.h>
+
+/* The text of a member; "" if it is missing, null or no string. */
+static const char *
+text_of(json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static json_int_t
+integer_of(json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static void
+cell_text(struct table *table, json_t *object, const char *key)
+{
+	table_cell(table, "%s", text_of(object, key));
+}
+
+static void
+cell_integer(struct table *table, json_t *object, const char *key)
+{
+	if (json_is_integer(json_object_get(object, key)))
+		table_cell(table, "%" JSON_INTEGER_FORMAT, integer_of(object, key));
+	else
+		table_cell(table, "%s", "");
+}
+
+/* A cell by a formatter of non-negative numbers. */
+static void
+cell_unit(struct table *table, json_t *object, const char *key,
+	const char *(*format)(uint64_t, char[static UNIT_TEXT_SIZE]))
+{
+	json_t *value = json_object_get(object, key);
+	char buf[UNIT_TEXT_SIZE] = "";
+
+	if (json_is_integer(value) && json_integer_value(value) >= 0)
+		format((uint64_t)json_integer_value(value), buf);
+	table_cell(table, "%s", buf);
+}
+
+static void
+cell_seconds(struct table *table, json_t *object, const char *key)
+{
+	json_t *value = json_object_get(object, key);
+	char buf[UNIT_TEXT_SIZE] = "";
+
+	if (json_is_number(value))
+		format_seconds(json_number_value(value), buf);
+	table_cell(table, "%s", buf);
+}
+
+/* The strings of an array, with commas between them. */
+static void
+cell_list(struct table *table, json_t *object, const char *key)
+{
+	char buf[1024] = "";
+	size_t size = 0;
+	json_t *value;
+	size_t i;
+
+	json_array_foreach(json_object_get(object, key), i, value)
+	{
+		const char *text = json_string_value(value);
+
+		if (text && size < sizeof(buf))
+			size += (size_t)snprintf(
+				buf + size, sizeof(buf) - size, "%s%s", i > 0 ? "," : "", text);
+	}
+	table_cell(table, "%s", buf);
+}
+
+/* --- status --- */
+
+static void
+print_dataplane(json_t *dataplane, FILE *file)
+{
+	const char *problem = text_of(dataplane, "problem");
+	char since[UNIT_TEXT_SIZE];
+
+	format_seconds(json_number_value(json_object_get(dataplane, "since_s")), since);
+	if (!json_is_true(json_object_get(dataplane, "up")))
+		fprintf(file, "dataplane: not connected for %s", since);
+	else if (!json_is_true(json_object_get(dataplane, "accepted")))
+		fprintf(file, "dataplane: connected for %s, has taken no configuration", since);
+	else
+		fprintf(file,
+			"dataplane: connected for %s, configuration %" JSON_INTEGER_FORMAT "%s",
+			since, integer_of(dataplane, "generation"),
+			json_is_true(json_object_get(dataplane, "ready")) ? "" : ", not ready");
+	fprintf(file, "%s%s\n", problem[0] ? ": " : "", problem);
+}
+
+void
+print_status(json_t *answer, FILE *file)
+{
+	static const struct table_column columns[] = {
+		{"ROUTER", false},
+		{"VRID", true},
+		{"STATE", false},
+		{"FOR", true},
+		{"PRIORITY", true},
+		{"ADDRESSES", false},
+		{"MASTER", false},
+		{"REASON", false},
+		{NULL, false},
+	};
+	const char *waiting = text_of(answer, "waiting");
+	bool ready = json_is_true(json_object_get(answer, "ready"));
+	struct table table;
+	json_t *router;
+	size_t i;
+
+	fprintf(file, "node %s of cluster %s: %s%s%s\n", text_of(answer, "node"),
+		text_of(answer, "cluster"), ready ? "ready" : "not ready", waiting[0] ? ": " : "",
+		waiting);
+	print_dataplane(json_object_get(answer, "dataplane"), file);
+	fputs("\n", file);
+	table_init(&table, columns);
+	json_array_foreach(json_object_get(answer, "routers"), i, router)
+	{
+		bool own = strcmp(text_of(router, "state"), "master") == 0;
+
+		cell_text(&table, router, "name");
+		cell_integer(&table, router, "vrid");
+		cell_text(&table, router, "state");
+		cell_seconds(&table, router, "since_s");
+		cell_integer(&table, router, "priority");
+		cell_list(&table, router, "addresses");
+		table_cell(&table, "%s", own ? "this node" : text_of(router, "master_address"));
+		cell_text(&table, router, "reason");
+	}
+	table_print(&table, "This node is a member of no virtual router.", file);
+	table_fini(&table);
+}
+
+/* --- services, backends --- */
+
+static void
+cell_endpoint(struct table *table, json_t *object)
+{
+	const char *address = text_of(object, "address");
+	bool v6 = strchr(address, ':') != NULL;
+
+	table_cell(table, "%s%s%s:%" JSON_INTEGER_FORMAT, v6 ? "[" : "", address, v6 ? "]" : "",
+		integer_of(object, "port"));
+}
+
+void
+print_services(json_t *answer, FILE *file)
+{
+	static const struct table_column columns[] = {
+		{"SERVICE", false},
+		{"PROTO", false},
+		{"ADDRESS", false},
+		{"HELD", false},
+		{"MODE", false},
+		{"SCHEDULER", false},
+		{"POOL", false},
+		{"UP", true},
+		{"NEW FLOWS", true},
+		{"PACKETS", true},
+		{"BYTES", true},
+		{NULL, false},
+	};
+	struct table table;
+	json_t *service;
+	size_t i;
+
+	table_init(&table, columns);
+	json_array_foreach(answer, i, service)
+	{
+		bool held = strcmp(text_of(service, "router_state"), "master") == 0;
+
+		cell_text(&table, service, "name");
+		cell_text(&table, service, "protocol");
+		cell_endpoint(&table, service);
+		table_cell(&table, "%s", held ? "yes" : "no");
+		cell_text(&table, service, "mode");
+		cell_text(&table, service, "scheduler");
+		cell_text(&table, service, "pool");
+		table_cell(&table, "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
+			integer_of(service, "backends_up"), integer_of(service, "backends"));
+		cell_unit(&table, service, "new_flows", format_count);
+		cell_unit(&table, service, "packets", format_count);
+		cell_unit(&table, service, "bytes", format_bytes);
+	}
+	table_print(&table, "There are no services.", file);
+	table_fini(&table);
+}
+
+/* A backend that is down may be drained as well. */
+static void
+cell_backend_state(struct table *table, json_t *backend)
+{
+	const char *state = text_of(backend, "state");
+	bool also_drained =
+		json_is_true(json_object_get(backend, "drained")) && strcmp(state, "drained") != 0;
+
+	table_cell(table, "%s%s", state, also_drained ? ", drained" : "");
+}
+
+void
+print_backends(json_t *answer, FILE *file)
+{
+	static const struct table_column columns[] = {
+		{"POOL", false},
+		{"BACKEND", false},
+		{"ADDRESS", false},
+		{"STATE", false},
+		{"FOR", true},
+		{"WEIGHT", true},
+		{"CHANGES", true},
+		{"NEW FLOWS", true},
+		{"PACKETS", true},
+		{"BYTES", true},
+		{"LAST CHECK", false},
+		{NULL, false},
+	};
+	struct table table;
+	json_t *backend;
+	size_t i;
+
+	table_init(&table, columns);
+	json_array_foreach(answer, i, backend)
+	{
+		cell_text(&table, backend, "pool");
+		cell_text(&table, backend, "backend");
+		cell_text(&table, backend, "address");
+		cell_backend_state(&table, backend);
+		cell_seconds(&table, backend, "since_s");
+		cell_integer(&table, backend, "weight");
+		cell_unit(&table, backend, "changes", format_count);
+		cell_unit(&table, backend, "new_flows", format_count);
+		cell_unit(&table, backend, "packets", format_count);
+		cell_unit(&table, backend, "bytes", format_bytes);
+		cell_text(&table, backend, "reason");
+	}
+	table_print(&table, "There are no backends.", file);
+	table_fini(&table);
+}
+
+/* --- flows, stats --- */
+
+void
+print_flows(json_t *answer, FILE *file)
+{
+	static const struct table_column columns[] = {
+		{"SERVICE", false},
+		{"PROTO", false},
+		{"CLIENT", false},
+		{"VIRTUAL", false},
+		{"BACKEND", false},
+		{"ADDRESS", false},
+		{"STATE", false},
+		{"IDLE", true},
+		{NULL, false},
+	};
+	json_t *flows = json_object_get(answer, "flows");
+	json_int_t total = integer_of(answer, "total");
+	struct table table;
+	json_t *flow;
+	size_t i;
+
+	table_init(&table, columns);
+	json_array_foreach(flows, i, flow)
+	{
+		char idle[UNIT_TEXT_SIZE];
+
+		cell_text(&table, flow, "service");
+		cell_text(&table, flow, "protocol");
+		cell_text(&table, flow, "client");
+		cell_text(&table, flow, "virtual");
+		cell_text(&table, flow, "backend");
+		cell_text(&table, flow, "address");
+		cell_text(&table, flow, "state");
+		table_cell(&table, "%s",
+			format_seconds((double)integer_of(flow, "idle_ms") / 1000, idle));
+	}
+	table_print(&table, "There are no such flows.", file);
+	table_fini(&table);
+	if ((size_t)total > json_array_size(flows))
+		fprintf(file, "%zu of %" JSON_INTEGER_FORMAT " flows; --limit N shows more.\n",
+			json_array_size(flows), total);
+}
+
+static void
+print_ports(json_t *ports, FILE *file)
+{
+	static const struct table_column columns[] = {
+		{"PORT", false},
+		{"RX PACKETS", true},
+		{"RX BYTES", true},
+		{"RX MISSED", true},
+		{"TX PACKETS", true},
+		{"TX BYTES", true},
+		{"TX ERRORS", true},
+		{"TO HOST", true},
+		{"FROM HOST", true},
+		{"HOST DROPS", true},
+		{NULL, false},
+	};
+	struct table table;
+	json_t *port;
+	size_t i;
+
+	table_init(&table, columns);
+	json_array_foreach(ports, i, port)
+	{
+		cell_text(&table, port, "name");
+		cell_unit(&table, port, "rx_packets", format_count);
+		cell_unit(&table, port, "rx_bytes", format_bytes);
+		cell_unit(&table, port, "rx_missed", format_count);
+		cell_unit(&table, port, "tx_packets", format_count);
+		cell_unit(&table, port, "tx_bytes", format_bytes);
+		cell_unit(&table, port, "tx_errors", format_count);
+		cell_unit(&table, port, "host_tx_packets", format_count);
+		cell_unit(&table, port, "host_rx_packets", format_count);
+		cell_unit(&table, port, "host_drops", format_count);
+	}
+	table_print(&table, "The dataplane has no ports.", file);
+	table_fini(&table);
+}
+
+/* Names and exact numbers, because small ones among them matter; zeros are left out. */
+static void
+print_counts(json_t *counts, const char *title, const char *unit, const char *none, FILE *file)
+{
+	const struct table_column columns[] = {{title, false}, {unit, true}, {NULL, false}};
+	struct table table;
+	const char *name;
+	json_t *value;
+
+	table_init(&table, columns);
+	json_object_foreach(counts, name, value)
+	{
+		if (json_integer_value(value) == 0)
+			continue;
+		table_cell(&table, "%s", name);
+		table_cell(&table, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	}
+	table_print(&table, none, file);
+	table_fini(&table);
+}
+
+void
+print_stats(json_t *answer, FILE *file)
+{
+	json_t *flows = json_object_get(answer, "flows");
+	char active[UNIT_TEXT_SIZE] = "-", capacity[UNIT_TEXT_SIZE] = "-";
+
+	if (json_is_integer(json_object_get(flows, "active")))
+		format_count((uint64_t)integer_of(flows, "active"), active);
+	if (json_is_integer(json_object_get(flows, "capacity")))
+		format_count((uint64_t)integer_of(flows, "capacity"), capacity);
+	print_ports(json_object_get(answer, "ports"), file);
+	fputs("\n", file);
+	print_counts(json_object_get(answer, "verdicts"), "VERDICT", "PACKETS",
+		"No packet has come so far.", file);
+	fprintf(file, "\nflows: %s of at most %s\n\n", active, capacity);
+	print_counts(json_object_get(answer, "flow_events"), "FLOW EVENT", "TIMES",
+		"Nothing has happened to flows so far.", file);
+}
+
+/* --- drain, undrain, failover --- */
+
+static void
+print_changed(json_t *answer, const char *done, const char *already, FILE *file)
+{
+	json_t *backend;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "backends"), i, backend)
+	{
+		bool changed = json_is_true(json_object_get(backend, "changed"));
+
+		fprintf(file, "backend %s of pool %s: %s\n", text_of(backend, "backend"),
+			text_of(backend, "pool"), changed ? done : already);
+	}
+}
+
+void
+print_drained(json_t *answer, FILE *file)
+{
+	print_changed(
+		answer, "takes no new flows and keeps its old ones", "is drained already", file);
+}
+
+void
+print_undrained(json_t *answer, FILE *file)
+{
+	print_changed(answer, "takes new flows again", "is not drained", file);
+}
+
+void
+print_failover(json_t *answer, FILE *file)
+{
+	json_int_t n = integer_of(answer, "moving");
+
+	fprintf(file,
+		"%" JSON_INTEGER_FORMAT " virtual router%s given up; 'weirctl status' shows who "
+		"has taken over\n",
+		n, n == 1 ? "" : "s");
+}

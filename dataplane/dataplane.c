@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Starting and stopping the whole; see dataplane.h. */
+#include "dataplane/dataplane.h"
+
+#include "common/log.h"
+#include "dataplane/control.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <rte_ether.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_ring.h>
+
+LOG_MODULE("dataplane");
+
+/* Buffers beside those in queues and rings: bursts in hand, and room for a few surprises. */
+#define BUFFERS_SPARE 512
+
+/* Frames of one worker handed to the kernel before the next worker's turn. */
+#define HOST_BURST 64
+
+static void
+on_signal(uv_signal_t *handle, int number)
+{
+	LOG_INFORM("stopping: %s", strsignal(number));
+	uv_stop(handle->loop);
+}
+
+/* Hands what workers left for the kernel to it. */
+static void
+on_host_frames(uv_async_t *async)
+{
+	struct dataplane *dataplane = async->data;
+	struct rte_mbuf *mbufs[HOST_BURST];
+	bool more = false;
+
+	for (unsigned int w = 0; w < dataplane->n_workers; w++) {
+		unsigned int n = rte_ring_sc_dequeue_burst(
+			worker_host_ring(dataplane->workers[w]), (void **)mbufs, HOST_BURST, NULL);
+
+		for (unsigned int i = 0; i < n; i++)
+			exception_write(dataplane->exceptions[mbufs[i]->port], mbufs[i]);
+		more = more || n == HOST_BURST;
+	}
+	/* Timers and the control socket get their turn in between. */
+	if (more)
+		uv_async_send(async);
+}
+
+static void
+wake_main(void *ctx)
+{
+	struct dataplane *dataplane = ctx;
+
+	uv_async_send(&dataplane->host_frames);
+}
+
+/* Sends an announcement by a port. */
+static void
+send_frame(void *ctx, uint16_t port, const uint8_t *frame, size_t size)
+{
+	struct dataplane *dataplane = ctx;
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(dataplane->pool);
+	char *room = mbuf ? rte_pktmbuf_append(mbuf, (uint16_t)size) : NULL;
+
+	if (room)
+		memcpy(room, frame, size);
+	if (!room || worker_inject(dataplane->first_workers[port], mbuf) < 0) {
+		LOG_LIMITED(LOG_WARN, "port %s: no room to send an announcement",
+			dataplane->ports[port].name);
+		rte_pktmbuf_free(mbuf);
+	}
+}
+
+static int
+open_ports(struct dataplane *dataplane, struct err *err)
+{
+	const struct lb_node *lb = &dataplane->node->lb;
+	unsigned int n_workers = eal_n_workers(lb);
+
+	for (size_t i = 0; i < lb->n_ports; i++) {
+		int rc = port_open(
+			&dataplane->ports[i], &lb->ports[i], n_workers, dataplane->eal, err);
+
+		if (rc < 0)
+			return rc;
+		port_describe(&dataplane->ports[i], &dataplane->port_table.ports[i]);
+		dataplane->n_ports++;
+	}
+	dataplane->port_table.n_ports = dataplane->n_ports;
+	return 0;
+}
+
+static int
+make_pool(struct dataplane *dataplane, struct err *err)
+{
+	uint32_t n = BUFFERS_SPARE, n_threads = rte_lcore_count();
+	uint16_t size = RTE_MBUF_DEFAULT_BUF_SIZE;
+
+	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
+		uint32_t needed = RTE_PKTMBUF_HEADROOM + RTE_ETHER_HDR_LEN +
+				  2 * (uint32_t)sizeof(struct rte_vlan_hdr) + RTE_ETHER_CRC_LEN +
+				  dataplane->ports[i].mtu;
+
+		n += port_n_buffers(&dataplane->ports[i]) + WORKER_INJECT_SLOTS;
+		size = (uint16_t)RTE_MAX(size, RTE_MIN(needed, (uint32_t)UINT16_MAX));
+	}
+	n += n_threads * (WORKER_HOST_SLOTS + 2 * WORKER_CACHE);
+	dataplane->pool =
+		rte_pktmbuf_pool_create("frames", n, WORKER_CACHE, 0, size, SOCKET_ID_ANY);
+	if (!dataplane->pool)
+		return err_set(err, -ENOMEM,
+			"memory_mb: %u MB are not enough for %u packet buffers of %u bytes: raise "
+			"it to %u or more",
+			dataplane->node->lb.memory_mb, n, size,
+			dataplane->node->lb.memory_mb + (uint32_t)((uint64_t)n * size >> 20));
+	return 0;
+}
+
+static int
+make_tables(struct dataplane *dataplane, struct err *err)
+{
+	size_t size = rte_rcu_qsbr_get_memsize(DATAPLANE_WORKERS_MAX);
+	int rc = nexthop_table_new(&dataplane->nexthops);
+
+	if (rc == 0)
+		rc = lease_table_new(&dataplane->leases);
+	if (rc == 0)
+		dataplane->rcu = rte_zmalloc("rcu", size, RTE_CACHE_LINE_SIZE);
+	if (rc == 0 && dataplane->rcu)
+		rc = rte_rcu_qsbr_init(dataplane->rcu, DATAPLANE_WORKERS_MAX);
+	if (rc < 0 || !dataplane->rcu)
+		return err_set(err, -ENOMEM, "memory_mb: %u MB are not enough: raise it",
+			dataplane->node->lb.memory_mb);
+	return 0;
+}
+
+static int
+start_ports(struct dataplane *dataplane, struct err *err)
+{
+	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
+		int rc = port_start(&dataplane->ports[i], dataplane->pool, dataplane->eal, err);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int
+make_workers(struct dataplane *dataplane, struct err *err)
+{
+	unsigned int lcore = rte_get_next_lcore(-1U, 1, 0);
+
+	dataplane->shared = (struct worker_shared){
+		.ports = dataplane->ports,
+		.n_ports = dataplane->n_ports,
+		.rcu = dataplane->rcu,
+		.host_ready = wake_main,
+		.ctx = dataplane,
+	};
+	for (uint16_t port = 0; port < dataplane->n_ports; port++) {
+		for (uint16_t queue = 0; queue < dataplane->ports[port].n_rx_queues; queue++) {
+			struct worker_config config = {
+				.shared = &dataplane->shared,
+				.index = dataplane->n_workers,
+				.lcore = lcore,
+				.port = port,
+				.queue = queue,
+				.pipeline =
+					{
+						.n_flows = dataplane->node->lb.n_flows,
+						.ports = &dataplane->port_table,
+						.nexthops = dataplane->nexthops,
+						.leases = dataplane->leases,
+					},
+			};
+			struct worker **worker = &dataplane->workers[dataplane->n_workers];
+			int rc;
+
+			if (getrandom(&config.pipeline.seed, sizeof(config.pipeline.seed), 0) < 0)
+				return err_set(err, -errno, "no random numbers from the kernel");
+			rc = worker_new(worker, &config, err);
+			if (rc < 0)
+				return rc;
+			if (queue == 0)
+				dataplane->first_workers[port] = *worker;
+			dataplane->n_workers++;
+			lcore = rte_get_next_lcore(lcore, 1, 0);
+		}
+	}
+	return 0;
+}
+
+static int
+open_host_interfaces(struct dataplane *dataplane, struct err *err)
+{
+	struct netlink_config config = {
+		.nexthops = dataplane->nexthops, .n_ports = dataplane->n_ports};
+
+	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
+		int rc = exception_new(&dataplane->exceptions[i],
+			dataplane->node->lb.ports[i].host_interface, &dataplane->ports[i],
+			dataplane->pool, err);
+
+		if (rc < 0)
+			return rc;
+		config.ifindexes[i] = exception_ifindex(dataplane->exceptions[i]);
+	}
+	return netlink_new(&dataplane->netlink, &dataplane->loop, &config, err);
+}
+
+static int
+make_handles(struct dataplane *dataplane, struct err *err)
+{
+	struct holder_config config = {
+		.leases = dataplane->leases,
+		.ports = &dataplane->port_table,
+		.send = send_frame,
+		.ctx = dataplane,
+	};
+	int rc = holder_new(&dataplane->holder, &dataplane->loop, &config);
+
+	if (rc < 0)
+		return err_set(err, rc, "out of memory");
+	uv_async_init(&dataplane->loop, &dataplane->host_frames, on_host_frames);
+	dataplane->host_frames.data = dataplane;
+	uv_signal_init(&dataplane->loop, &dataplane->on_term);
+	uv_signal_init(&dataplane->loop, &dataplane->on_int);
+	dataplane->handles_ready = true;
+	uv_signal_start(&dataplane->on_term, on_signal, SIGTERM);
+	uv_signal_start(&dataplane->on_int, on_signal, SIGINT);
+	return 0;
+}
+
+/* From here on frames flow. */
+static int
+start_traffic(struct dataplane *dataplane, struct err *err)
+{
+	dataplane->workers_run = true;
+	for (unsigned int w = 0; w < dataplane->n_workers; w++) {
+		int rc = worker_launch(dataplane->workers[w]);
+
+		if (rc < 0)
+			return err_set(err, rc, "worker %u does not start: %s", w, strerror(-rc));
+	}
+	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
+		int rc = exception_start(
+			dataplane->exceptions[i], &dataplane->loop, dataplane->first_workers[i]);
+
+		if (rc < 0)
+			return err_set(err, rc, "host interface %s: %s",
+				dataplane->node->lb.ports[i].host_interface, strerror(-rc));
+	}
+	return 0;
+}
+
+int
+dataplane_start(struct dataplane *dataplane, const struct model *model, const struct node *node,
+	struct err *err)
+{
+	int rc;
+
+	*dataplane = (struct dataplane){.node = node};
+	rc = uv_loop_init(&dataplane->loop);
+	if (rc < 0)
+		return err_set(err, rc, "cannot make an event loop: %s", uv_strerror(rc));
+	dataplane->loop_ready = true;
+	/* First of all the socket: a second dataplane of this node must not touch the ports of the
+	 * one that runs. Requests wait until the loop runs. */
+	rc = rpc_server_new(&dataplane->server, &dataplane->loop, node->lb.control_socket,
+		control_methods(), dataplane, err);
+	if (rc == 0)
+		rc = eal_new(&dataplane->eal, model->cluster, node, err);
+	if (rc == 0)
+		rc = open_ports(dataplane, err);
+	if (rc == 0)
+		rc = make_pool(dataplane, err);
+	if (rc == 0)
+		rc = make_tables(dataplane, err);
+	if (rc == 0)
+		rc = make_workers(dataplane, err);
+	if (rc == 0)
+		rc = open_host_interfaces(dataplane, err);
+	if (rc == 0)
+		rc = make_handles(dataplane, err);
+	if (rc == 0)
+		rc = start_ports(dataplane, err);
+	if (rc == 0)
+		rc = start_traffic(dataplane, err);
+	return rc;
+}
+
+void
+dataplane_run(struct dataplane *dataplane)
+{
+	uv_run(&dataplane->loop, UV_RUN_DEFAULT);
+}
+
+static void
+stop_workers(struct dataplane *dataplane)
+{
+	__atomic_store_n(&dataplane->shared.stopping, true, __ATOMIC_RELAXED);
+	for (unsigned int w = 0; w < dataplane->n_workers; w++)
+		worker_wake(dataplane->workers[w]);
+	for (unsigned int w = 0; w < dataplane->n_workers; w++)
+		worker_join(dataplane->workers[w]);
+}
+
+/* Closes everything that belongs to the loop, and the loop. */
+static void
+close_loop(struct dataplane *dataplane)
+{
+	rpc_server_free(dataplane->server);
+	holder_free(dataplane->holder);
+	netlink_free(dataplane->netlink);
+	for (uint16_t i = 0; i < dataplane->n_ports; i++)
+		exception_free(dataplane->exceptions[i]);
+	if (dataplane->handles_ready) {
+		uv_close((uv_handle_t *)&dataplane->host_frames, NULL);
+		uv_close((uv_handle_t *)&dataplane->on_term, NULL);
+		uv_close((uv_handle_t *)&dataplane->on_int, NULL);
+	}
+	uv_run(&dataplane->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&dataplane->loop);
+}
+
+void
+dataplane_stop(struct dataplane *dataplane)
+{
+	if (dataplane->workers_run)
+		stop_workers(dataplane);
+	if (dataplane->loop_ready)
+		close_loop(dataplane);
+	snapshot_free((struct snapshot *)(uintptr_t)dataplane->shared.snapshot);
+	for (unsigned int w = 0; w < dataplane->n_workers; w++)
+		worker_free(dataplane->workers[w]);
+	for (uint16_t i = 0; i < dataplane->n_ports; i++)
+		port_close(&dataplane->ports[i]);
+	rte_mempool_free(dataplane->pool);
+	nexthop_table_free(dataplane->nexthops);
+	lease_table_free(dataplane->leases);
+	if (dataplane->rcu)
+		rte_free(dataplane->rcu);
+	eal_free(dataplane->eal);
+}
+
+void
+dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot)
+{
+	struct snapshot *old = (struct snapshot *)(uintptr_t)dataplane->shared.snapshot;
+
+	for (unsigned int w = 0; w < dataplane->n_workers; w++)
+		pipeline_prepare(worker_pipeline(dataplane->workers[w]), snapshot);
+	/* Backends that the kernel knows already are ready before the first packet asks. */
+	netlink_refresh(dataplane->netlink);
+	__atomic_store_n(&dataplane->shared.snapshot, snapshot, __ATOMIC_RELEASE);
+	rte_rcu_qsbr_synchronize(dataplane->rcu, RTE_QSBR_THRID_INVALID);
+	holder_set_snapshot(dataplane->holder, snapshot);
+	snapshot_free(old);
+	netlink_refresh(dataplane->netlink);
+}

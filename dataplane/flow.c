@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Flow table; see flow.h for what it does and flow_table.h for how it is laid out.
+ *
+ * States. The balancer sees only the client's half of a connection, so the machine is small: one
+ * packet makes a flow embryonic, a second one that is neither SYN, FIN nor RST makes it
+ * established. This holds for packets in midstream too (the other node's flows after a
+ * takeover), so a flood of single packets, of whatever kind, only ever fills embryonic entries.
+ * FIN keeps the flow for the other direction's data; data after RST means that the RST was not
+ * the client's and the flow goes on.
+ *
+ * Room. A new flow takes a free or timed-out entry at home, else one in the other bucket, else
+ * that of the flow that is missed least: closed ones, then embryonic, then those that have sent
+ * FIN, then established ones that have been idle for long; among equals the longest idle. If
+ * there is none, the packet goes by hashing alone. */
+#include "dataplane/flow.h"
+
+#include "common/clock.h"
+#include "dataplane/flow_table.h"
+#include "dataplane/stats.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LINE_BYTES 64
+
+/* In transitions[]: the packet begins a new flow; also 'no flow' in first_states[]. */
+#define ANEW FLOW_FREE
+
+#define RANK_NEVER 255
+
+/* The state after a packet. UDP and TCP do not mix: the protocol is part of the key. */
+static const uint8_t transitions[N_FLOW_STATES][N_FLOW_SIGNALS] = {
+	[FLOW_TCP_EMBRYONIC] =
+		{
+			[FLOW_SIGNAL_NONE] = FLOW_TCP_EMBRYONIC,
+			[FLOW_SIGNAL_SYN] = FLOW_TCP_EMBRYONIC,
+			[FLOW_SIGNAL_DATA] = FLOW_TCP_ESTABLISHED,
+			[FLOW_SIGNAL_FIN] = FLOW_TCP_FIN,
+			[FLOW_SIGNAL_RST] = FLOW_TCP_CLOSED,
+		},
+	[FLOW_TCP_ESTABLISHED] =
+		{
+			[FLOW_SIGNAL_NONE] = FLOW_TCP_ESTABLISHED,
+			/* The backend answers it (RFC 9293 3.10.7.4): it may be forged. */
+			[FLOW_SIGNAL_SYN] = FLOW_TCP_ESTABLISHED,
+			[FLOW_SIGNAL_DATA] = FLOW_TCP_ESTABLISHED,
+			[FLOW_SIGNAL_FIN] = FLOW_TCP_FIN,
+			[FLOW_SIGNAL_RST] = FLOW_TCP_CLOSED,
+		},
+	[FLOW_TCP_FIN] =
+		{
+			[FLOW_SIGNAL_NONE] = FLOW_TCP_FIN,
+			[FLOW_SIGNAL_SYN] = ANEW,
+			[FLOW_SIGNAL_DATA] = FLOW_TCP_FIN,
+			[FLOW_SIGNAL_FIN] = FLOW_TCP_FIN,
+			[FLOW_SIGNAL_RST] = FLOW_TCP_CLOSED,
+		},
+	[FLOW_TCP_CLOSED] =
+		{
+			[FLOW_SIGNAL_NONE] = FLOW_TCP_CLOSED,
+			[FLOW_SIGNAL_SYN] = ANEW,
+			[FLOW_SIGNAL_DATA] = FLOW_TCP_ESTABLISHED,
+			[FLOW_SIGNAL_FIN] = FLOW_TCP_FIN,
+			[FLOW_SIGNAL_RST] = FLOW_TCP_CLOSED,
+		},
+	[FLOW_UDP_NEW] = {[FLOW_SIGNAL_NONE] = FLOW_UDP_NEW, [FLOW_SIGNAL_UDP] = FLOW_UDP_STREAM},
+	[FLOW_UDP_STREAM] =
+		{
+			[FLOW_SIGNAL_NONE] = FLOW_UDP_STREAM,
+			[FLOW_SIGNAL_UDP] = FLOW_UDP_STREAM,
+		},
+};
+
+/* The state that a packet without a flow begins; those not named begin none. */
+static const uint8_t first_states[N_FLOW_SIGNALS] = {
+	[FLOW_SIGNAL_SYN] = FLOW_TCP_EMBRYONIC,
+	[FLOW_SIGNAL_DATA] = FLOW_TCP_EMBRYONIC,
+	[FLOW_SIGNAL_UDP] = FLOW_UDP_NEW,
+};
+
+/* Who is evicted first: the lowest. */
+static const uint8_t ranks[N_FLOW_STATES] = {
+	[FLOW_FREE] = RANK_NEVER,
+	[FLOW_TCP_CLOSED] = 1,
+	[FLOW_TCP_EMBRYONIC] = 2,
+	[FLOW_UDP_NEW] = 2,
+	[FLOW_TCP_FIN] = 3,
+	[FLOW_TCP_ESTABLISHED] = 4, /* Only if idle. */
+	[FLOW_UDP_STREAM] = 4,
+};
+
+static void
+count(struct flow_table *table, enum flow_event event)
+{
+	stats_add(&table->events[event], 1);
+}
+
+static void
+begin_change(struct flow_bucket *bucket)
+{
+	__atomic_store_n(&bucket->version, (uint16_t)(bucket->version + 1), __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+static void
+end_change(struct flow_bucket *bucket)
+{
+	__atomic_store_n(&bucket->version, (uint16_t)(bucket->version + 1), __ATOMIC_RELEASE);
+}
+
+static void
+set_state(struct flow_slot slot, uint8_t state)
+{
+	__atomic_store_n(&slot.bucket->states[slot.i], state, __ATOMIC_RELAXED);
+}
+
+static void
+set_seen(struct flow_slot slot, uint16_t tick)
+{
+	if (slot.bucket->seen[slot.i] != tick)
+		__atomic_store_n(&slot.bucket->seen[slot.i], tick, __ATOMIC_RELAXED);
+}
+
+static void
+add_displaced(struct flow_bucket *home, int change)
+{
+	uint8_t n = (uint8_t)(home->n_displaced + change);
+
+	if (home->n_displaced < FLOW_N_DISPLACED_MAX)
+		__atomic_store_n(&home->n_displaced, n, __ATOMIC_RELAXED);
+}
+
+static struct flow_slot
+find_in(struct flow_bucket *bucket, const struct flow_key *key, uint16_t tag)
+{
+	for (uint32_t match = flow_match(bucket, tag); match; match &= match - 1) {
+		unsigned int i = (unsigned int)__builtin_ctz(match);
+
+		if (flow_key_equal(&bucket->entries[i].key, key))
+			return (struct flow_slot){bucket, i};
+	}
+	return (struct flow_slot){NULL, 0};
+}
+
+/* A free entry, or one whose flow has timed out (which is removed then). */
+static struct flow_slot
+find_room(struct flow_table *table, struct flow_bucket *bucket, uint16_t tick)
+{
+	uint32_t n_free = flow_match(bucket, 0);
+
+	if (n_free)
+		return (struct flow_slot){bucket, (unsigned int)__builtin_ctz(n_free)};
+	for (unsigned int i = 0; i < FLOW_BUCKET_ENTRIES; i++) {
+		struct flow_slot slot = {bucket, i};
+
+		if (flow_timed_out(table, slot, tick)) {
+			flow_remove(table, slot);
+			count(table, FLOW_EXPIRED);
+			return slot;
+		}
+	}
+	return (struct flow_slot){NULL, 0};
+}
+
+static unsigned int
+rank_at(const struct flow_table *table, struct flow_slot slot, uint16_t tick)
+{
+	enum flow_state state = flow_state_at(slot);
+
+	if ((state == FLOW_TCP_ESTABLISHED || state == FLOW_UDP_STREAM) &&
+		flow_age_at(slot, tick) <= table->evict_idle)
+		return RANK_NEVER;
+	return ranks[state];
+}
+
+/* The flow that is missed least in one of the two buckets, or nowhere. */
+static struct flow_slot
+find_victim(const struct flow_table *table, struct flow_bucket *buckets[2], uint16_t tick)
+{
+	struct flow_slot best = {NULL, 0};
+	unsigned int best_rank = RANK_NEVER;
+
+	for (unsigned int n = 0; n < 2; n++) {
+		for (unsigned int i = 0; i < FLOW_BUCKET_ENTRIES; i++) {
+			struct flow_slot slot = {buckets[n], i};
+			unsigned int rank = rank_at(table, slot, tick);
+
+			if (rank < best_rank ||
+				(rank == best_rank && rank != RANK_NEVER &&
+					flow_age_at(slot, tick) > flow_age_at(best, tick))) {
+				best = slot;
+				best_rank = rank;
+			}
+		}
+	}
+	return best;
+}
+
+static struct flow_slot
+make_room(struct flow_table *table, uint64_t hash, uint16_t tick)
+{
+	struct flow_bucket *buckets[2] = {flow_home(table, hash), flow_away(table, hash)};
+	struct flow_slot slot = find_room(table, buckets[0], tick);
+
+	if (!slot.bucket && buckets[1] != buckets[0])
+		slot = find_room(table, buckets[1], tick);
+	if (slot.bucket)
+		return slot;
+	slot = find_victim(table, buckets, tick);
+	if (slot.bucket) {
+		flow_remove(table, slot);
+		count(table, FLOW_EVICTED);
+	}
+	return slot;
+}
+
+/* Converts a timeout to ticks, rounding up; 'ms' 0 means 'default_ms'. */
+static uint16_t
+ticks_of(uint32_t ms, uint32_t default_ms)
+{
+	uint64_t ns = (ms ? ms : default_ms) * NS_PER_MS;
+
+	return (uint16_t)((ns + (UINT64_C(1) << FLOW_TICK_SHIFT) - 1) >> FLOW_TICK_SHIFT);
+}
+
+static bool
+timeouts_valid(const struct flow_timeouts *t)
+{
+	const uint32_t values[] = {t->embryonic_ms, t->established_ms, t->fin_ms, t->closed_ms,
+		t->udp_ms, t->evict_idle_ms};
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		if (values[i] > FLOW_TIMEOUT_MAX_MS)
+			return false;
+	return true;
+}
+
+static void
+set_timeouts(struct flow_table *table, const struct flow_timeouts *t)
+{
+	table->timeouts[FLOW_TCP_EMBRYONIC] = ticks_of(t->embryonic_ms, 10000);
+	table->timeouts[FLOW_UDP_NEW] = ticks_of(t->embryonic_ms, 10000);
+	table->timeouts[FLOW_TCP_ESTABLISHED] = ticks_of(t->established_ms, 900000);
+	table->timeouts[FLOW_TCP_FIN] = ticks_of(t->fin_ms, 30000);
+	table->timeouts[FLOW_TCP_CLOSED] = ticks_of(t->closed_ms, 2000);
+	table->timeouts[FLOW_UDP_STREAM] = ticks_of(t->udp_ms, 60000);
+	table->evict_idle = ticks_of(t->evict_idle_ms, 300000);
+}
+
+int
+flow_table_new(struct flow_table **out, uint32_t n_flows, uint64_t seed,
+	const struct flow_timeouts *timeouts, const struct memory *memory, uint64_t *events)
+{
+	struct flow_table *table;
+
+	if (n_flows == 0 || !timeouts_valid(timeouts))
+		return -EINVAL;
+	table = memory->alloc(memory->ctx, sizeof(*table), LINE_BYTES);
+	if (!table)
+		return -ENOMEM;
+	table->n_buckets = n_flows / FLOW_BUCKET_LOAD + 1;
+	table->seed = seed;
+	table->events = events;
+	table->memory = *memory;
+	set_timeouts(table, timeouts);
+	table->buckets =
+		memory->alloc(memory->ctx, table->n_buckets * sizeof(*table->buckets), LINE_BYTES);
+	if (!table->buckets) {
+		flow_table_free(table);
+		return -ENOMEM;
+	}
+	*out = table;
+	return 0;
+}
+
+void
+flow_table_free(struct flow_table *table)
+{
+	struct memory memory;
+
+	if (!table)
+		return;
+	memory = table->memory;
+	memory.free(memory.ctx, table->buckets);
+	memory.free(memory.ctx, table);
+}
+
+struct flow_slot
+flow_find(const struct flow_table *table, const struct flow_key *key, uint64_t hash)
+{
+	struct flow_bucket *home = flow_home(table, hash);
+	struct flow_slot slot = find_in(home, key, flow_tag(hash));
+
+	if (!slot.bucket && home->n_displaced)
+		slot = find_in(flow_away(table, hash), key, flow_tag(hash));
+	return slot;
+}
+
+bool
+flow_advance(
+	struct flow_table *table, struct flow_slot slot, enum flow_signal signal, uint64_t now_ns)
+{
+	uint8_t state = slot.bucket->states[slot.i];
+	uint8_t displaced = state & FLOW_DISPLACED;
+	uint16_t tick = flow_tick(now_ns);
+	uint8_t next;
+
+	if (flow_timed_out(table, slot, tick)) {
+		flow_remove(table, slot);
+		count(table, FLOW_EXPIRED);
+		return false;
+	}
+	if (signal == FLOW_SIGNAL_NONE)
+		return true;
+	next = transitions[state & ~FLOW_DISPLACED][signal];
+	if (next == ANEW) {
+		flow_remove(table, slot);
+		return false;
+	}
+	if ((next | displaced) != state)
+		set_state(slot, next | displaced);
+	set_seen(slot, tick);
+	return true;
+}
+
+struct flow_slot
+flow_insert(struct flow_table *table, const struct flow_key *key, uint64_t hash,
+	enum flow_signal signal, uint16_t backend, uint64_t now_ns)
+{
+	struct flow_entry entry = {.key = *key, .backend = backend};
+	struct flow_bucket *home = flow_home(table, hash);
+	uint8_t state = first_states[signal];
+	struct flow_slot slot = {NULL, 0};
+
+	if (state == ANEW)
+		return slot;
+	slot = make_room(table, hash, flow_tick(now_ns));
+	if (!slot.bucket) {
+		count(table, FLOW_UNTRACKED);
+		return slot;
+	}
+	if (slot.bucket != home) {
+		state |= FLOW_DISPLACED;
+		add_displaced(home, 1);
+	}
+	begin_change(slot.bucket);
+	flow_copy_words(flow_entry_at(slot), &entry, sizeof(entry));
+	__atomic_store_n(&slot.bucket->tags[slot.i], flow_tag(hash), __ATOMIC_RELAXED);
+	set_state(slot, state);
+	set_seen(slot, flow_tick(now_ns));
+	end_change(slot.bucket);
+	stats_add(&table->n_live, 1);
+	count(table, FLOW_CREATED);
+	return slot;
+}
+
+void
+flow_remove(struct flow_table *table, struct flow_slot slot)
+{
+	if (slot.bucket->states[slot.i] & FLOW_DISPLACED) {
+		struct flow_bucket *home =
+			flow_home(table, flow_hash(table, &flow_entry_at(slot)->key));
+
+		add_displaced(home, -1);
+	}
+	begin_change(slot.bucket);
+	__atomic_store_n(&slot.bucket->tags[slot.i], 0, __ATOMIC_RELAXED);
+	set_state(slot, FLOW_FREE);
+	end_change(slot.bucket);
+	stats_add(&table->n_live, UINT64_MAX); /* Minus one. */
+}
+
+void
+flow_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n_buckets)
+{
+	uint16_t tick = flow_tick(now_ns);
+
+	for (; n_buckets; n_buckets--) {
+		struct flow_bucket *bucket = &table->buckets[table->sweep_next];
+
+		if (++table->sweep_next >= table->n_buckets)
+			table->sweep_next = 0;
+		__builtin_prefetch(&table->buckets[table->sweep_next]);
+		for (unsigned int i = 0; i < FLOW_BUCKET_ENTRIES; i++) {
+			struct flow_slot slot = {bucket, i};
+
+			if (bucket->tags[i] && flow_timed_out(table, slot, tick)) {
+				flow_remove(table, slot);
+				count(table, FLOW_EXPIRED);
+			}
+		}
+	}
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Flow table of one worker: which backend a connection went to.
+ *
+ * Fixed size, never refuses to work, no timer per flow. See flow.c for the layout. The worker
+ * alone changes it; the control thread may list it at the same time with flow_list(). */
+#ifndef DATAPLANE_FLOW_H
+#define DATAPLANE_FLOW_H
+
+#include "common/addr.h"
+#include "dataplane/memory.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* FLOW_STATE(identifier, "name") */
+#define FLOW_STATES                                \
+	FLOW_STATE(FREE, "free")                   \
+	FLOW_STATE(TCP_EMBRYONIC, "embryonic")     \
+	FLOW_STATE(TCP_ESTABLISHED, "established") \
+	FLOW_STATE(TCP_FIN, "fin")                 \
+	FLOW_STATE(TCP_CLOSED, "closed")           \
+	FLOW_STATE(UDP_NEW, "udp_new")             \
+	FLOW_STATE(UDP_STREAM, "udp")
+
+enum flow_state {
+#define FLOW_STATE(id, name) FLOW_##id,
+	FLOW_STATES
+#undef FLOW_STATE
+		N_FLOW_STATES
+};
+
+const char *flow_state_name(enum flow_state state);
+
+/* How long a flow may be silent in each state; 0 means the default. */
+#define FLOW_TIMEOUT_MAX_MS (3600u * 1000)
+
+struct flow_timeouts {
+	uint32_t embryonic_ms;   /* 10 s: one packet seen. */
+	uint32_t established_ms; /* 900 s */
+	uint32_t fin_ms;         /* 30 s: the client has sent FIN. */
+	uint32_t closed_ms;      /* 2 s: after RST. */
+	uint32_t udp_ms;         /* 60 s */
+	uint32_t evict_idle_ms;  /* 300 s: an established flow as idle as this may be evicted. */
+};
+
+struct flow_table;
+
+/* One flow as flow_list() shows it. */
+struct flow_view {
+	struct addr client;
+	uint16_t client_port; /* Host order. */
+	uint16_t vip;         /* Id, see snapshot_vip_by_id(). */
+	uint16_t vip_port;    /* Host order. */
+	uint16_t backend;     /* Id, see snapshot_backend_by_id(). */
+	uint8_t protocol;
+	enum flow_state state;
+	uint64_t idle_ms;
+};
+
+/* Buckets for one pipeline_sweep() when it is called once a millisecond: a table for 1 M flows is
+ * then swept every 10 s. */
+#define FLOW_SWEEP_BUCKETS 16
+
+/* Lists live flows from bucket '*cursor' on (start with 0), at most 'n_max' (at least
+ * FLOW_LIST_MIN), and moves '*cursor'. Returns how many; 0 at the end. Any thread: what changes
+ * meanwhile is seen before or after, never half. */
+#define FLOW_LIST_MIN 16
+uint32_t flow_list(const struct flow_table *table, uint64_t now_ns, uint32_t *cursor,
+	struct flow_view *views, uint32_t n_max);
+
+/* Live flows, those included that have timed out but were not swept yet. Any thread. */
+uint64_t flow_count(const struct flow_table *table);
+
+#endif /* DATAPLANE_FLOW_H */

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The flow table's layout and the worker's side of it. Only the packet path (and tests) include
+ * this; everybody else uses flow.h.
+ *
+ *   bucket, 7 cache lines              entry, 32 bytes
+ *   +--------------------------+       +--------------------------------------+
+ *   | head: 12 tags, 12 times, |       | key, 24 bytes: client's address and  |
+ *   |       12 states, version |       |   port, VIP's id and port, protocol  |
+ *   +-------------+------------+       | backend's id                         |
+ *   | entry 0     | entry 1    |       | 6 bytes for modes with more state    |
+ *   |     ...     |    ...     |       +--------------------------------------+
+ *   | entry 10    | entry 11   |
+ *   +-------------+------------+
+ *
+ * A packet of a known flow touches two lines: the head, where one vector comparison finds the
+ * entry by its 16-bit tag, and the entry, where the whole key is compared. Both are prefetched a
+ * pass ahead. The time is coarse (FLOW_TICK_SHIFT), so most packets write nothing.
+ *
+ * A flow lives in its home bucket or, if that was full, in one other; the home counts those, and
+ * only while it has some does a lookup that fails at home look there too. With n buckets for 7 n
+ * flows, 64 bytes a flow all included, about one flow in 200 lives elsewhere and 2 in 10 000
+ * find both buckets full (Poisson with mean 7 against 12 entries). */
+#ifndef DATAPLANE_FLOW_TABLE_H
+#define DATAPLANE_FLOW_TABLE_H
+
+#include "common/be.h"
+#include "dataplane/flow.h"
+#include "dataplane/hash.h"
+#include "dataplane/wire.h"
+
+#include <emmintrin.h>
+
+#define FLOW_BUCKET_ENTRIES 12
+#define FLOW_BUCKET_LOAD 7 /* Entries of a bucket that n_flows counts on. */
+#define FLOW_TICK_SHIFT 28 /* Ticks of 268 ms; 16 bits of them wrap after 4.9 hours. */
+/* Ages from here on mean that the entry's time is ahead of the reader's. */
+#define FLOW_AGE_AHEAD 0xff00
+#define FLOW_DISPLACED 0x80 /* Bit of a state: the flow's home is another bucket. */
+#define FLOW_N_DISPLACED_MAX                                                \
+	255 /* Stays there once reached, which costs time, not correctness. \
+	     */
+
+/* Eight bytes of any of the structs below. */
+typedef uint64_t __attribute__((may_alias)) flow_word;
+
+/* What a packet tells about its flow. */
+enum flow_signal {
+	FLOW_SIGNAL_NONE, /* Nothing: an ICMP error about it. */
+	FLOW_SIGNAL_SYN,
+	FLOW_SIGNAL_DATA, /* TCP with none of SYN, FIN and RST. */
+	FLOW_SIGNAL_FIN,
+	FLOW_SIGNAL_RST,
+	FLOW_SIGNAL_UDP,
+	N_FLOW_SIGNALS
+};
+
+/* A VIP's id stands for its address one to one, so this is the full 5-tuple. It is written and read
+ * by whole words on the packet path: a wide load right behind narrow stores to the same place
+ * waits for them. */
+struct flow_key {
+	union {
+		uint8_t client[16]; /* IPv4 in the first 4 bytes, the rest zero. */
+		uint64_t client_words[2];
+	};
+	union {
+		struct {
+			be16 client_port;
+			be16 vip_port;
+			uint16_t vip;
+			uint8_t protocol;
+			uint8_t family; /* enum addr_family */
+		};
+		uint64_t rest; /* flow_key_rest() */
+	};
+};
+
+struct flow_entry {
+	struct flow_key key;
+	uint16_t backend;
+	uint8_t reserved[6];
+};
+
+struct flow_bucket {
+	_Alignas(64) uint16_t tags[FLOW_BUCKET_ENTRIES]; /* 0: free. */
+	uint16_t seen[FLOW_BUCKET_ENTRIES];              /* Tick of the last packet. */
+	uint8_t states[FLOW_BUCKET_ENTRIES];             /* enum flow_state, FLOW_DISPLACED */
+	uint16_t version;                                /* Odd while an entry is being replaced. */
+	uint8_t n_displaced; /* Flows at home here that live in another bucket. */
+	uint8_t reserved;
+	struct flow_entry entries[FLOW_BUCKET_ENTRIES];
+};
+
+static_assert(sizeof(struct flow_key) == 24, "compared as three words");
+static_assert(sizeof(struct flow_entry) == 32, "two in a cache line, none across two");
+static_assert(offsetof(struct flow_bucket, entries) == 64, "the head is one cache line");
+static_assert(sizeof(struct flow_bucket) == 448, "whole cache lines");
+
+struct flow_table {
+	struct flow_bucket *buckets;
+	uint32_t n_buckets;
+	uint32_t sweep_next; /* Bucket that the sweep visits next. */
+	uint64_t seed;
+	uint64_t n_live;                  /* worker: writes, control: reads; relaxed atomic. */
+	uint64_t *events;                 /* Counters by enum flow_event, of the worker's stats. */
+	uint16_t timeouts[N_FLOW_STATES]; /* Ticks. */
+	uint16_t evict_idle;              /* Ticks. */
+	struct memory memory;
+};
+
+/* Where a flow is; 'bucket' NULL: nowhere. */
+struct flow_slot {
+	struct flow_bucket *bucket;
+	unsigned int i;
+};
+
+/* 'events' has N_FLOW_EVENTS counters and outlives the table. Returns 0, -EINVAL or -ENOMEM. */
+int flow_table_new(struct flow_table **out, uint32_t n_flows, uint64_t seed,
+	const struct flow_timeouts *timeouts, const struct memory *memory, uint64_t *events);
+void flow_table_free(struct flow_table *table);
+
+/* Finds the flow wherever it is, timed out or not. */
+struct flow_slot flow_find(
+	const struct flow_table *table, const struct flow_key *key, uint64_t hash);
+
+/* Tells the flow of a packet. Returns true if the packet belongs to it. Returns false, having
+ * removed the flow, if it had timed out or if the packet begins a new one. */
+bool flow_advance(
+	struct flow_table *table, struct flow_slot slot, enum flow_signal signal, uint64_t now_ns);
+
+/* Enters a flow that flow_find() does not find. Returns where it is, or nowhere if there is no
+ * room or if such a packet begins no flow (RST, FIN, ICMP). */
+struct flow_slot flow_insert(struct flow_table *table, const struct flow_key *key, uint64_t hash,
+	enum flow_signal signal, uint16_t backend, uint64_t now_ns);
+
+void flow_remove(struct flow_table *table, struct flow_slot slot);
+
+/* Removes flows that have timed out from the next 'n_buckets' buckets. */
+void flow_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n_buckets);
+
+static inline struct flow_entry *
+flow_entry_at(struct flow_slot slot)
+{
+	return &slot.bucket->entries[slot.i];
+}
+
+/* Moves the flow to another backend. */
+static inline void
+flow_set_backend(struct flow_slot slot, uint16_t backend)
+{
+	__atomic_store_n(&flow_entry_at(slot)->backend, backend, __ATOMIC_RELAXED);
+}
+
+/* 'ports' is the client's port in the lower half and the VIP's in the upper one, each as on the
+ * wire. The shifts follow the struct on little-endian machines, as do the tests. */
+static inline uint64_t
+flow_key_rest(uint32_t ports, uint16_t vip, uint8_t protocol, uint8_t family)
+{
+	return ports | (uint64_t)vip << 32 | (uint64_t)protocol << 48 | (uint64_t)family << 56;
+}
+
+static inline bool
+flow_key_equal(const struct flow_key *a, const struct flow_key *b)
+{
+	return ((a->client_words[0] ^ b->client_words[0]) |
+		       (a->client_words[1] ^ b->client_words[1]) | (a->rest ^ b->rest)) == 0;
+}
+
+static inline uint64_t
+flow_hash(const struct flow_table *table, const struct flow_key *key)
+{
+	return hash_local(table->seed, key->client_words[0], key->client_words[1], key->rest);
+}
+
+/* Never 0, which marks a free entry. */
+static inline uint16_t
+flow_tag(uint64_t hash)
+{
+	uint16_t tag = (uint16_t)hash;
+
+	return tag ? tag : 1;
+}
+
+static inline struct flow_bucket *
+flow_home(const struct flow_table *table, uint64_t hash)
+{
+	return &table->buckets[hash_range((uint32_t)(hash >> 32), table->n_buckets)];
+}
+
+/* Where a flow goes when its home is full. May be its home: then it has no other place. */
+static inline struct flow_bucket *
+flow_away(const struct flow_table *table, uint64_t hash)
+{
+	uint32_t random = (uint32_t)(hash ^ (hash >> 37)) * 0x9e3779b1u;
+
+	return &table->buckets[hash_range(random, table->n_buckets)];
+}
+
+/* Bits of the entries whose tag is 'tag'. The second half of the comparison reads 4 tags and then
+ * 4 times, which the mask takes off. */
+static inline uint32_t
+flow_match(const struct flow_bucket *bucket, uint16_t tag)
+{
+	const uint8_t *tags = (const uint8_t *)bucket->tags;
+	__m128i want = _mm_set1_epi16((short)tag);
+	__m128i low = _mm_cmpeq_epi16(_mm_loadu_si128((const __m128i *)(const void *)tags), want);
+	__m128i high =
+		_mm_cmpeq_epi16(_mm_loadu_si128((const __m128i *)(const void *)(tags + 16)), want);
+
+	return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high)) &
+	       ((1u << FLOW_BUCKET_ENTRIES) - 1);
+}
+
+static inline uint16_t
+flow_tick(uint64_t now_ns)
+{
+	return (uint16_t)(now_ns >> FLOW_TICK_SHIFT);
+}
+
+static inline enum flow_state
+flow_state_at(struct flow_slot slot)
+{
+	return (enum flow_state)(slot.bucket->states[slot.i] & ~FLOW_DISPLACED);
+}
+
+/* Ticks since the last packet. A reader's clock may be a little behind the worker's: that is not
+ * an age of almost a whole turn of the counter. */
+static inline uint16_t
+flow_age_at(struct flow_slot slot, uint16_t tick)
+{
+	uint16_t age = (uint16_t)(tick - slot.bucket->seen[slot.i]);
+
+	return age < FLOW_AGE_AHEAD ? age : 0;
+}
+
+static inline bool
+flow_timed_out(const struct flow_table *table, struct flow_slot slot, uint16_t tick)
+{
+	return flow_age_at(slot, tick) > table->timeouts[flow_state_at(slot)];
+}
+
+/* Copies by words that are each written and read whole. */
+static inline void
+flow_copy_words(void *to, const void *from, size_t size)
+{
+	flow_word *out = to;
+	const flow_word *in = from;
+
+	for (size_t i = 0; i < size / sizeof(*out); i++)
+		__atomic_store_n(
+			&out[i], __atomic_load_n(&in[i], __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+}
+
+#endif /* DATAPLANE_FLOW_TABLE_H */

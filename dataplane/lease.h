@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Leases: until when this node may answer for the addresses of a virtual router.
+ *
+ * A lease is one deadline. The control thread moves it forward, workers compare it with the time
+ * of their burst; so when the control plane dies the node falls silent by itself, and no thread
+ * has to notice. Slots are found by the router's name and counted by the snapshots using them. */
+#ifndef DATAPLANE_LEASE_H
+#define DATAPLANE_LEASE_H
+
+#include "common/model.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LEASE_NONE 0 /* The slot of addresses without a router: never held. */
+#define LEASES_MAX (2 * MODEL_ROUTERS_MAX + 1) /* Old and new snapshot, and LEASE_NONE. */
+
+struct lease_slot {
+	char name[MODEL_NAME_MAX + 1];
+	uint32_t n_users;
+};
+
+struct lease_table {
+	uint64_t until_ns[LEASES_MAX];       /* control: writes, workers: read; relaxed atomic. */
+	struct lease_slot slots[LEASES_MAX]; /* Control thread only. */
+};
+
+int lease_table_new(struct lease_table **out);
+void lease_table_free(struct lease_table *table);
+
+/* Returns the slot of the router 'name' and counts one more user, or -ENOSPC. A new one is not
+ * held. */
+int lease_acquire(struct lease_table *table, const char *name);
+
+/* Counts one user less; the last one lets go of the lease. */
+void lease_release(struct lease_table *table, uint16_t index);
+
+/* The slot of the router 'name', or LEASE_NONE. */
+uint16_t lease_find(const struct lease_table *table, const char *name);
+
+/* Held while the time is less than 'until_ns'; 0 lets go at once. */
+void lease_set(struct lease_table *table, uint16_t index, uint64_t until_ns);
+
+/* Any thread. */
+static inline bool
+lease_held(const struct lease_table *table, uint16_t index, uint64_t now_ns)
+{
+	return now_ns < __atomic_load_n(&table->until_ns[index], __ATOMIC_RELAXED);
+}
+
+#endif /* DATAPLANE_LEASE_H */

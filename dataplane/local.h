@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Packets that belong to no service: questions about a VIP, which are answered if it is held here,
+ * what is wrong, and what is the host's. Off the fast path; called by the pipeline. */
+#ifndef DATAPLANE_LOCAL_H
+#define DATAPLANE_LOCAL_H
+
+#include "dataplane/lease.h"
+#include "dataplane/packet.h"
+#include "dataplane/parse.h"
+#include "dataplane/port_table.h"
+#include "dataplane/snapshot.h"
+
+#include <stdbool.h>
+
+struct local {
+	const struct port_table *ports;
+	const struct lease_table *leases;
+};
+
+/* Whether the frame is for the port it came in by, and for it alone. */
+static inline bool
+local_is_to_port(const struct port_table *ports, const struct packet *packet)
+{
+	const uint8_t *mac = ports->ports[packet->in_port].mac;
+
+	return memcmp(packet->data, mac, sizeof(ports->ports[0].mac)) == 0;
+}
+
+/* Decides about a packet and makes the answer in its place. */
+enum verdict local_run(const struct local *local, const struct snapshot *snapshot,
+	struct packet *packet, const struct parsed *parsed, uint64_t now_ns);
+
+#endif /* DATAPLANE_LOCAL_H */

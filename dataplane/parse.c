@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Header parsing; see parse.h.
+ *
+ * 'end' is where the bytes that may be read stop: first the frame's end, then the IP packet's. A
+ * header is only looked at after room() has said that it is there whole. */
+#include "dataplane/parse.h"
+
+#include "common/checksum.h"
+
+#include <stdbool.h>
+
+static_assert(N_VERDICTS <= 256, "a problem is kept in a byte");
+
+/* ICMP error messages carry at least 8 bytes of what was behind the inner IP header (RFC 792). */
+#define INNER_L4_MIN 8
+
+/* What parsers return when nothing is wrong. */
+#define FINE V_FORWARD
+
+static bool
+room(const struct parsed *p, uint32_t offset, uint32_t size)
+{
+	return offset + size <= p->end;
+}
+
+static void
+set_family(struct parsed *p, uint8_t family)
+{
+	p->target.rest = service_key_rest(0, 0, family);
+	p->key.rest = flow_key_rest(0, 0, 0, family);
+}
+
+/* Sets the ports and the protocol of a flow; 'ports' as flow_key_rest() takes them. */
+static void
+set_ports(struct parsed *p, uint32_t ports, uint8_t protocol, uint8_t family)
+{
+	p->target.rest = service_key_rest((uint16_t)(ports >> 16), protocol, family);
+	p->key.rest = flow_key_rest(ports, 0, protocol, family);
+}
+
+static enum flow_signal
+tcp_signal(uint8_t flags)
+{
+	/* By FIN 1, SYN 2, RST 4. RST beats FIN beats SYN. */
+	static const uint8_t signals[8] = {FLOW_SIGNAL_DATA, FLOW_SIGNAL_FIN, FLOW_SIGNAL_SYN,
+		FLOW_SIGNAL_FIN, FLOW_SIGNAL_RST, FLOW_SIGNAL_RST, FLOW_SIGNAL_RST,
+		FLOW_SIGNAL_RST};
+
+	return (enum flow_signal)signals[flags & 7];
+}
+
+static enum verdict
+parse_tcp(const uint8_t *data, struct parsed *p)
+{
+	const struct wire_tcp *tcp = (const struct wire_tcp *)(data + p->l4);
+	uint32_t size;
+
+	if (!room(p, p->l4, sizeof(*tcp)))
+		return V_DROP_TRUNCATED;
+	size = (tcp->offset >> 4) * 4u;
+	if (size < sizeof(*tcp))
+		return V_DROP_BAD_HEADER;
+	if (!room(p, p->l4, size))
+		return V_DROP_TRUNCATED;
+	p->kind = PARSED_FLOW;
+	p->signal = (uint8_t)tcp_signal(tcp->flags);
+	return FINE;
+}
+
+static enum verdict
+parse_udp(const uint8_t *data, struct parsed *p)
+{
+	const struct wire_udp *udp = (const struct wire_udp *)(data + p->l4);
+	uint32_t size;
+
+	if (!room(p, p->l4, sizeof(*udp)))
+		return V_DROP_TRUNCATED;
+	size = be16_to(udp->size);
+	if (size < sizeof(*udp))
+		return V_DROP_BAD_HEADER;
+	if (!room(p, p->l4, size))
+		return V_DROP_TRUNCATED;
+	p->kind = PARSED_FLOW;
+	p->signal = FLOW_SIGNAL_UDP;
+	return FINE;
+}
+
+/* The packet that an ICMP error is about was sent by a backend in the VIP's name: its source is
+ * the VIP and its destination the client. Both protocols have their ports first. */
+static enum verdict
+set_inner_flow(const uint8_t *data, uint32_t l4, uint8_t protocol, struct parsed *p)
+{
+	uint32_t ports;
+
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
+		return FINE;
+	if (!room(p, l4, INNER_L4_MIN))
+		return V_DROP_TRUNCATED;
+	p->kind = PARSED_ICMP_ERROR;
+	p->signal = FLOW_SIGNAL_NONE;
+	ports = load32(data + l4);
+	set_ports(p, ports << 16 | ports >> 16, protocol, p->key.family);
+	return FINE;
+}
+
+static enum verdict
+parse_icmp4_error(const uint8_t *data, struct parsed *p)
+{
+	uint32_t at = p->l4 + (uint32_t)sizeof(struct wire_icmp);
+	const struct wire_ipv4 *inner = (const struct wire_ipv4 *)(data + at);
+	uint32_t size;
+
+	if (!room(p, at, sizeof(*inner)))
+		return V_DROP_TRUNCATED;
+	size = (inner->version_ihl & 15) * 4u;
+	if (inner->version_ihl >> 4 != 4 || size < sizeof(*inner))
+		return V_DROP_BAD_HEADER;
+	/* Later fragments have no ports; sent by another than the VIP it is not ours to tell. */
+	if (be16_to(inner->fragment) & IPV4_OFFSET_MASK ||
+		memcmp(inner->source, p->target.address, sizeof(inner->source)) != 0)
+		return FINE;
+	memset(p->key.client, 0, sizeof(p->key.client));
+	memcpy(p->key.client, inner->destination, sizeof(inner->destination));
+	return set_inner_flow(data, at + size, inner->protocol, p);
+}
+
+static enum verdict
+parse_icmp4(const uint8_t *data, struct parsed *p)
+{
+	const struct wire_icmp *icmp = (const struct wire_icmp *)(data + p->l4);
+
+	p->kind = PARSED_ICMP;
+	if (!room(p, p->l4, sizeof(*icmp)))
+		return V_DROP_TRUNCATED;
+	switch (icmp->type) {
+	case ICMP4_ECHO:
+		p->kind = PARSED_ECHO;
+		return FINE;
+	case ICMP4_UNREACHABLE:
+	case ICMP4_TIME_EXCEEDED:
+	case ICMP4_PARAMETER:
+		return parse_icmp4_error(data, p);
+	default:
+		return FINE;
+	}
+}
+
+/* Walks to the upper layer header. '*protocol' and '*offset' begin with what the IPv6 header says
+ * and end with the upper layer's. Returns 0, V_DROP_FRAGMENT, or what is wrong. */
+static enum verdict
+walk_extensions(const uint8_t *data, const struct parsed *p, uint8_t *protocol, uint32_t *offset)
+{
+	for (unsigned int n = 0; n <= PARSE_EXTENSIONS_MAX; n++) {
+		const struct wire_extension *extension =
+			(const struct wire_extension *)(data + *offset);
+		const struct wire_fragment *fragment =
+			(const struct wire_fragment *)(data + *offset);
+		uint32_t size;
+
+		switch (*protocol) {
+		case IPPROTO_HOPOPTS:
+		case IPPROTO_ROUTING:
+		case IPPROTO_DSTOPTS:
+			if (!room(p, *offset, sizeof(*extension)))
+				return V_DROP_TRUNCATED;
+			size = (extension->size + 1u) * 8;
+			break;
+		case IPPROTO_AH:
+			if (!room(p, *offset, sizeof(*extension)))
+				return V_DROP_TRUNCATED;
+			size = (extension->size + 2u) * 4;
+			break;
+		case IPPROTO_FRAGMENT:
+			if (!room(p, *offset, sizeof(*fragment)))
+				return V_DROP_TRUNCATED;
+			/* A fragment that is the whole packet is none (RFC 6946 4). */
+			if (be16_to(fragment->offset) & 0xfff9)
+				return V_DROP_FRAGMENT;
+			size = sizeof(*fragment);
+			break;
+		default:
+			return FINE;
+		}
+		if (!room(p, *offset, size))
+			return V_DROP_TRUNCATED;
+		*protocol = extension->next_header;
+		*offset += size;
+	}
+	return V_DROP_BAD_HEADER;
+}
+
+static enum verdict
+parse_icmp6_error(const uint8_t *data, struct parsed *p)
+{
+	uint32_t at = p->l4 + (uint32_t)sizeof(struct wire_icmp);
+	const struct wire_ipv6 *inner = (const struct wire_ipv6 *)(data + at);
+	uint32_t l4 = at + (uint32_t)sizeof(*inner);
+	uint8_t protocol;
+
+	if (!room(p, at, sizeof(*inner)))
+		return V_DROP_TRUNCATED;
+	if (memcmp(inner->source, p->target.address, sizeof(inner->source)) != 0)
+		return FINE;
+	protocol = inner->next_header;
+	if (walk_extensions(data, p, &protocol, &l4) != FINE)
+		return FINE;
+	memcpy(p->key.client, inner->destination, sizeof(inner->destination));
+	return set_inner_flow(data, l4, protocol, p);
+}
+
+static enum verdict
+parse_nd_solicit(const uint8_t *data, struct parsed *p)
+{
+	const struct wire_nd *nd = (const struct wire_nd *)(data + p->l4);
+
+	if (!room(p, p->l4, sizeof(*nd)))
+		return V_DROP_TRUNCATED;
+	p->kind = PARSED_ND_SOLICIT;
+	memcpy(p->target.address, nd->target, sizeof(nd->target));
+	return FINE;
+}
+
+static enum verdict
+parse_icmp6(const uint8_t *data, struct parsed *p)
+{
+	const struct wire_icmp *icmp = (const struct wire_icmp *)(data + p->l4);
+
+	p->kind = PARSED_ICMP;
+	if (!room(p, p->l4, sizeof(*icmp)))
+		return V_DROP_TRUNCATED;
+	if (icmp->type == ICMP6_ND_SOLICIT)
+		return parse_nd_solicit(data, p);
+	if (icmp->type >= ICMP6_UNREACHABLE && icmp->type <= ICMP6_PARAMETER)
+		return parse_icmp6_error(data, p);
+	if (icmp->type == ICMP6_ECHO)
+		p->kind = PARSED_ECHO;
+	return FINE;
+}
+
+/* The upper layer of either family; 'icmp' is the family's own ICMP. */
+static enum verdict
+parse_l4(const uint8_t *data, struct parsed *p, uint8_t icmp,
+	enum verdict (*parse_icmp)(const uint8_t *, struct parsed *))
+{
+	uint8_t protocol = p->l4_protocol;
+	enum verdict problem;
+
+	if (protocol == IPPROTO_TCP)
+		problem = parse_tcp(data, p);
+	else if (protocol == IPPROTO_UDP)
+		problem = parse_udp(data, p);
+	else if (protocol == icmp)
+		return parse_icmp(data, p);
+	else
+		return FINE;
+	if (problem == FINE)
+		set_ports(p, load32(data + p->l4), protocol, p->key.family);
+	return problem;
+}
+
+static bool
+checksum_good(const struct wire_ipv4 *ip, uint32_t size)
+{
+	return checksum_finish(checksum_add(0, ip, size)) == 0;
+}
+
+static enum verdict
+parse_ipv4(const struct packet *packet, struct parsed *p)
+{
+	const struct wire_ipv4 *ip = (const struct wire_ipv4 *)(packet->data + p->l3);
+	uint32_t size, total;
+
+	if (!room(p, p->l3, sizeof(*ip)))
+		return V_DROP_TRUNCATED;
+	set_family(p, ADDR_V4);
+	p->target.address_words[0] = load32(ip->destination);
+	p->key.client_words[0] = load32(ip->source);
+	size = (ip->version_ihl & 15) * 4u;
+	total = be16_to(ip->total_size);
+	if (ip->version_ihl >> 4 != 4 || size < sizeof(*ip) || total < size)
+		return V_DROP_BAD_HEADER;
+	if (!room(p, p->l3, total))
+		return V_DROP_TRUNCATED;
+	if (!(packet->flags & PACKET_CHECKSUM_GOOD) && !checksum_good(ip, size))
+		return V_DROP_BAD_CHECKSUM;
+	p->end = (uint16_t)(p->l3 + total);
+	p->l4 = (uint16_t)(p->l3 + size);
+	p->l4_protocol = ip->protocol;
+	if (be16_to(ip->fragment) & (IPV4_MORE_FRAGMENTS | IPV4_OFFSET_MASK))
+		return V_DROP_FRAGMENT;
+	p->kind = PARSED_IP;
+	return parse_l4(packet->data, p, IPPROTO_ICMP, parse_icmp4);
+}
+
+static enum verdict
+parse_ipv6(const struct packet *packet, struct parsed *p)
+{
+	const struct wire_ipv6 *ip = (const struct wire_ipv6 *)(packet->data + p->l3);
+	uint32_t l4 = p->l3 + (uint32_t)sizeof(*ip);
+	enum verdict problem;
+
+	if (!room(p, p->l3, sizeof(*ip)))
+		return V_DROP_TRUNCATED;
+	set_family(p, ADDR_V6);
+	memcpy(p->target.address, ip->destination, sizeof(ip->destination));
+	memcpy(p->key.client, ip->source, sizeof(ip->source));
+	if (be32_to(ip->version_class_label) >> 28 != 6)
+		return V_DROP_BAD_HEADER;
+	if (!room(p, l4, be16_to(ip->payload_size)))
+		return V_DROP_TRUNCATED;
+	p->end = (uint16_t)(l4 + be16_to(ip->payload_size));
+	p->l4_protocol = ip->next_header;
+	problem = walk_extensions(packet->data, p, &p->l4_protocol, &l4);
+	p->l4 = (uint16_t)l4;
+	if (problem != FINE)
+		return problem;
+	p->kind = PARSED_IP;
+	return parse_l4(packet->data, p, IPPROTO_ICMPV6, parse_icmp6);
+}
+
+static enum verdict
+parse_arp(const struct packet *packet, struct parsed *p)
+{
+	const struct wire_arp *arp = (const struct wire_arp *)(packet->data + p->l3);
+
+	if (!room(p, p->l3, sizeof(*arp)))
+		return V_DROP_TRUNCATED;
+	if (be16_to(arp->hardware) != 1 || be16_to(arp->protocol) != ETHER_IPV4 ||
+		arp->hardware_size != 6 || arp->protocol_size != 4)
+		return FINE; /* Not of these networks: PARSED_OTHER. */
+	p->kind = PARSED_ARP;
+	set_family(p, ADDR_V4);
+	memcpy(p->target.address, arp->target, sizeof(arp->target));
+	memcpy(p->key.client, arp->sender, sizeof(arp->sender));
+	return FINE;
+}
+
+static enum verdict
+parse_ethernet(const struct packet *packet, struct parsed *p)
+{
+	const struct wire_ethernet *ethernet = (const struct wire_ethernet *)packet->data;
+
+	if (!room(p, 0, sizeof(*ethernet)))
+		return V_DROP_TRUNCATED;
+	p->l3 = sizeof(*ethernet);
+	switch (be16_to(ethernet->type)) {
+	case ETHER_IPV4:
+		return parse_ipv4(packet, p);
+	case ETHER_IPV6:
+		return parse_ipv6(packet, p);
+	case ETHER_ARP:
+		return parse_arp(packet, p);
+	default:
+		return FINE;
+	}
+}
+
+void
+parse(const struct packet *packet, struct parsed *out)
+{
+	enum verdict problem;
+
+	memset(out, 0, sizeof(*out));
+	out->kind = PARSED_OTHER;
+	/* No IP packet is larger, and offsets have 16 bits. */
+	out->end = packet->size < UINT16_MAX ? (uint16_t)packet->size : UINT16_MAX;
+	problem = parse_ethernet(packet, out);
+	if (problem != FINE) {
+		out->kind = PARSED_BAD;
+		out->problem = (uint8_t)problem;
+	}
+}

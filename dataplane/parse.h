@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads a frame's headers, every length checked, and says what kind of thing it is. Knows nothing
+ * of VIPs or services; changes nothing. */
+#ifndef DATAPLANE_PARSE_H
+#define DATAPLANE_PARSE_H
+
+#include "dataplane/flow_table.h"
+#include "dataplane/packet.h"
+#include "dataplane/service.h"
+
+#include <stdint.h>
+
+/* Extension headers of one IPv6 packet that are walked through at most. */
+#define PARSE_EXTENSIONS_MAX 8
+
+enum parsed_kind {
+	PARSED_FLOW,       /* TCP or UDP. */
+	PARSED_ICMP_ERROR, /* About a TCP or UDP packet that 'target' is said to have sent. */
+	PARSED_ECHO,       /* ICMP echo request. */
+	PARSED_ICMP,       /* ICMP of another kind. */
+	PARSED_ND_SOLICIT, /* Neighbour solicitation for 'target'. */
+	PARSED_ARP,        /* Request or reply about 'target'. */
+	PARSED_IP,         /* IP with something else inside. */
+	PARSED_OTHER,      /* Neither IP nor ARP. */
+	PARSED_BAD,        /* 'problem' says why. */
+};
+
+struct parsed {
+	/* Whom the frame is about: destination address and port of a flow; address that ARP or a
+	 * solicitation asks for. family ADDR_NONE: unknown. */
+	struct service_key target;
+	/* The flow as the client sends it, without the VIP's id. Of other kinds the sender's
+	 * address alone. */
+	struct flow_key key;
+	uint8_t kind;    /* enum parsed_kind */
+	uint8_t signal;  /* enum flow_signal */
+	uint8_t problem; /* enum verdict, of PARSED_BAD */
+	uint8_t l4_protocol;
+	uint16_t l3;  /* Offset of the IP or ARP header. */
+	uint16_t l4;  /* Offset behind the IP headers. */
+	uint16_t end; /* Offset behind the IP packet; the rest of the frame is padding. */
+};
+
+void parse(const struct packet *packet, struct parsed *out);
+
+#endif /* DATAPLANE_PARSE_H */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The packet path of one worker: a burst of frames in, a verdict for each out.
+ *
+ * A pipeline belongs to the worker that runs it; nothing of it is shared with other workers. The
+ * control thread may read its counters and its flow table while it runs. Nothing here needs EAL. */
+#ifndef DATAPLANE_PIPELINE_H
+#define DATAPLANE_PIPELINE_H
+
+#include "dataplane/flow.h"
+#include "dataplane/lease.h"
+#include "dataplane/memory.h"
+#include "dataplane/nexthop.h"
+#include "dataplane/packet.h"
+#include "dataplane/port_table.h"
+#include "dataplane/snapshot.h"
+#include "dataplane/stats.h"
+
+#include <stdint.h>
+
+struct pipeline_config {
+	uint32_t n_flows; /* Flows that the table must hold. */
+	uint64_t seed; /* Of the flow table's hash: random, so that nobody can aim at a bucket. */
+	struct flow_timeouts timeouts;
+	struct memory memory;
+	/* Shared, and owned by the caller, who keeps them longer than the pipeline. */
+	const struct port_table *ports;
+	const struct nexthop_table *nexthops;
+	const struct lease_table *leases;
+};
+
+struct pipeline;
+
+/* Returns 0, or -ENOMEM, or -EINVAL for a size or timeout out of range. */
+int pipeline_new(struct pipeline **out, const struct pipeline_config *config);
+void pipeline_free(struct pipeline *pipeline);
+
+/* Decides about 'n' (at most PACKET_BURST_MAX) packets and rewrites those that leave. 'snapshot'
+ * is the one in force, which stays valid during the call; NULL before the first one: then all is
+ * the host's. Worker only. */
+void pipeline_run(struct pipeline *pipeline, const struct snapshot *snapshot,
+	struct packet *packets, unsigned int n, uint64_t now_ns);
+
+/* Removes expired flows from the next 'n_buckets' buckets, going round the table. Worker only;
+ * call it about once a millisecond with FLOW_SWEEP_BUCKETS or so. */
+void pipeline_sweep(struct pipeline *pipeline, uint64_t now_ns, uint32_t n_buckets);
+
+/* Zeroes the counters of services and backends that 'snapshot' has and its predecessor had not.
+ * Control thread, before it publishes 'snapshot' and after all older ones but the predecessor are
+ * freed: no worker can be using those counters. */
+void pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot);
+
+/* For other threads to read. */
+const struct stats *pipeline_stats(const struct pipeline *pipeline);
+const struct flow_table *pipeline_flows(const struct pipeline *pipeline);
+
+/* Counts a packet that the edge could not get rid of as its verdict said (V_DROP_TX_FULL,
+ * V_DROP_HOST_FULL) instead of that verdict. Worker only. */
+void pipeline_recount(struct pipeline *pipeline, enum verdict was, enum verdict is);
+
+#endif /* DATAPLANE_PIPELINE_H */

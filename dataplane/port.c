@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Ports; see port.h. */
+#include "dataplane/port.h"
+
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+#include <rte_spinlock.h>
+
+LOG_MODULE("port");
+
+/* Descriptors of a queue where the driver has no preference. */
+#define SLOTS_DEFAULT 1024
+
+/* Of a transmit queue that several workers use. */
+struct port_lock {
+	rte_spinlock_t lock;
+} __rte_cache_aligned;
+
+/* Writes 'value' to a setting of the interface; one that does not exist is no loss. */
+static void
+set_sysctl(const char *family, const char *interface, const char *key, const char *value)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, interface, key);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (write(fd, value, strlen(value)) < 0)
+		LOG_DBG("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+/* The kernel's interface under a virtual device is now the dataplane's: it must be up, and the
+ * kernel must neither speak nor answer there, also not while no dataplane runs. The host has its
+ * own interface to the same network, the exception TAP. */
+static int
+take_interface(const struct lb_port *config, struct err *err)
+{
+	struct ifreq ifr = {0};
+	char name[IFNAMSIZ];
+	int fd, rc = 0;
+
+	if (strncmp(config->device, "net_tap", 7) == 0 ||
+		!eal_device_argument(config->device, "iface", name, sizeof(name)))
+		return 0;
+	set_sysctl("ipv6", name, "disable_ipv6", "1");
+	set_sysctl("ipv4", name, "arp_ignore", "8"); /* 8: answer for no address. */
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_set(err, -errno, "port %s: %s", config->name, strerror(errno));
+	if (ioctl(fd, SIOCGIFFLAGS, &ifr) < 0) {
+		rc = -errno;
+	} else if (!(ifr.ifr_flags & IFF_UP)) {
+		ifr.ifr_flags |= IFF_UP;
+		if (ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
+			rc = -errno;
+	}
+	close(fd);
+	if (rc < 0)
+		return err_set(err, rc, "port %s: cannot bring interface %s up: %s", config->name,
+			name, strerror(-rc));
+	return 0;
+}
+
+/* The driver that holds a PCI device, "none" without one. */
+static void
+pci_driver(const char *device, char *buf, size_t size)
+{
+	char path[128], target[PATH_MAX];
+	const char *name;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s%.32s/driver",
+		strlen(device) < 12 ? "0000:" : "", device);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n > 0) {
+		target[n] = '\0';
+		name = strrchr(target, '/');
+		snprintf(buf, size, "%s", name ? name + 1 : target);
+	} else {
+		snprintf(buf, size, "none");
+	}
+}
+
+static int
+refuse_device(const struct lb_port *config, const struct eal *eal, int rc, struct err *err)
+{
+	const char *why = eal_first_error(eal);
+	char driver[PATH_MAX];
+
+	if (eal_device_is_pci(config->device)) {
+		pci_driver(config->device, driver, sizeof(driver));
+		return err_set(err, -ENODEV,
+			"port %s: DPDK has no driver for %s, which is bound to the driver '%s': "
+			"bind it to vfio-pci (dpdk-devbind.py -b vfio-pci %s)",
+			config->name, config->device, driver, config->device);
+	}
+	return err_set(err, rc,
+		"port %s: DPDK cannot make the device '%s': %s (%s): check the driver's name and "
+		"its arguments",
+		config->name, config->device, *why ? why : "no such driver", strerror(-rc));
+}
+
+/* Finds a PCI device, or makes a virtual one. */
+static int
+find_device(struct port *port, const struct lb_port *config, struct eal *eal, struct err *err)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+	int rc;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(config->device, ","), config->device);
+	if (eal_device_is_pci(config->device)) {
+		/* ethdev names always have the domain. */
+		snprintf(name, sizeof(name), "%s%s", strlen(config->device) < 12 ? "0000:" : "",
+			config->device);
+	} else {
+		eal_try_begin(eal);
+		rc = rte_dev_probe(config->device);
+		eal_try_end(eal);
+		if (rc < 0)
+			return refuse_device(config, eal, rc, err);
+	}
+	if (rte_eth_dev_get_port_by_name(name, &port->id) < 0)
+		return refuse_device(config, eal, -ENODEV, err);
+	return 0;
+}
+
+int
+port_open(struct port *port, const struct lb_port *config, unsigned int n_workers, struct eal *eal,
+	struct err *err)
+{
+	struct rte_eth_dev_info info;
+	struct rte_ether_addr mac;
+	int rc = take_interface(config, err);
+
+	if (rc < 0)
+		return rc;
+	*port = (struct port){.name = config->name, .device = config->device, .rx_fd = -1};
+	rc = find_device(port, config, eal, err);
+	if (rc < 0)
+		return rc;
+	rc = rte_eth_dev_info_get(port->id, &info);
+	if (rc == 0)
+		rc = rte_eth_macaddr_get(port->id, &mac);
+	if (rc == 0)
+		rc = rte_eth_dev_get_mtu(port->id, &port->mtu);
+	if (rc < 0) {
+		rte_eth_dev_close(port->id);
+		return err_set(err, rc, "port %s: the driver does not answer: %s", port->name,
+			strerror(-rc));
+	}
+	if (config->n_queues > info.max_rx_queues) {
+		rte_eth_dev_close(port->id);
+		return err_set(err, -EINVAL,
+			"port %s: queues: %u is more than the device's %u (of a virtual device its "
+			"arguments may set them): lower queues",
+			port->name, config->n_queues, info.max_rx_queues);
+	}
+	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
+	port->n_rx_queues = config->n_queues;
+	port->n_tx_queues = (uint16_t)RTE_MIN(n_workers, info.max_tx_queues);
+	port->n_rx_slots = info.default_rxportconf.ring_size;
+	port->n_tx_slots = info.default_txportconf.ring_size;
+	if (port->n_rx_slots == 0)
+		port->n_rx_slots = SLOTS_DEFAULT;
+	if (port->n_tx_slots == 0)
+		port->n_tx_slots = SLOTS_DEFAULT;
+	return 0;
+}
+
+uint32_t
+port_n_buffers(const struct port *port)
+{
+	/* AF_XDP has two rings for each direction, both full at worst. */
+	return 2u * port->n_rx_queues * port->n_rx_slots +
+	       2u * port->n_tx_queues * port->n_tx_slots;
+}
+
+static int
+configure(struct port *port, const struct rte_eth_dev_info *info, bool interrupts)
+{
+	struct rte_eth_conf conf = {0};
+
+	conf.rxmode.mtu = port->mtu;
+	if (port->n_rx_queues > 1 && info->flow_type_rss_offloads != 0) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf =
+			info->flow_type_rss_offloads &
+			(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+	}
+	conf.rxmode.offloads = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+	/* All buffers come from one pool and have one owner. */
+	conf.txmode.offloads = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	conf.intr_conf.rxq = interrupts;
+	port->rx_interrupts = interrupts;
+	return rte_eth_dev_configure(port->id, port->n_rx_queues, port->n_tx_queues, &conf);
+}
+
+static int
+setup_queues(struct port *port, struct rte_mempool *pool)
+{
+	unsigned int socket = (unsigned int)rte_eth_dev_socket_id(port->id);
+	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &port->n_rx_slots, &port->n_tx_slots);
+
+	for (uint16_t q = 0; q < port->n_rx_queues && rc == 0; q++)
+		rc = rte_eth_rx_queue_setup(port->id, q, port->n_rx_slots, socket, NULL, pool);
+	for (uint16_t q = 0; q < port->n_tx_queues && rc == 0; q++)
+		rc = rte_eth_tx_queue_setup(port->id, q, port->n_tx_slots, socket, NULL);
+	return rc;
+}
+
+/* The process's AF_XDP sockets. */
+static void
+list_xdp_sockets(fd_set *set)
+{
+	FD_ZERO(set);
+	for (int fd = 0; fd < FD_SETSIZE; fd++) {
+		int domain = AF_UNSPEC;
+		socklen_t size = sizeof(domain);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_XDP)
+			FD_SET(fd, set);
+	}
+}
+
+/* The AF_XDP driver has no RX interrupts, but its socket can be waited for like any other. The
+ * driver keeps it to itself; it is the one that the port's start has added to those 'before'. With
+ * several queues there is no telling which socket is whose. */
+static void
+find_rx_socket(struct port *port, const fd_set *before)
+{
+	fd_set now;
+	int n = 0;
+
+	list_xdp_sockets(&now);
+	for (int fd = 0; fd < FD_SETSIZE; fd++) {
+		if (FD_ISSET(fd, &now) && !FD_ISSET(fd, before)) {
+			port->rx_fd = fd;
+			n++;
+		}
+	}
+	if (n != 1 || port->n_rx_queues != 1)
+		port->rx_fd = -1;
+}
+
+static int
+try_start(struct port *port, const struct rte_eth_dev_info *info, struct rte_mempool *pool,
+	bool interrupts)
+{
+	int rc = configure(port, info, interrupts);
+
+	if (rc == 0)
+		rc = setup_queues(port, pool);
+	if (rc == 0)
+		rc = rte_eth_dev_start(port->id);
+	return rc;
+}
+
+/* Solicited-node groups of the VIPs, VRRP's groups and what the host joins: all multicast must
+ * come in, and where a driver cannot do that everything has to. */
+static void
+receive_multicast(struct port *port)
+{
+	if (rte_eth_allmulticast_enable(port->id) == 0 || rte_eth_promiscuous_enable(port->id) == 0)
+		return;
+	LOG_WARNING("port %s: the driver has neither all-multicast nor promiscuous mode: IPv6 "
+		    "addresses may not be found by their clients",
+		port->name);
+}
+
+static int
+make_locks(struct port *port, unsigned int n_workers)
+{
+	if (n_workers <= port->n_tx_queues)
+		return 0;
+	port->tx_locks = rte_zmalloc(
+		"tx_locks", port->n_tx_queues * sizeof(*port->tx_locks), RTE_CACHE_LINE_SIZE);
+	return port->tx_locks ? 0 : -ENOMEM;
+}
+
+int
+port_start(struct port *port, struct rte_mempool *pool, struct eal *eal, struct err *err)
+{
+	struct rte_eth_dev_info info;
+	fd_set xdp_sockets;
+	int rc = rte_eth_dev_info_get(port->id, &info);
+
+	list_xdp_sockets(&xdp_sockets);
+	if (rc == 0)
+		rc = make_locks(port, rte_lcore_count() - 1);
+	if (rc == 0) {
+		/* Drivers say only by failing that they have no RX interrupts. */
+		eal_try_begin(eal);
+		rc = try_start(port, &info, pool, true);
+		if (rc < 0)
+			rc = try_start(port, &info, pool, false);
+		else if (rte_eth_dev_rx_intr_ctl_q_get_fd(port->id, 0) < 0)
+			port->rx_interrupts = false;
+		eal_try_end(eal);
+	}
+	if (rc < 0)
+		return err_set(err, rc, "port %s: device '%s' does not start: %s (%s)", port->name,
+			port->device, eal_first_error(eal), strerror(-rc));
+	port->started = true;
+	find_rx_socket(port, &xdp_sockets);
+	receive_multicast(port);
+	return 0;
+}
+
+void
+port_close(struct port *port)
+{
+	if (port->started)
+		rte_eth_dev_stop(port->id);
+	rte_eth_dev_close(port->id);
+	rte_free(port->tx_locks);
+	port->tx_locks = NULL;
+	port->started = false;
+}
+
+bool
+port_is_up(const struct port *port)
+{
+	struct rte_eth_link link;
+
+	return rte_eth_link_get_nowait(port->id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+int
+port_stats(const struct port *port, struct port_stats *out)
+{
+	struct rte_eth_stats stats;
+	int rc = rte_eth_stats_get(port->id, &stats);
+
+	if (rc < 0)
+		return rc;
+	*out = (struct port_stats){
+		.rx_packets = stats.ipackets,
+		.rx_bytes = stats.ibytes,
+		.rx_missed = stats.imissed + stats.rx_nombuf,
+		.tx_packets = stats.opackets,
+		.tx_bytes = stats.obytes,
+		.tx_errors = stats.oerrors,
+	};
+	return 0;
+}
+
+void
+port_describe(const struct port *port, struct port_info *info)
+{
+	snprintf(info->name, sizeof(info->name), "%s", port->name);
+	memcpy(info->mac, port->mac, sizeof(info->mac));
+	info->mtu = port->mtu;
+}
+
+uint16_t
+port_transmit(struct port *port, unsigned int worker, struct rte_mbuf **mbufs, uint16_t n)
+{
+	uint16_t queue = (uint16_t)(worker % port->n_tx_queues);
+	uint16_t n_sent;
+
+	if (!port->tx_locks)
+		return rte_eth_tx_burst(port->id, queue, mbufs, n);
+	rte_spinlock_lock(&port->tx_locks[queue].lock);
+	n_sent = rte_eth_tx_burst(port->id, queue, mbufs, n);
+	rte_spinlock_unlock(&port->tx_locks[queue].lock);
+	return n_sent;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Ports: NICs and virtual devices behind DPDK's ethdev interface, any driver.
+ *
+ * port_open() finds the device, port_start() configures its queues and starts it; between the two
+ * the caller makes the pool of packet buffers, whose size depends on all ports. Everything runs in
+ * the main thread but port_transmit(), which workers call. */
+#ifndef DATAPLANE_PORT_H
+#define DATAPLANE_PORT_H
+
+#include "common/err.h"
+#include "common/model.h"
+#include "dataplane/eal.h"
+#include "dataplane/port_table.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct port_lock;
+struct rte_mbuf;
+struct rte_mempool;
+
+struct port {
+	const char *name;     /* From the model. */
+	const char *device;   /* From the model. */
+	uint16_t id;          /* ethdev's number. */
+	uint16_t n_rx_queues; /* One worker each. */
+	uint16_t n_tx_queues; /* Worker w uses queue w % n_tx_queues. */
+	uint16_t n_rx_slots;  /* Descriptors of a queue. */
+	uint16_t n_tx_slots;
+	uint16_t mtu; /* Largest IP packet. */
+	uint8_t mac[6];
+	bool rx_interrupts; /* The driver has them. */
+	int rx_fd;          /* Readable while frames wait; -1: there is no such descriptor. */
+	bool started;
+	struct port_lock *tx_locks; /* One a queue; NULL: each queue has one user. */
+};
+
+struct port_stats {
+	uint64_t rx_packets;
+	uint64_t rx_bytes;
+	uint64_t rx_missed; /* Not received: no descriptor or no buffer. */
+	uint64_t tx_packets;
+	uint64_t tx_bytes;
+	uint64_t tx_errors;
+};
+
+/* Finds or makes the device of 'config' and learns its address, MTU and limits. 'n_workers' is
+ * that of the whole node. Returns 0, or a negative errno with 'err' set. */
+int port_open(struct port *port, const struct lb_port *config, unsigned int n_workers,
+	struct eal *eal, struct err *err);
+
+/* Packet buffers that the queues may hold at once. */
+uint32_t port_n_buffers(const struct port *port);
+
+/* Configures and starts the port, receiving into buffers of 'pool'. Returns as port_open(). */
+int port_start(struct port *port, struct rte_mempool *pool, struct eal *eal, struct err *err);
+
+/* Stops what was started and closes the device. */
+void port_close(struct port *port);
+
+bool port_is_up(const struct port *port);
+int port_stats(const struct port *port, struct port_stats *out);
+void port_describe(const struct port *port, struct port_info *info);
+
+/* Sends 'n' frames from worker 'worker'; returns how many the port took, from the first on. The
+ * rest stays the caller's. */
+uint16_t port_transmit(struct port *port, unsigned int worker, struct rte_mbuf **mbufs, uint16_t n);
+
+#endif /* DATAPLANE_PORT_H */

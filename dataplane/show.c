@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Showing counters and flows; see show.h. */
+#include "dataplane/show.h"
+
+#include "common/clock.h"
+#include "common/control.h"
+#include "common/json_field.h"
+#include "dataplane/dataplane.h"
+#include "dataplane/flow.h"
+#include "dataplane/snapshot.h"
+#include "dataplane/stats.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define FLOWS_LIMIT_MAX 10000
+
+/* Flows taken from a table at a time. */
+#define VIEWS 256
+
+static json_t *
+integer(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static const struct stats *
+stats_of(const struct dataplane *dataplane, unsigned int worker)
+{
+	return pipeline_stats(worker_pipeline(dataplane->workers[worker]));
+}
+
+static json_t *
+show_verdicts(const struct dataplane *dataplane)
+{
+	json_t *out = json_object();
+
+	for (unsigned int v = 0; v < N_VERDICTS; v++) {
+		uint64_t n = 0;
+
+		for (unsigned int w = 0; w < dataplane->n_workers; w++)
+			n += stats_read(&stats_of(dataplane, w)->verdicts[v]);
+		json_object_set_new(out, verdict_name((enum verdict)v), integer(n));
+	}
+	return out;
+}
+
+static json_t *
+show_flow_events(const struct dataplane *dataplane)
+{
+	json_t *out = json_object();
+
+	for (unsigned int e = 0; e < N_FLOW_EVENTS; e++) {
+		uint64_t n = 0;
+
+		for (unsigned int w = 0; w < dataplane->n_workers; w++)
+			n += stats_read(&stats_of(dataplane, w)->flow_events[e]);
+		json_object_set_new(out, flow_event_name((enum flow_event)e), integer(n));
+	}
+	return out;
+}
+
+static json_t *
+show_flow_count(const struct dataplane *dataplane)
+{
+	uint64_t n = 0;
+
+	for (unsigned int w = 0; w < dataplane->n_workers; w++)
+		n += flow_count(pipeline_flows(worker_pipeline(dataplane->workers[w])));
+	return json_pack("{s:I, s:I}", "active", (json_int_t)n, "capacity",
+		(json_int_t)dataplane->node->lb.n_flows * dataplane->n_workers);
+}
+
+static json_t *
+show_services(const struct dataplane *dataplane)
+{
+	json_t *out = json_array();
+	size_t n = 0;
+	const struct snapshot_service *services =
+		dataplane->shared.snapshot ? snapshot_services(dataplane->shared.snapshot, &n)
+					   : NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		struct service_stats sum = {0};
+
+		for (unsigned int w = 0; w < dataplane->n_workers; w++) {
+			const struct service_stats *part =
+				&stats_of(dataplane, w)->services[services[i].id];
+
+			sum.n_packets += stats_read(&part->n_packets);
+			sum.n_bytes += stats_read(&part->n_bytes);
+			sum.n_new_flows += stats_read(&part->n_new_flows);
+			sum.n_drops += stats_read(&part->n_drops);
+		}
+		json_array_append_new(out,
+			json_pack("{s:s, s:I, s:I, s:I, s:I}", "name", services[i].name, "packets",
+				(json_int_t)sum.n_packets, "bytes", (json_int_t)sum.n_bytes,
+				"new_flows", (json_int_t)sum.n_new_flows, "drops",
+				(json_int_t)sum.n_drops));
+	}
+	return out;
+}
+
+static json_t *
+show_backends(const struct dataplane *dataplane)
+{
+	json_t *out = json_array();
+	size_t n = 0;
+	const struct snapshot_backend *backends =
+		dataplane->shared.snapshot ? snapshot_backends(dataplane->shared.snapshot, &n)
+					   : NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		struct backend_stats sum = {0};
+		char addr[ADDR_TEXT_SIZE];
+
+		for (unsigned int w = 0; w < dataplane->n_workers; w++) {
+			const struct backend_stats *part =
+				&stats_of(dataplane, w)->backends[backends[i].id];
+
+			sum.n_packets += stats_read(&part->n_packets);
+			sum.n_bytes += stats_read(&part->n_bytes);
+			sum.n_new_flows += stats_read(&part->n_new_flows);
+		}
+		json_array_append_new(
+			out, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "pool", backends[i].pool,
+				     "name", backends[i].name, "address",
+				     addr_format(&backends[i].addr, addr, sizeof(addr)), "packets",
+				     (json_int_t)sum.n_packets, "bytes", (json_int_t)sum.n_bytes,
+				     "new_flows", (json_int_t)sum.n_new_flows));
+	}
+	return out;
+}
+
+static json_t *
+show_port(const struct dataplane *dataplane, uint16_t index)
+{
+	const struct port *port = &dataplane->ports[index];
+	struct port_stats stats = {0};
+	struct exception_stats host;
+	uint64_t n_drops = worker_n_inject_drops(dataplane->first_workers[index]);
+
+	port_stats(port, &stats);
+	exception_stats(dataplane->exceptions[index], &host);
+	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
+		port->name, "up", port_is_up(port), "rx_packets", (json_int_t)stats.rx_packets,
+		"rx_bytes", (json_int_t)stats.rx_bytes, "rx_missed", (json_int_t)stats.rx_missed,
+		"tx_packets", (json_int_t)stats.tx_packets, "tx_bytes", (json_int_t)stats.tx_bytes,
+		"tx_errors", (json_int_t)stats.tx_errors, "host_rx_packets",
+		(json_int_t)host.n_from_host, "host_tx_packets", (json_int_t)host.n_to_host,
+		"host_drops", (json_int_t)(host.n_drops + n_drops));
+}
+
+static json_t *
+show_routers(const struct dataplane *dataplane)
+{
+	uint64_t now_ns = clock_now_ns();
+	json_t *out = json_array();
+	size_t n = 0;
+	const struct snapshot_router *routers =
+		dataplane->shared.snapshot ? snapshot_routers(dataplane->shared.snapshot, &n)
+					   : NULL;
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(
+			out, json_pack("{s:s, s:b}", "name", routers[i].name, "held",
+				     lease_held(dataplane->leases, routers[i].lease, now_ns)));
+	return out;
+}
+
+json_t *
+show_stats(void *ctx, json_t *params, struct err *err)
+{
+	const struct dataplane *dataplane = ctx;
+	const struct snapshot *snapshot = dataplane->shared.snapshot;
+	json_t *ports = json_array();
+
+	(void)params;
+	(void)err;
+	for (uint16_t i = 0; i < dataplane->n_ports; i++)
+		json_array_append_new(ports, show_port(dataplane, i));
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "generation",
+		(json_int_t)(snapshot ? snapshot_generation(snapshot) : 0), "flows",
+		show_flow_count(dataplane), "verdicts", show_verdicts(dataplane), "flow_events",
+		show_flow_events(dataplane), "services", show_services(dataplane), "backends",
+		show_backends(dataplane), "ports", ports, "routers", show_routers(dataplane));
+}
+
+/* What a "flows" request asks for, and what it found. */
+struct flow_query {
+	uint64_t limit;
+	const char *service; /* NULL: any. */
+	const char *backend; /* NULL: any. */
+	struct addr client;  /* ADDR_NONE: any. */
+	uint64_t n_found;
+	json_t *flows;
+};
+
+static int
+read_query(json_t *params, struct flow_query *query, struct err *err)
+{
+	static const char *const keys[] = {"limit", "service", "client", "backend", NULL};
+	int rc = json_fields_known(params, keys, err);
+
+	*query = (struct flow_query){
+		.service = json_string_value(json_object_get(params, "service")),
+		.backend = json_string_value(json_object_get(params, "backend")),
+	};
+	if (rc == 0)
+		rc = json_field_integer(params, "limit", 1, FLOWS_LIMIT_MAX, &query->limit, err);
+	if (rc == 0 && json_object_get(params, "client"))
+		rc = json_field_addr(params, "client", &query->client, err);
+	return rc;
+}
+
+static json_t *
+encode_flow(const struct flow_view *view, const struct snapshot_vip *vip,
+	const struct snapshot_service *service, const struct snapshot_backend *backend)
+{
+	struct endpoint client = {.addr = view->client, .port = view->client_port};
+	struct endpoint virtual = {.port = view->vip_port};
+	char client_text[ENDPOINT_TEXT_SIZE], virtual_text[ENDPOINT_TEXT_SIZE];
+	char address[ADDR_TEXT_SIZE];
+
+	if (vip)
+		virtual.addr = vip->addr;
+	return json_pack("{s:s?, s:s, s:s, s:s, s:s?, s:s?, s:s?, s:s, s:I}", "service",
+		service ? service->name : NULL, "protocol",
+		protocol_name((enum protocol)view->protocol), "client",
+		endpoint_format(&client, client_text, sizeof(client_text)), "virtual",
+		endpoint_format(&virtual, virtual_text, sizeof(virtual_text)), "pool",
+		backend ? backend->pool : NULL, "backend", backend ? backend->name : NULL,
+		"address", backend ? addr_format(&backend->addr, address, sizeof(address)) : NULL,
+		"state", flow_state_name(view->state), "idle_ms", (json_int_t)view->idle_ms);
+}
+
+static void
+take_flow(struct flow_query *query, const struct snapshot *snapshot, const struct flow_view *view)
+{
+	const struct snapshot_vip *vip = snapshot_vip_by_id(snapshot, view->vip);
+	const struct snapshot_backend *backend = snapshot_backend_by_id(snapshot, view->backend);
+	const struct snapshot_service *service =
+		vip ? snapshot_service_find(snapshot, &vip->addr, view->vip_port, view->protocol)
+		    : NULL;
+
+	if (query->service && (!service || strcmp(query->service, service->name) != 0))
+		return;
+	if (query->backend && (!backend || strcmp(query->backend, backend->name) != 0))
+		return;
+	if (query->client.family != ADDR_NONE && !addr_equal(&query->client, &view->client))
+		return;
+	if (query->n_found < query->limit)
+		json_array_append_new(query->flows, encode_flow(view, vip, service, backend));
+	query->n_found++;
+}
+
+json_t *
+show_flows(void *ctx, json_t *params, struct err *err)
+{
+	const struct dataplane *dataplane = ctx;
+	const struct snapshot *snapshot = dataplane->shared.snapshot;
+	uint64_t now_ns = clock_now_ns();
+	struct flow_view views[VIEWS];
+	struct flow_query query;
+
+	if (read_query(params, &query, err) < 0)
+		return NULL;
+	query.flows = json_array();
+	for (unsigned int w = 0; snapshot && w < dataplane->n_workers; w++) {
+		const struct flow_table *table =
+			pipeline_flows(worker_pipeline(dataplane->workers[w]));
+		uint32_t cursor = 0, n;
+
+		while ((n = flow_list(table, now_ns, &cursor, views, VIEWS)) > 0) {
+			for (uint32_t i = 0; i < n; i++)
+				take_flow(&query, snapshot, &views[i]);
+		}
+	}
+	return json_pack("{s:I, s:o}", "total", (json_int_t)query.n_found, "flows", query.flows);
+}

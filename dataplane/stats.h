@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Counters of one worker. The worker alone writes them; the control thread reads them at any time
+ * and adds the workers up. All are 64-bit words written and read whole (relaxed atomics). */
+#ifndef DATAPLANE_STATS_H
+#define DATAPLANE_STATS_H
+
+#include "dataplane/memory.h"
+#include "dataplane/verdict.h"
+
+#include <stdint.h>
+
+#define STATS_SERVICES_MAX 32768 /* Ids of services, see snapshot.h. */
+#define STATS_BACKENDS_MAX 65536 /* Ids of backends. */
+
+struct service_stats {
+	uint64_t n_packets; /* Forwarded. */
+	uint64_t n_bytes;   /* Of whole frames. */
+	uint64_t n_new_flows;
+	uint64_t n_drops; /* Without a usable backend or next hop. */
+};
+
+struct backend_stats {
+	uint64_t n_packets;
+	uint64_t n_bytes;
+	uint64_t n_new_flows;
+	uint64_t reserved;
+};
+
+/* FLOW_EVENT(identifier, "name", "what it means") */
+#define FLOW_EVENTS                                                                     \
+	FLOW_EVENT(CREATED, "created", "flows entered into the table")                  \
+	FLOW_EVENT(EXPIRED, "expired", "flows removed after their timeout")             \
+	FLOW_EVENT(EVICTED, "evicted", "flows removed to make room for new ones")       \
+	FLOW_EVENT(UNTRACKED, "untracked", "packets forwarded without a flow: no room") \
+	FLOW_EVENT(RESCHEDULED, "rescheduled", "flows moved because their backend is gone")
+
+enum flow_event {
+#define FLOW_EVENT(id, name, help) FLOW_##id,
+	FLOW_EVENTS
+#undef FLOW_EVENT
+		N_FLOW_EVENTS
+};
+
+struct stats {
+	uint64_t verdicts[N_VERDICTS]; /* Packets. */
+	uint64_t flow_events[N_FLOW_EVENTS];
+	uint64_t n_packets; /* Received. */
+	uint64_t n_bytes;
+	uint64_t n_bursts;
+	struct service_stats *services; /* By service id. */
+	struct backend_stats *backends; /* By backend id. */
+	struct memory memory;
+};
+
+int stats_new(struct stats **out, const struct memory *memory);
+void stats_free(struct stats *stats);
+
+const char *flow_event_name(enum flow_event event);
+const char *flow_event_help(enum flow_event event);
+
+/* Writer's side. */
+static inline void
+stats_add(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* Reader's side. */
+static inline uint64_t
+stats_read(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+#endif /* DATAPLANE_STATS_H */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Names of verdicts; see verdict.h. */
+#include "dataplane/verdict.h"
+
+static const struct {
+	const char *name;
+	const char *help;
+} verdicts[N_VERDICTS] = {
+#define VERDICT(id, name, help) [V_##id] = {name, help},
+	VERDICTS
+#undef VERDICT
+};
+
+const char *
+verdict_name(enum verdict verdict)
+{
+	return verdicts[verdict].name;
+}
+
+const char *
+verdict_help(enum verdict verdict)
+{
+	return verdicts[verdict].help;
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Workers; see worker.h. */
+#include "dataplane/worker.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "dataplane/stats.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_ethdev.h>
+#include <rte_interrupts.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_ring.h>
+
+LOG_MODULE("worker");
+
+/* Empty polls before a worker begins to sleep: a few microseconds of traffic's own pauses. */
+#define IDLE_POLLS 64
+#define SLEEP_MIN_NS UINT64_C(10000)
+#define SLEEP_MAX_NS UINT64_C(250000)
+
+/* The longest wait for a frame: expired flows are swept in between. */
+#define WAIT_MS 100
+
+#define SWEEP_NS NS_PER_MS
+#define SWEEP_ROUNDS_MAX 64 /* Rounds made up for at once after a sleep. */
+
+/* Frames that leave by one port. */
+struct batch {
+	uint16_t n;
+	struct rte_mbuf *mbufs[PACKET_BURST_MAX];
+	enum verdict verdicts[PACKET_BURST_MAX];
+};
+
+/* How a worker waits when there is nothing to do. */
+enum idle {
+	IDLE_SLEEP,      /* Short sleeps between polls: works with every driver. */
+	IDLE_INTERRUPT,  /* The queue's interrupt. */
+	IDLE_DESCRIPTOR, /* The port's descriptor becomes readable. */
+};
+
+struct worker {
+	/* Constant once the worker runs. */
+	struct worker_shared *shared;
+	struct pipeline *pipeline;
+	struct rte_ring *host;
+	struct rte_ring *inject;
+	unsigned int index;
+	unsigned int lcore;
+	uint16_t port;
+	uint16_t queue;
+	int wake_fd;
+
+	/* The worker's own. */
+	uint32_t n_idle; /* Polls in a row that found nothing. */
+	uint64_t swept_ns;
+	struct rte_epoll_event wake_event;
+	struct rte_epoll_event rx_event;
+	struct batch batches[MODEL_PORTS_MAX];
+	struct batch to_host;
+	struct packet packets[PACKET_BURST_MAX];
+
+	/* Shared with the main thread. */
+	enum idle idle;          /* worker: writes, main: reads; relaxed atomic. */
+	uint64_t n_inject_drops; /* worker: writes, main: reads; relaxed atomic. */
+};
+
+static const char *const idle_names[] = {
+	[IDLE_SLEEP] = "short sleeps",
+	[IDLE_INTERRUPT] = "interrupt",
+	[IDLE_DESCRIPTOR] = "descriptor",
+};
+
+static void
+set_idle(struct worker *worker, enum idle idle)
+{
+	__atomic_store_n(&worker->idle, idle, __ATOMIC_RELAXED);
+}
+
+/* Fills packets from received buffers. Returns how many; buffers that cannot be made one piece
+ * are freed, which only happens when the pool is empty. */
+static unsigned int
+fill_packets(struct worker *worker, struct rte_mbuf **mbufs, unsigned int n)
+{
+	unsigned int n_packets = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct rte_mbuf *mbuf = mbufs[i];
+		struct packet *packet = &worker->packets[n_packets];
+		uint64_t checksum = mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+
+		if (rte_pktmbuf_linearize(mbuf) != 0) {
+			rte_pktmbuf_free(mbuf);
+			continue;
+		}
+		packet->data = rte_pktmbuf_mtod(mbuf, uint8_t *);
+		packet->size = rte_pktmbuf_data_len(mbuf);
+		packet->headroom = rte_pktmbuf_headroom(mbuf);
+		packet->tailroom = rte_pktmbuf_tailroom(mbuf);
+		packet->in_port = worker->port;
+		packet->out_port = worker->port;
+		packet->flags = checksum == RTE_MBUF_F_RX_IP_CKSUM_GOOD ? PACKET_CHECKSUM_GOOD : 0;
+		packet->buffer = mbuf;
+		n_packets++;
+	}
+	return n_packets;
+}
+
+/* The core may have moved the frame's start and end. */
+static struct rte_mbuf *
+take_buffer(const struct packet *packet)
+{
+	struct rte_mbuf *mbuf = packet->buffer;
+
+	mbuf->data_off = (uint16_t)(packet->data - (uint8_t *)mbuf->buf_addr);
+	mbuf->data_len = (uint16_t)packet->size;
+	mbuf->pkt_len = packet->size;
+	mbuf->port = packet->in_port;
+	mbuf->ol_flags = 0;
+	return mbuf;
+}
+
+static void
+add_to_batch(struct batch *batch, const struct packet *packet)
+{
+	batch->mbufs[batch->n] = take_buffer(packet);
+	batch->verdicts[batch->n] = packet->verdict;
+	batch->n++;
+}
+
+static void
+drop_rest(struct worker *worker, struct batch *batch, unsigned int n_done, enum verdict verdict)
+{
+	for (unsigned int i = n_done; i < batch->n; i++) {
+		pipeline_recount(worker->pipeline, batch->verdicts[i], verdict);
+		rte_pktmbuf_free(batch->mbufs[i]);
+	}
+	batch->n = 0;
+}
+
+static void
+flush_batches(struct worker *worker)
+{
+	struct worker_shared *shared = worker->shared;
+
+	for (uint16_t i = 0; i < shared->n_ports; i++) {
+		struct batch *batch = &worker->batches[i];
+		uint16_t n_sent;
+
+		if (batch->n == 0)
+			continue;
+		n_sent = port_transmit(&shared->ports[i], worker->index, batch->mbufs, batch->n);
+		/* Some drivers make room for new frames only in the call that finds none. */
+		if (n_sent < batch->n)
+			n_sent += port_transmit(&shared->ports[i], worker->index,
+				batch->mbufs + n_sent, batch->n - n_sent);
+		drop_rest(worker, batch, n_sent, V_DROP_TX_FULL);
+	}
+	if (worker->to_host.n > 0) {
+		unsigned int n = rte_ring_sp_enqueue_burst(
+			worker->host, (void **)worker->to_host.mbufs, worker->to_host.n, NULL);
+
+		drop_rest(worker, &worker->to_host, n, V_DROP_HOST_FULL);
+		shared->host_ready(shared->ctx);
+	}
+}
+
+/* Receives and handles one burst. Returns how many frames there were. */
+static unsigned int
+run_burst(struct worker *worker, uint64_t now_ns)
+{
+	struct worker_shared *shared = worker->shared;
+	const struct snapshot *snapshot = __atomic_load_n(&shared->snapshot, __ATOMIC_ACQUIRE);
+	struct rte_mbuf *mbufs[PACKET_BURST_MAX];
+	unsigned int n_received = rte_eth_rx_burst(
+		shared->ports[worker->port].id, worker->queue, mbufs, PACKET_BURST_MAX);
+	unsigned int n;
+
+	if (n_received == 0)
+		return 0;
+	n = fill_packets(worker, mbufs, n_received);
+	pipeline_run(worker->pipeline, snapshot, worker->packets, n, now_ns);
+	for (unsigned int i = 0; i < n; i++) {
+		const struct packet *packet = &worker->packets[i];
+
+		if (packet->verdict == V_FORWARD || packet->verdict == V_REPLY)
+			add_to_batch(&worker->batches[packet->out_port], packet);
+		else if (packet->verdict == V_HOST)
+			add_to_batch(&worker->to_host, packet);
+		else
+			rte_pktmbuf_free(packet->buffer);
+	}
+	flush_batches(worker);
+	return n_received;
+}
+
+/* Sends what the main thread injected. Returns how many frames there were. */
+static unsigned int
+run_injected(struct worker *worker)
+{
+	struct rte_mbuf *mbufs[PACKET_BURST_MAX];
+	unsigned int n =
+		rte_ring_sc_dequeue_burst(worker->inject, (void **)mbufs, PACKET_BURST_MAX, NULL);
+	unsigned int n_sent;
+
+	if (n == 0)
+		return 0;
+	n_sent = port_transmit(
+		&worker->shared->ports[worker->port], worker->index, mbufs, (uint16_t)n);
+	if (n_sent < n) {
+		stats_add(&worker->n_inject_drops, n - n_sent);
+		rte_pktmbuf_free_bulk(mbufs + n_sent, n - n_sent);
+	}
+	return n;
+}
+
+static void
+sweep(struct worker *worker, uint64_t now_ns)
+{
+	uint64_t n_rounds = (now_ns - worker->swept_ns) / SWEEP_NS;
+
+	if (n_rounds == 0)
+		return;
+	worker->swept_ns = now_ns;
+	pipeline_sweep(worker->pipeline, now_ns,
+		(uint32_t)RTE_MIN(n_rounds, (uint64_t)SWEEP_ROUNDS_MAX) * FLOW_SWEEP_BUCKETS);
+}
+
+/* Waits for a frame or a wake-up. An interrupt is switched on before the last look at the queue,
+ * so that a frame in between is not slept over. */
+static void
+wait_for_frames(struct worker *worker, uint64_t now_ns)
+{
+	uint16_t id = worker->shared->ports[worker->port].id;
+	bool by_interrupt = worker->idle == IDLE_INTERRUPT;
+	struct rte_epoll_event events[2];
+	uint64_t count;
+
+	if (by_interrupt && rte_eth_dev_rx_intr_enable(id, worker->queue) < 0) {
+		LOG_INFORM("port %s: RX interrupts do not work here: idle by short sleeps",
+			worker->shared->ports[worker->port].name);
+		set_idle(worker, IDLE_SLEEP);
+		return;
+	}
+	if (run_burst(worker, now_ns) == 0 && rte_ring_empty(worker->inject)) {
+		rte_rcu_qsbr_thread_offline(worker->shared->rcu, worker->index);
+		rte_epoll_wait(RTE_EPOLL_PER_THREAD, events, 2, WAIT_MS);
+		rte_rcu_qsbr_thread_online(worker->shared->rcu, worker->index);
+	}
+	if (by_interrupt)
+		rte_eth_dev_rx_intr_disable(id, worker->queue);
+	while (read(worker->wake_fd, &count, sizeof(count)) > 0)
+		continue;
+}
+
+static void
+back_off(struct worker *worker, uint64_t now_ns)
+{
+	struct timespec pause = {0};
+
+	worker->n_idle++;
+	if (worker->n_idle < IDLE_POLLS) {
+		rte_pause();
+		return;
+	}
+	if (worker->idle != IDLE_SLEEP) {
+		wait_for_frames(worker, now_ns);
+		return;
+	}
+	pause.tv_nsec =
+		(long)RTE_MIN(SLEEP_MIN_NS * (worker->n_idle - IDLE_POLLS + 1), SLEEP_MAX_NS);
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+}
+
+static int
+watch(int fd, struct rte_epoll_event *event)
+{
+	*event = (struct rte_epoll_event){.epdata = {.event = EPOLLIN}};
+	return rte_epoll_ctl(RTE_EPOLL_PER_THREAD, EPOLL_CTL_ADD, fd, event);
+}
+
+/* Joins the port's interrupt or descriptor and the wake-up to this thread's epoll. */
+static enum idle
+choose_idle(struct worker *worker)
+{
+	const struct port *port = &worker->shared->ports[worker->port];
+
+	if ((port->rx_fd < 0 && !port->rx_interrupts) ||
+		watch(worker->wake_fd, &worker->wake_event) < 0)
+		return IDLE_SLEEP;
+	if (port->rx_fd >= 0)
+		return watch(port->rx_fd, &worker->rx_event) == 0 ? IDLE_DESCRIPTOR : IDLE_SLEEP;
+	if (rte_eth_dev_rx_intr_ctl_q(
+		    port->id, worker->queue, RTE_EPOLL_PER_THREAD, RTE_INTR_EVENT_ADD, NULL) < 0)
+		return IDLE_SLEEP;
+	return IDLE_INTERRUPT;
+}
+
+static int
+run(void *arg)
+{
+	struct worker *worker = arg;
+	struct worker_shared *shared = worker->shared;
+
+	/* The default slack of 50 us would make short sleeps long. */
+	prctl(PR_SET_TIMERSLACK, 1000UL);
+	set_idle(worker, choose_idle(worker));
+	LOG_DBG("worker %u: port %s queue %u on lcore %u, idle by %s", worker->index,
+		shared->ports[worker->port].name, worker->queue, worker->lcore,
+		idle_names[worker->idle]);
+	worker->swept_ns = clock_now_ns();
+	rte_rcu_qsbr_thread_register(shared->rcu, worker->index);
+	rte_rcu_qsbr_thread_online(shared->rcu, worker->index);
+	while (!__atomic_load_n(&shared->stopping, __ATOMIC_RELAXED)) {
+		uint64_t now_ns = clock_now_ns();
+		unsigned int n = run_burst(worker, now_ns) + run_injected(worker);
+
+		rte_rcu_qsbr_quiescent(shared->rcu, worker->index);
+		sweep(worker, now_ns);
+		if (n == 0)
+			back_off(worker, now_ns);
+		else
+			worker->n_idle = 0;
+	}
+	rte_rcu_qsbr_thread_offline(shared->rcu, worker->index);
+	rte_rcu_qsbr_thread_unregister(shared->rcu, worker->index);
+	return 0;
+}
+
+static void *
+alloc_pages(void *ctx, size_t size, size_t alignment)
+{
+	const struct worker *worker = ctx;
+
+	return rte_zmalloc_socket("pipeline", size, (unsigned int)alignment,
+		(int)rte_lcore_to_socket_id(worker->lcore));
+}
+
+static void
+free_pages(void *ctx, void *pointer)
+{
+	(void)ctx;
+	rte_free(pointer);
+}
+
+static struct rte_ring *
+make_ring(const struct worker *worker, const char *what, unsigned int n_slots)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	snprintf(name, sizeof(name), "%s%u", what, worker->index);
+	return rte_ring_create(name, n_slots, (int)rte_lcore_to_socket_id(worker->lcore),
+		RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+int
+worker_new(struct worker **out, const struct worker_config *config, struct err *err)
+{
+	struct pipeline_config pipeline = config->pipeline;
+	struct worker *worker = aligned_alloc(
+		RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(sizeof(*worker), (size_t)RTE_CACHE_LINE_SIZE));
+	int rc;
+
+	if (!worker)
+		return err_set(err, -ENOMEM, "out of memory");
+	memset(worker, 0, sizeof(*worker));
+	worker->shared = config->shared;
+	worker->index = config->index;
+	worker->lcore = config->lcore;
+	worker->port = config->port;
+	worker->queue = config->queue;
+	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	worker->host = make_ring(worker, "host", WORKER_HOST_SLOTS);
+	worker->inject = make_ring(worker, "inject", WORKER_INJECT_SLOTS);
+	pipeline.memory = (struct memory){.alloc = alloc_pages, .free = free_pages, .ctx = worker};
+	rc = pipeline_new(&worker->pipeline, &pipeline);
+	if (rc == 0 && (worker->wake_fd < 0 || !worker->host || !worker->inject))
+		rc = -ENOMEM;
+	if (rc < 0) {
+		worker_free(worker);
+		return err_set(err, rc,
+			"the tables of worker %u (flows: %u) do not fit: %s: raise memory_mb or "
+			"lower flows",
+			config->index, pipeline.n_flows, strerror(-rc));
+	}
+	*out = worker;
+	return 0;
+}
+
+int
+worker_launch(struct worker *worker)
+{
+	return rte_eal_remote_launch(run, worker, worker->lcore);
+}
+
+void
+worker_join(struct worker *worker)
+{
+	rte_eal_wait_lcore(worker->lcore);
+}
+
+static void
+empty_ring(struct rte_ring *ring)
+{
+	void *mbuf;
+
+	while (ring && rte_ring_sc_dequeue(ring, &mbuf) == 0)
+		rte_pktmbuf_free(mbuf);
+	rte_ring_free(ring);
+}
+
+void
+worker_free(struct worker *worker)
+{
+	if (!worker)
+		return;
+	empty_ring(worker->host);
+	empty_ring(worker->inject);
+	pipeline_free(worker->pipeline);
+	if (worker->wake_fd >= 0)
+		close(worker->wake_fd);
+	free(worker);
+}
+
+void
+worker_wake(struct worker *worker)
+{
+	uint64_t one = 1;
+
+	/* A full counter means that a wake-up is on its way already. */
+	if (write(worker->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+struct pipeline *
+worker_pipeline(struct worker *worker)
+{
+	return worker->pipeline;
+}
+
+uint16_t
+worker_port(const struct worker *worker)
+{
+	return worker->port;
+}
+
+struct rte_ring *
+worker_host_ring(struct worker *worker)
+{
+	return worker->host;
+}
+
+int
+worker_inject(struct worker *worker, struct rte_mbuf *mbuf)
+{
+	if (rte_ring_sp_enqueue(worker->inject, mbuf) < 0)
+		return -ENOBUFS;
+	if (__atomic_load_n(&worker->idle, __ATOMIC_RELAXED) != IDLE_SLEEP)
+		worker_wake(worker);
+	return 0;
+}
+
+uint64_t
+worker_n_inject_drops(const struct worker *worker)
+{
+	return stats_read(&worker->n_inject_drops);
+}

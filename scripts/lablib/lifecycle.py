@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Brings the lab up and down."""
+
+import filecmp
+import json
+import shutil
+
+from lablib import (building, ca, command, daemons, dns, host, lock, mariadb, namespaces, nodes,
+                    paths, processes, secret, topology)
+from lablib.errors import LabError
+from lablib.health import await_database, await_healthy
+from lablib.progress import complain, say, step
+
+STOP_S = 5  # How long a process may take to end when asked to.
+REAP_S = 3  # How long init may take to forget processes that have ended.
+
+SESSION_KEY = "session_key"  # Signs the app tier's cookies.
+
+SOURCE_CONFIG = paths.REPOSITORY / "docs" / "weir.yaml"
+SOURCE_SITE = paths.REPOSITORY / "webtier" / "site"
+SOURCE_MIGRATIONS = paths.REPOSITORY / "apptier" / "migrations"
+
+
+# --- What the daemons read -----------------------------------------------------------------------
+
+
+def _check_config():
+    """weir.yaml is checked before anything of the lab changes."""
+    missing = [str(path) for path in [paths.WEIRCTL, *daemons.executables()] if not path.exists()]
+    if missing:
+        raise LabError("the build made no " + ", ".join(missing))
+    command.run([paths.WEIRCTL, "check", SOURCE_CONFIG])
+
+
+def _copy_sources():
+    """Copies the configuration, the site and the migrations; returns whether the first changed."""
+    changed = not paths.CONFIG.exists() or not filecmp.cmp(SOURCE_CONFIG, paths.CONFIG, False)
+    shutil.copyfile(SOURCE_CONFIG, paths.CONFIG)
+    shutil.copytree(SOURCE_SITE, paths.SITE, dirs_exist_ok=True)
+    shutil.copytree(SOURCE_MIGRATIONS, paths.MIGRATIONS, dirs_exist_ok=True)
+    return changed
+
+
+# --- Everything from nothing, and back -----------------------------------------------------------
+
+
+def _stop(among):
+    """Stops processes, and tells of those that did not end when asked to: they should."""
+    for process in processes.stop(among, STOP_S):
+        complain(f"{process.name} did not end within {STOP_S} s and was killed")
+
+
+def _tear_down():
+    """Ends and removes everything of the lab, however much of it there is."""
+    facts = host.read_facts()
+    names = namespaces.existing()
+    inhabitants = [pid for name in names for pid in namespaces.pids(name)]
+    _stop(processes.of_all())
+    processes.sweep(names)
+    processes.await_reaped(inhabitants, REAP_S)
+    namespaces.remove()
+    host.restore(facts)
+    shutil.rmtree(paths.LAB, ignore_errors=True)
+
+
+def _make_databases():
+    mariadb.make()
+    for node in topology.nodes_of("db"):
+        daemons.start(node)
+    for node in topology.nodes_of("db"):
+        await_database(node)
+    mariadb.set_up_replication()
+
+
+def _create():
+    """Everything from nothing, until it has been started."""
+    for folder in (paths.LAB, paths.LOGS, paths.PIDS):
+        folder.mkdir(mode=0o755)
+    host.note_before()
+    with step("network"):
+        namespaces.make()
+    with step("secrets, certificates, names"):
+        secret.make([*mariadb.ACCOUNTS, SESSION_KEY])
+        ca.make()
+        dns.make()
+        _copy_sources()
+    with step("databases"):
+        _make_databases()
+    with step("DNS server, app tier, web tier, load balancers, monitor"):
+        for role in ("dns", "app", "web", "lb", "monitor"):
+            for node in topology.nodes_of(role):
+                daemons.start(node)
+
+
+def _refresh():
+    """Starts what does not run in a lab that is up, and restarts what the build has replaced."""
+    everything = [process for process in processes.of_all()
+                  if process.program not in daemons.FOREIGN]
+    stale = everything if _copy_sources() else daemons.outdated()
+    if stale:
+        with step("restarting " + ", ".join(process.name for process in stale)):
+            _stop(stale)
+    for node in topology.MACHINES:
+        nodes.start(node)
+
+
+# --- up ------------------------------------------------------------------------------------------
+
+
+def client_argv(argv):
+    return namespaces.exec_argv(topology.CLIENT.namespace, argv)
+
+
+def _fetch(*words):
+    """What the client's curl gets from the site."""
+    environment = [f"{name}={value}" for name, value in ca.client_environment().items()]
+    return command.run(client_argv(["env", *environment, "curl", "-sS", "--fail", "-m", "5",
+                                    *words]))
+
+
+def _fetch_answers():
+    """One static answer by each protocol and one dynamic, by name, as a client would."""
+    url = f"https://{topology.SITE}"
+    for protocol in ("-4", "-6"):
+        page = _fetch(protocol, f"{url}/")
+        say(f"  static   {url}/ by IPv{protocol[1]}: {len(page)} bytes")
+    answer = _fetch("-X", "POST", "-H", "Content-Type: application/json",
+                    "-d", '{"url":"https://example.org/"}', f"{url}/api/links")
+    code = json.loads(answer)["code"]
+    say(f"  dynamic  POST {url}/api/links: code {code}")
+    return code
+
+
+NEXT = """
+What to try next, all as root:
+  scripts/lab status                  every node, the owner of each address, the replication
+  scripts/lab client curl -sS {url}/
+  scripts/lab client curl -sSi {url}/l/{code}
+  scripts/lab failover                hand the addresses to the other load balancer
+  scripts/lab kill lb1                as if it lost power; `heal lb1` starts it again
+  scripts/lab ctl lb1 status          weirctl on lb1
+  scripts/lab down                    end everything, leave nothing behind
+The monitor's page: http://{page}/"""
+
+
+def up(keep=False):
+    """Installs, builds, starts what is not there, and waits until all of it works."""
+    host.require_tap()
+    building.install_dependencies("run", "build")
+    with step("build", own_lines=True):
+        building.build()
+    _check_config()
+    with lock.held("up"):
+        _bring_up(keep)
+
+
+def _bring_up(keep):
+    repository = host.read_facts().get("repository")
+    fresh = not host.is_up()
+    if not fresh and repository != str(paths.REPOSITORY):
+        raise LabError(f"another lab is up, from {repository}",
+                       f"end it first: {repository}/scripts/lab down")
+    if fresh:
+        if host.has_remains():
+            with step("clearing what an earlier lab left"):
+                _tear_down()
+        daemons.page_listener().close()
+    try:
+        _create() if fresh else _refresh()
+        with step("waiting until all are healthy"):
+            await_healthy()
+        say("fetching:")
+        code = _fetch_answers()
+    except BaseException:
+        if fresh and not keep:
+            complain("cleaning up")
+            _tear_down()
+        raise
+    host.write_facts(ready=True)
+    url = f"https://{topology.SITE}"
+    say(f"weir lab is ready: {url}/ through {' and '.join(topology.VIPS)}")
+    say(NEXT.format(url=url, code=code, page=":".join(map(str, topology.PAGE_ADDRESS))))
+
+
+# --- down ----------------------------------------------------------------------------------------
+
+
+def down():
+    with lock.held("down"):
+        if host.has_remains():
+            with step("ending the lab"):
+                _tear_down()
+        else:
+            say("no lab is up")

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The network: one namespace per node, and one for the bridges between them.
+
+Everything is created inside these namespaces, veth pairs included, so that the machine's own
+network never sees an interface of the lab."""
+
+import ctypes
+import os
+import threading
+from pathlib import Path
+
+from lablib import paths, topology
+from lablib.command import run
+
+CLONE_NEWNET = 0x40000000
+
+# No node routes; a web node may hold the VIPs on lo without answering ARP for them; nothing
+# waits for duplicate address detection, and reno because BBR, some kernels' default, paces
+# itself to a fraction of what virtual links carry.
+SYSCTLS = {
+    "net.ipv4.ip_forward": 0,
+    "net.ipv4.conf.all.arp_ignore": 1,
+    "net.ipv4.conf.all.arp_announce": 2,
+    "net.ipv4.conf.all.rp_filter": 0,
+    "net.ipv4.conf.default.rp_filter": 0,
+    "net.ipv4.tcp_congestion_control": "reno",
+    "net.ipv6.conf.all.forwarding": 0,
+    "net.ipv6.conf.default.accept_ra": 0,
+    "net.ipv6.conf.default.autoconf": 0,
+    "net.ipv6.conf.default.accept_dad": 0,
+    "net.ipv6.conf.default.dad_transmits": 0,
+}
+
+# The bridges forward; they are no host.
+SWITCH_SYSCTLS = {"net.ipv6.conf.default.disable_ipv6": 1}
+
+# The dataplane owns a load balancer's NIC. The kernel must not answer on it, not even when the
+# dataplane is dead and frames come up to the kernel.
+NIC_SYSCTLS = {
+    "net.ipv4.conf.front.arp_ignore": 8,
+    "net.ipv4.conf.front.rp_filter": 1,
+    "net.ipv6.conf.front.disable_ipv6": 1,
+}
+
+# A dataplane that rewrites addresses only must see frames with finished checksums, and none that
+# is larger than the MTU.
+OFFLOADS_OFF = ["tx", "off", "tso", "off", "gso", "off", "gro", "off"]
+
+
+def all_names():
+    return [topology.SWITCH] + [node.namespace for node in topology.NODES]
+
+
+def existing():
+    """The lab's namespaces that are there."""
+    return [name for name in all_names() if (paths.NETNS / name).exists()]
+
+
+def inside(namespace, function, *args):
+    """Runs 'function' in a thread that has entered the namespace, and returns its result.
+
+    Only that thread enters: sockets it opens belong to the namespace, and so does what it sees
+    under /proc/sys/net."""
+    outcome = {}
+
+    def enter_and_run():
+        try:
+            fd = os.open(paths.NETNS / namespace, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                libc = ctypes.CDLL(None, use_errno=True)
+                if libc.setns(fd, CLONE_NEWNET) != 0:
+                    code = ctypes.get_errno()
+                    raise OSError(code, os.strerror(code), namespace)
+            finally:
+                os.close(fd)
+            outcome["result"] = function(*args)
+        except BaseException as error:  # Raised again in the caller's thread.
+            outcome["error"] = error
+
+    thread = threading.Thread(target=enter_and_run)
+    thread.start()
+    thread.join()
+    if "error" in outcome:
+        raise outcome["error"]
+    return outcome["result"]
+
+
+def exec_argv(namespace, argv):
+    """The command line that runs 'argv' in the namespace, with its own /sys and resolv.conf."""
+    return ["ip", "netns", "exec", namespace, *[str(word) for word in argv]]
+
+
+def pids(namespace):
+    """The processes that live in the namespace."""
+    if not (paths.NETNS / namespace).exists():
+        return []
+    return [int(pid) for pid in run(["ip", "netns", "pids", namespace]).split()]
+
+
+def _ip(namespace, lines):
+    run(["ip", "-n", namespace, "-batch", "-"], text_in="\n".join(lines) + "\n")
+
+
+def _set_sysctls(values):
+    for key, value in values.items():
+        Path("/proc/sys", *key.split(".")).write_text(f"{value}\n", encoding="ascii")
+
+
+def _switch_lines():
+    """Bridges, and for each node a veth pair with one end in the node's namespace."""
+    lines = ["link set lo up"]
+    for network in topology.NETWORKS:
+        lines += [f"link add {network.name} type bridge mcast_snooping 0 stp_state 0"
+                  " forward_delay 0",
+                  f"link set {network.name} up"]
+    for node in topology.NODES:
+        for network in node.networks:
+            port = f"{node.name}-{network.name}"
+            lines += [f"link add {port} type veth peer name {network.name}"
+                      f" address {node.mac(network)} netns {node.namespace}",
+                      f"link set {port} master {network.name} up"]
+    return lines
+
+
+def _node_lines(node):
+    lines = ["link set lo up"]
+    for network in node.networks:
+        lines.append(f"link set {network.name} up")
+        for address in network.addresses(node.host):
+            lines.append(f"address add {address} dev {network.name} nodad")
+    if node.role == "web":
+        lines += [f"address add {topology.VIP4}/32 dev lo",
+                  f"address add {topology.VIP6}/128 dev lo nodad"]
+    return lines
+
+
+def _lb_lines(node):
+    """The NIC belongs to the dataplane, so the node's addresses are on the exception TAP."""
+    lines = ["link set lo up",
+             f"tuntap add dev {topology.TAP} mode tap",
+             f"link set {topology.TAP} address {node.mac(topology.FRONT)} up",
+             "link set front arp off up"]
+    for address in topology.FRONT.addresses(node.host):
+        lines.append(f"address add {address} dev {topology.TAP} nodad")
+    return lines
+
+
+def _offloads_off(namespace, interfaces):
+    for interface in interfaces:
+        run(exec_argv(namespace, ["ethtool", "-K", interface, *OFFLOADS_OFF]))
+
+
+def _make_node(node):
+    names = [network.name for network in node.networks]
+    if node.role == "lb":
+        inside(node.namespace, _set_sysctls, NIC_SYSCTLS)
+        _ip(node.namespace, _lb_lines(node))
+        names.append(topology.TAP)
+    else:
+        _ip(node.namespace, _node_lines(node))
+    _offloads_off(node.namespace, names)
+
+
+def make():
+    """Creates all namespaces with their interfaces and addresses."""
+    for namespace in all_names():
+        run(["ip", "netns", "add", namespace])
+        inside(namespace, _set_sysctls, SYSCTLS)
+    inside(topology.SWITCH, _set_sysctls, SWITCH_SYSCTLS)
+    _ip(topology.SWITCH, _switch_lines())
+    _offloads_off(topology.SWITCH, [f"{node.name}-{network.name}" for node in topology.NODES
+                                    for network in node.networks])
+    for node in topology.NODES:
+        _make_node(node)
+
+
+def remove():
+    """Deletes all namespaces of the lab; their interfaces go with them."""
+    for namespace in existing():
+        run(["ip", "netns", "del", namespace])

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A snapshot as text for people."""
+
+from lablib import processes, topology
+
+
+def _aligned(rows):
+    """Rows of words as lines, the columns as wide as their widest word."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(word.ljust(width) for word, width in zip(row, widths)).rstrip()
+            for row in rows]
+
+
+def _programs(node):
+    return ", ".join(f"{process.program} {process.pid() or '-'}"
+                     for process in processes.of_node(node))
+
+
+def _replication(state):
+    lag = "" if state["lag_s"] is None else f", {state['lag_s']} s behind"
+    return f"{state['state']}{lag}"
+
+
+def render(snapshot):
+    """Nodes, addresses, replication, and every arrow that is not up."""
+    nodes = [("NODE", "ROLE", "STATE", "PROCESSES", "DETAIL")]
+    for state in snapshot.states.values():
+        nodes.append((state.node.name, state.node.role, state.state, _programs(state.node),
+                      state.detail))
+    vips = [("ADDRESS", "OWNER")]
+    for address in topology.VIPS:
+        vips.append((address, " and ".join(snapshot.claimants(address)) or "nobody"))
+    state = snapshot.replication
+    replication = [("REPLICATION", "STATE", "PRIMARY AT", "REPLICA AT"),
+                   (f"{state['primary']} -> {state['replica']}", _replication(state),
+                    state["primary_gtid"] or "-", state["replica_gtid"] or "-")]
+    blocks = [nodes, vips, replication]
+
+    broken = [(f"{edge.tail} -> {edge.head}", edge.state) for edge in snapshot.edges
+              if edge.state != "up"]
+    if broken:
+        blocks.append([("CONNECTION", "STATE"), *broken])
+    text = "\n\n".join("\n".join(_aligned(block)) for block in blocks)
+    return text + (f"\n\nreplication: {state['error']}" if state["error"] else "")

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The picture works end to end, and goes on working when any one machine of it dies.
+
+The tests run in this order in one lab; each leaves it healthy."""
+
+import json
+from urllib.request import urlopen
+
+import pytest
+
+from conftest import machine
+from lablib import mariadb, paths, topology
+from lablib.waiting import until
+
+LONGEST_GAP_MS = 1000  # What a client may miss when the owner of the address dies.
+
+
+# --- It comes up ---------------------------------------------------------------------------------
+
+
+def test_up_ends_with_the_line_that_it_is_ready(lab):
+    assert any(line.startswith("weir lab is ready") for line in lab.up_output.splitlines())
+
+
+def test_up_again_is_harmless_and_quick(lab):
+    def pids():
+        return [process["pid"] for node in lab.status()["nodes"] for process in node["processes"]]
+
+    before = pids()
+    output = lab.ok("up", timeout=60)
+    assert "weir lab is ready" in output
+    assert pids() == before
+
+
+@pytest.mark.parametrize("protocol", ["-4", "-6"])
+def test_the_client_gets_the_page_by_name(lab, protocol):
+    page = lab.ok("client", "curl", "-sS", "--fail", protocol, f"{lab.url}/")
+    assert "<html" in page.lower()
+
+
+def test_a_link_is_made_followed_counted_and_replicated(lab):
+    status, body = lab.post_link("https://example.org/")
+    assert status == 201
+    code = json.loads(body)["code"]
+
+    for expected in (1, 2):
+        done = lab.ok("client", "curl", "-sS", "-o", "/dev/null", "-w",
+                      "%{http_code} %{redirect_url}", f"{lab.url}/l/{code}")
+        assert done == "302 https://example.org/"
+
+        def counted():
+            return json.loads(lab.curl(f"{lab.url}/api/links/{code}")[1])["count"] == expected
+
+        until(f"the count of {code} is {expected}", counted, 5)
+
+    def row():
+        return mariadb.ask(topology.NODE["db2"],
+                           f"SELECT url FROM {topology.DATABASE}.links WHERE code = '{code}';")
+
+    assert until("the row is in db2", row, 5).strip() == "https://example.org/"
+
+
+# --- What it shows -------------------------------------------------------------------------------
+
+
+def test_status_names_nodes_owner_and_replication(lab):
+    text = lab.ok("status")
+    for name in ("lb1", "lb2", "web1", "web2", "app1", "app2", "db1", "db2"):
+        assert any(line.split()[0] == name and "up" in line.split()
+                   for line in text.splitlines() if line)
+    state = lab.status()
+    assert state["healthy"]
+    assert {node["state"] for node in state["nodes"]} == {"up"}
+    assert set(lab.owners()) == set(topology.VIPS)
+    assert set(lab.owners().values()) <= {"lb1", "lb2"}
+    assert state["replication"]["state"] == "running"
+    assert "db1 -> db2" in text
+
+
+def test_the_monitor_page_is_served_to_the_host(lab):
+    host, port = topology.PAGE_ADDRESS
+    with urlopen(f"http://{host}:{port}/", timeout=5) as answer:
+        assert answer.status == 200
+        assert "<html" in answer.read().decode("utf-8").lower()
+
+
+@pytest.mark.parametrize("network, node, port", [
+    (topology.MIDDLE, "app1", topology.APP_PORT),
+    (topology.MIDDLE, "app1", topology.METRICS_PORT),
+    (topology.DATA, "app2", topology.APP_PORT),
+    (topology.DATA, "db1", topology.DATABASE_PORT),
+])
+def test_the_client_reaches_no_app_or_database_node(lab, network, node, port):
+    address = network.ipv4(topology.NODE[node].host)
+    refused = lab.run("client", "curl", "-sS", "-m", "3", f"http://{address}:{port}/")
+    assert refused.returncode != 0
+
+    # Nor with a route through a machine that is on both networks.
+    route = [f"{network.prefix4}.0/24", "via", topology.FRONT.ipv4(topology.NODE["web1"].host)]
+    lab.ok("client", "ip", "route", "add", *route)
+    try:
+        refused = lab.run("client", "curl", "-sS", "-m", "3", f"http://{address}:{port}/")
+    finally:
+        lab.ok("client", "ip", "route", "del", *route)
+    assert refused.returncode != 0
+
+
+def test_logs_and_ctl_reach_the_nodes(lab):
+    assert lab.ok("logs", "lb1").strip()
+    routers = json.loads(lab.ok("ctl", "lb1", "--json", "status"))["routers"]
+    assert [router["state"] for router in routers]
+
+
+def test_a_node_that_dies_at_start_is_explained(whole):
+    config = paths.CONFIG.read_bytes()
+    whole.ok("kill", "web2")
+    try:
+        paths.CONFIG.write_bytes(b"cluster: [\n")
+        failed = whole.run("heal", "web2")
+    finally:
+        paths.CONFIG.write_bytes(config)
+    assert failed.returncode == 1
+    assert "web2-webtier died at start" in failed.stderr
+    assert "weir.yaml" in failed.stderr  # The end of the daemon's own log.
+
+
+# --- Machines die --------------------------------------------------------------------------------
+
+
+def test_a_dead_load_balancer_is_hardly_noticed_and_comes_back_unnoticed(whole, poll):
+    if set(whole.owners().values()) != {"lb1"}:
+        whole.ok("failover")
+    until("lb1 owns the addresses", lambda: set(whole.owners().values()) == {"lb1"}, 10)
+
+    with poll("/") as poller:
+        whole.ok("kill", "lb1")
+        until("lb2 owns the addresses", lambda: set(whole.owners().values()) == {"lb2"}, 10)
+        totals = poller.await_successes(50)
+    assert totals["longest_gap_ms"] < LONGEST_GAP_MS, totals
+    assert any(line.split() == [topology.VIP4, "lb2"] for line in whole.ok("status").splitlines())
+
+    with poll("/", timeout_ms=5000) as poller:
+        whole.ok("heal", "lb1")
+        until("each address has one owner", lambda: all(whole.owners().values()), 10)
+        totals = poller.await_successes(100)
+    assert totals["failed"] == 0, totals
+
+
+def test_a_planned_failover_loses_no_request(whole, poll):
+    with poll("/", timeout_ms=5000) as poller:
+        whole.ok("failover")
+        totals = poller.await_successes(100)
+    assert totals["failed"] == 0, totals
+
+
+@pytest.mark.parametrize("node, path", [("web1", "/"), ("app1", "/api/links"),
+                                        ("db2", "/api/links")])
+def test_nobody_misses_a_dead_node_once_it_is_noticed(whole, poll, node, path):
+    whole.ok("kill", node)
+    whole.await_noticed(node)
+    with poll(path, timeout_ms=5000) as poller:
+        totals = poller.await_successes(100)
+        assert whole.post_link()[0] == 201
+    assert totals["failed"] == 0, totals
+
+
+def test_without_the_primary_reads_go_on_and_writes_are_refused(whole, poll):
+    code = json.loads(whole.post_link()[1])["code"]
+
+    def replicated():
+        return mariadb.ask(topology.NODE["db2"],
+                           f"SELECT 1 FROM {topology.DATABASE}.links WHERE code = '{code}';")
+
+    until("the row is in db2", replicated, 5)
+    whole.ok("kill", "db1")
+    whole.await_noticed("db1")
+    with poll(f"/api/links/{code}", timeout_ms=5000) as poller:
+        totals = poller.await_successes(100)
+    assert totals["failed"] == 0, totals
+    assert whole.post_link()[0] == 503
+
+    whole.ok("heal", "db1")
+    until("writes work again", lambda: whole.post_link()[0] == 201, 10)
+
+
+# --- It goes away --------------------------------------------------------------------------------
+
+
+def test_down_leaves_nothing_behind(machine_before, lab):
+    lab.ok("down")
+    assert machine() == machine_before
+    assert lab.run("status").returncode == 1
