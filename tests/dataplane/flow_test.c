@@ -444,6 +444,22 @@ listing_shows_every_flow_once(void **state)
 	flow_table_free(table);
 }
 
+static void
+a_bucket_that_is_being_changed_is_not_listed(void **state)
+{
+	struct flow_table *table = full_bucket(FLOW_SIGNAL_SYN, FLOW_SIGNAL_NONE, START_NS);
+	struct flow_view views[FLOW_LIST_MIN];
+	uint32_t cursor = 0;
+
+	(void)state;
+	table->buckets[0].version++;
+	assert_int_equal(flow_list(table, START_NS, &cursor, views, FLOW_LIST_MIN), 0);
+	table->buckets[0].version++;
+	cursor = 0;
+	assert_int_equal(flow_list(table, START_NS, &cursor, views, FLOW_LIST_MIN), 12);
+	flow_table_free(table);
+}
+
 /* A worker that replaces flows as fast as it can, for the case below. */
 struct churn {
 	struct flow_table *table;
@@ -637,6 +653,7 @@ main(void)
 		cmocka_unit_test(a_table_holds_the_flows_that_it_was_made_for),
 		cmocka_unit_test(bad_sizes_and_timeouts_are_refused),
 		cmocka_unit_test(listing_shows_every_flow_once),
+		cmocka_unit_test(a_bucket_that_is_being_changed_is_not_listed),
 		cmocka_unit_test(listing_beside_a_busy_worker_shows_no_mixture),
 		cmocka_unit_test(random_packets_agree_with_a_naive_model),
 		cmocka_unit_test(random_packets_keep_a_crowded_table_sound),

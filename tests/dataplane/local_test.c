@@ -241,6 +241,12 @@ echo_is_answered_in_both_families(void **state)
 		uint32_t sum = 0;
 
 		frame_echo(&frame, clients[i], vips[i]);
+		if (i == 0) {
+			frame_ipv4(&frame)->ttl = 7;
+			frame_fix_ipv4(&frame);
+		} else {
+			frame_ipv6(&frame)->hop_limit = 7;
+		}
 		sent = frame;
 		assert_verdict(*state, &frame, V_REPLY);
 		assert_int_equal(frame.packet.size, sent.packet.size);
@@ -251,11 +257,13 @@ echo_is_answered_in_both_families(void **state)
 		assert_memory_equal(
 			frame.packet.data + l4 + 4, sent.buffer + FRAME_HEADROOM + l4 + 4, 13);
 		if (i == 0) {
+			assert_int_equal(frame_ipv4(&frame)->ttl, 64);
 			assert_memory_equal(frame_ipv4(&frame)->source, vip.bytes, 4);
 			assert_memory_equal(frame_ipv4(&frame)->destination, client.bytes, 4);
 			assert_int_equal(
 				checksum_finish(checksum_add(0, frame_ipv4(&frame), 20)), 0);
 		} else {
+			assert_int_equal(frame_ipv6(&frame)->hop_limit, 64);
 			assert_memory_equal(frame_ipv6(&frame)->source, vip.bytes, 16);
 			assert_memory_equal(frame_ipv6(&frame)->destination, client.bytes, 16);
 			sum = checksum_add_pseudo(0, &vip, &client, IPPROTO_ICMPV6, 17);

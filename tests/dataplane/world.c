@@ -21,8 +21,7 @@ must(int rc)
 	}
 }
 
-static void
-name(char *to, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) name(char *to, const char *format, ...)
 {
 	va_list args;
 

@@ -36,6 +36,11 @@ ETH_P_ALL = 3
 CLONE_NEWNET = 0x40000000
 TIMEOUT_S = 5
 
+# Only builds with sanitizers look at these.
+ENVIRONMENT = {**os.environ, "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+               "LSAN_OPTIONS": "print_suppressions=0:suppressions="
+               + os.path.join(os.path.dirname(os.path.abspath(__file__)), "lsan.supp")}
+
 libc = ctypes.CDLL("libc.so.6", use_errno=True)
 
 
@@ -308,7 +313,7 @@ class Dataplane:
         with open(self.log_path, "ab") as log:
             return subprocess.Popen(
                 self.lb.command(PROGRAM, "--config", self.config, "--node", "lb1", *args),
-                stderr=log, stdout=log, stdin=subprocess.DEVNULL)
+                stderr=log, stdout=log, stdin=subprocess.DEVNULL, env=ENVIRONMENT)
 
     def log(self):
         if not os.path.exists(self.log_path):
