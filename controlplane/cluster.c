@@ -214,6 +214,20 @@ cluster_backend_set_drained(struct cluster *cluster, size_t pool, size_t backend
 	tell_state(cluster);
 }
 
+void
+cluster_forget_health(struct cluster *cluster, const char *why, uint64_t now_ns)
+{
+	for (size_t i = 0; i < cluster->model->n_pools; i++) {
+		const struct cluster_pool *pool = &cluster->pools[i];
+
+		for (size_t j = 0; pool->config->check && j < pool->n_backends; j++) {
+			pool->backends[j].health = HEALTH_UNKNOWN;
+			pool->backends[j].since_ns = now_ns;
+			copy_text(pool->backends[j].why, sizeof(pool->backends[j].why), why);
+		}
+	}
+}
+
 bool
 cluster_health_is_known(const struct cluster *cluster)
 {

@@ -103,6 +103,10 @@ void cluster_backend_set_health(struct cluster *cluster, size_t pool, size_t bac
 void cluster_backend_set_drained(
 	struct cluster *cluster, size_t pool, size_t backend, bool drained);
 
+/* Makes all verdicts HEALTH_UNKNOWN, for the reason 'why', without telling the listener: the checks
+ * begin anew. */
+void cluster_forget_health(struct cluster *cluster, const char *why, uint64_t now_ns);
+
 /* True when each checked backend has had its first verdict. */
 bool cluster_health_is_known(const struct cluster *cluster);
 

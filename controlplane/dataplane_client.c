@@ -253,6 +253,7 @@ on_rpc_state(void *ctx, bool connected)
 	uv_timer_stop(&client->stats_timer);
 	json_decref(client->stats);
 	client->stats = NULL;
+	client->pushing = false;
 	if (dataplane.connected)
 		dataplane = (struct cluster_dataplane){.since_ns = clock_now_ns()};
 	snprintf(dataplane.problem, sizeof(dataplane.problem), "the connection was lost");

@@ -35,8 +35,8 @@ int dataplane_client_new(struct dataplane_client **out, uv_loop_t *loop,
 /* NULL is allowed; memory goes when the loop has run its close callbacks. */
 void dataplane_client_free(struct dataplane_client *client);
 
-/* Pushes are held back until this has been called once: a control plane that has just started
- * must not tell a dataplane that forwards that every backend is down. */
+/* On each connection pushes are held back until this is called: as long as the checks have no
+ * results, a dataplane that forwards must not be told that every backend is down. */
 void dataplane_client_start_pushing(struct dataplane_client *client);
 
 /* The desired state has changed: push it soon. */

@@ -4,9 +4,8 @@
 
 #include "common/clock.h"
 
-#include <string.h>
-
 #define PATIENCE_NS (GATE_PATIENCE_MS * NS_PER_MS)
+#define NEVER UINT64_MAX
 
 /* What is missing, or NULL; sets the deadline where time alone will mend it. */
 static const char *
@@ -14,15 +13,15 @@ find_obstacle(struct gate *gate, uint64_t now_ns)
 {
 	uint64_t ready_ns = gate->accepted_ns + PATIENCE_NS;
 
-	gate->deadline_ns = UINT64_MAX;
+	gate->deadline_ns = NEVER;
 	if (!gate->inputs.connected)
 		return "dataplane is not connected";
-	if (gate->open)
-		return NULL;
 	if (!gate->settled) {
-		gate->deadline_ns = gate->start_ns + PATIENCE_NS;
+		gate->deadline_ns = gate->connected_ns + PATIENCE_NS;
 		return "health checks have no first result yet";
 	}
+	if (gate->open)
+		return NULL;
 	if (!gate->inputs.accepted)
 		return "dataplane has not accepted the desired state";
 	if (!gate->inputs.ready && now_ns < ready_ns) {
@@ -33,13 +32,9 @@ find_obstacle(struct gate *gate, uint64_t now_ns)
 }
 
 void
-gate_init(struct gate *gate, uint64_t now_ns)
+gate_init(struct gate *gate)
 {
-	*gate = (struct gate){
-		.start_ns = now_ns,
-		.why = "starting",
-		.deadline_ns = now_ns + PATIENCE_NS,
-	};
+	*gate = (struct gate){.why = "starting", .deadline_ns = NEVER};
 }
 
 bool
@@ -48,16 +43,15 @@ gate_update(struct gate *gate, const struct gate_inputs *inputs, uint64_t now_ns
 	bool was_settled = gate->settled, was_open = gate->open;
 	const char *obstacle;
 
+	if (inputs->connected && !gate->inputs.connected)
+		gate->connected_ns = now_ns;
 	if (inputs->accepted && !gate->inputs.accepted)
 		gate->accepted_ns = now_ns;
 	gate->inputs = *inputs;
-	gate->settled =
-		gate->settled || inputs->health_known || now_ns >= gate->start_ns + PATIENCE_NS;
+	gate->settled = inputs->connected && (gate->settled || inputs->health_known ||
+						     now_ns >= gate->connected_ns + PATIENCE_NS);
 	obstacle = find_obstacle(gate, now_ns);
 	gate->open = obstacle == NULL;
 	gate->why = obstacle ? obstacle : "";
-	/* The checks may be slow although there is no dataplane to wait for. */
-	if (!gate->settled)
-		gate->deadline_ns = gate->start_ns + PATIENCE_NS;
 	return gate->settled != was_settled || gate->open != was_open;
 }

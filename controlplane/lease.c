@@ -52,7 +52,9 @@ int
 lease_message(struct lease *lease, const char *const *names, size_t n_names, uint64_t now_ns,
 	struct control_lease *out)
 {
-	struct control_lease message = {.held = calloc(n_names + 1, CONTROL_NAME_SIZE)};
+	/* With nothing held the time means nothing, but it has to be one. */
+	struct control_lease message = {
+		.ttl_ms = 1, .held = calloc(n_names + 1, CONTROL_NAME_SIZE)};
 	uint64_t until_ns = UINT64_MAX;
 
 	if (!message.held)

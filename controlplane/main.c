@@ -65,14 +65,36 @@ on_failover(void *ctx, size_t router)
 	election_resign(app->election, router);
 }
 
-/* The client comes first and may have something to say before there is an election. */
+/* Checks go through the dataplane: without it they would only say that all backends are down. They
+ * begin anew with each connection, so that their first results decide. */
+static void
+follow_dataplane(struct app *app)
+{
+	bool connected = cluster_dataplane(app->cluster)->connected;
+	struct err err = {""};
+
+	if (connected && !app->health) {
+		if (health_new(&app->health, &app->loop, cluster_model(app->cluster),
+			    on_health_result, app, &err) < 0)
+			LOG_ERR("cannot start the health checks: %s", err.text);
+	} else if (!connected && app->health) {
+		health_free(app->health);
+		app->health = NULL;
+		cluster_forget_health(app->cluster, "not checked: no dataplane", clock_now_ns());
+	}
+}
+
+/* The client comes first and may have something to say before there is an election, and its end
+ * is not the first of the ends. */
 static void
 on_dataplane_change(void *ctx)
 {
 	struct app *app = ctx;
 
-	if (app->election)
-		election_update(app->election);
+	if (app->closed || !app->election)
+		return;
+	follow_dataplane(app);
+	election_update(app->election);
 }
 
 static void
@@ -138,9 +160,6 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 	rc = dataplane_client_new(&app->client, &app->loop, &config, err);
 	if (rc == 0)
 		rc = election_new(&app->election, &app->loop, app->cluster, app->client, err);
-	if (rc == 0)
-		rc = health_new(
-			&app->health, &app->loop, options->model, on_health_result, app, err);
 	if (rc == 0)
 		rc = admin_new(&app->admin, &app->loop, app->cluster, app->client, err);
 	if (rc == 0)

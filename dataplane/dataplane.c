@@ -262,7 +262,8 @@ start_traffic(struct dataplane *dataplane, struct err *err)
 }
 
 int
-dataplane_start(struct dataplane *dataplane, const struct node *node, struct err *err)
+dataplane_start(struct dataplane *dataplane, const struct model *model, const struct node *node,
+	struct err *err)
 {
 	int rc;
 
@@ -276,7 +277,7 @@ dataplane_start(struct dataplane *dataplane, const struct node *node, struct err
 	rc = rpc_server_new(&dataplane->server, &dataplane->loop, node->lb.control_socket,
 		control_methods(), dataplane, err);
 	if (rc == 0)
-		rc = eal_new(&dataplane->eal, node, err);
+		rc = eal_new(&dataplane->eal, model->cluster, node, err);
 	if (rc == 0)
 		rc = open_ports(dataplane, err);
 	if (rc == 0)

@@ -52,9 +52,10 @@ struct dataplane {
 	bool handles_ready;
 };
 
-/* Starts 'node', which must outlive it. Returns 0, or a negative errno with 'err' set; then
- * dataplane_stop() is to be called as well. */
-int dataplane_start(struct dataplane *dataplane, const struct node *node, struct err *err);
+/* Starts 'node' of 'model', which must outlive it. Returns 0, or a negative errno with 'err' set;
+ * then dataplane_stop() is to be called as well. */
+int dataplane_start(struct dataplane *dataplane, const struct model *model, const struct node *node,
+	struct err *err);
 
 /* Runs until SIGTERM or SIGINT. */
 void dataplane_run(struct dataplane *dataplane);

@@ -30,7 +30,7 @@ struct eal {
 	FILE *log;            /* DPDK writes its messages here. */
 	char line[LINE_SIZE]; /* The message that is being written. */
 	size_t line_size;
-	char last_error[LINE_SIZE];
+	char first_error[LINE_SIZE];
 	bool quiet;
 	bool started;
 	/* The arguments, which EAL refers to as long as it runs. */
@@ -50,7 +50,8 @@ log_line(struct eal *eal)
 	eal->line[eal->line_size] = '\0';
 	eal->line_size = 0;
 	if (level > 0 && level <= (int)RTE_LOG_ERR) {
-		memcpy(eal->last_error, eal->line, sizeof(eal->last_error));
+		if (eal->first_error[0] == '\0')
+			memcpy(eal->first_error, eal->line, sizeof(eal->first_error));
 		if (!eal->quiet) {
 			LOG_WARNING("%s", eal->line);
 			return;
@@ -126,14 +127,14 @@ add_lcores(struct eal *eal, const struct lb_node *lb)
 }
 
 static void
-make_args(struct eal *eal, const struct node *node)
+make_args(struct eal *eal, const char *cluster, const struct node *node)
 {
 	const struct lb_node *lb = &node->lb;
 	bool any_pci = false;
 
 	add_arg(eal, "weir-dataplane");
 	add_lcores(eal, lb);
-	add_arg(eal, "--file-prefix=weir-%s", node->name);
+	add_arg(eal, "--file-prefix=weir-%s-%s", cluster, node->name);
 	add_arg(eal, "-m");
 	add_arg(eal, "%u", lb->memory_mb);
 	if (lb->hugepages) {
@@ -260,7 +261,7 @@ check_lcores(const struct lb_node *lb, struct err *err)
 }
 
 int
-eal_new(struct eal **out, const struct node *node, struct err *err)
+eal_new(struct eal **out, const char *cluster, const struct node *node, struct err *err)
 {
 	struct eal *eal;
 	int rc = check_host(&node->lb, err);
@@ -272,14 +273,14 @@ eal_new(struct eal **out, const struct node *node, struct err *err)
 		free(eal);
 		return err_set(err, -ENOMEM, "out of memory");
 	}
-	make_args(eal, node);
+	make_args(eal, cluster, node);
 	if (rte_eal_init(eal->n_args, eal->args) < 0) {
 		rc = rte_errno ? -rte_errno : -EIO;
 		err_set(err, rc,
 			"DPDK did not start: %s (%s): check memory_mb, hugepages and cores of node "
 			"%s, and that no other dataplane runs for it",
-			eal->last_error[0] ? eal->last_error : "it does not say why", strerror(-rc),
-			node->name);
+			eal->first_error[0] ? eal->first_error : "it does not say why",
+			strerror(-rc), node->name);
 	} else {
 		eal->started = true;
 		rc = check_lcores(&node->lb, err);
@@ -295,31 +296,40 @@ eal_new(struct eal **out, const struct node *node, struct err *err)
 void
 eal_free(struct eal *eal)
 {
-	char folder[PATH_MAX];
+	char folder[PATH_MAX], file[PATH_MAX];
 
 	if (!eal)
 		return;
 	if (eal->started) {
 		snprintf(folder, sizeof(folder), "%s", rte_eal_get_runtime_dir());
 		rte_eal_cleanup();
-		rmdir(folder); /* DPDK leaves it; with files in it, it stays. */
+		/* DPDK leaves the folder, and removes the telemetry socket in it only at exit. */
+		snprintf(file, sizeof(file), "%.*s/dpdk_telemetry.v2", PATH_MAX - 32, folder);
+		unlink(file);
+		rmdir(folder);
 	}
 	rte_openlog_stream(NULL);
 	fclose(eal->log);
 	free(eal);
 }
 
-const char *
-eal_last_error(const struct eal *eal)
+void
+eal_try_begin(struct eal *eal)
 {
-	return eal->last_error;
+	eal->first_error[0] = '\0';
+	eal->quiet = true;
 }
 
 void
-eal_forget(struct eal *eal, bool quiet)
+eal_try_end(struct eal *eal)
 {
-	eal->last_error[0] = '\0';
-	eal->quiet = quiet;
+	eal->quiet = false;
+}
+
+const char *
+eal_first_error(const struct eal *eal)
+{
+	return eal->first_error;
 }
 
 bool

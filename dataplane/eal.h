@@ -2,7 +2,7 @@
 /* DPDK's environment: its arguments from the cluster file, its start and its log.
  *
  * A process has one EAL, so there is one 'struct eal' as well. DPDK's messages go into weir's log
- * (its errors as warnings, the rest at debug), and the last error is kept, because DPDK's return
+ * (its errors as warnings, the rest at debug), and the first error is kept, because DPDK's return
  * codes seldom say why something failed. Main thread, except where a comment says otherwise. */
 #ifndef DATAPLANE_EAL_H
 #define DATAPLANE_EAL_H
@@ -15,20 +15,21 @@
 
 struct eal;
 
-/* Starts EAL for the load balancer 'node', with one lcore for control and one for each RX queue
- * of its ports. Checks first what fails most often (rights, hugepages, devices), so that the
- * message can say what to do. Returns 0, or a negative errno with 'err' set. */
-int eal_new(struct eal **out, const struct node *node, struct err *err);
+/* Starts EAL for the load balancer 'node' of 'cluster', with one lcore for control and one for each
+ * RX queue of its ports. Checks first what fails most often (rights, hugepages, devices), so that
+ * the message can say what to do. Returns 0, or a negative errno with 'err' set. */
+int eal_new(struct eal **out, const char *cluster, const struct node *node, struct err *err);
 
 /* Stops EAL; ports and memory pools must have been closed. NULL is allowed. */
 void eal_free(struct eal *eal);
 
-/* DPDK's last error message, or "" if there was none since eal_forget(). */
-const char *eal_last_error(const struct eal *eal);
+/* Between the two, errors are expected: they are remembered but logged only at debug. */
+void eal_try_begin(struct eal *eal);
+void eal_try_end(struct eal *eal);
 
-/* Forgets the last error message. While 'quiet', errors are remembered but logged only at debug:
- * for attempts that may fail. */
-void eal_forget(struct eal *eal, bool quiet);
+/* DPDK's first error message since the start or eal_try_begin(), which is nearest to the cause, or
+ * "" if there was none. */
+const char *eal_first_error(const struct eal *eal);
 
 /* True if the device of a port is written as a PCI address ("0000:03:00.0" or "03:00.0"). */
 bool eal_device_is_pci(const char *device);

@@ -121,6 +121,15 @@ set_seen(struct flow_slot slot, uint16_t tick)
 		__atomic_store_n(&slot.bucket->seen[slot.i], tick, __ATOMIC_RELAXED);
 }
 
+static void
+add_displaced(struct flow_bucket *home, int change)
+{
+	uint8_t n = (uint8_t)(home->n_displaced + change);
+
+	if (home->n_displaced < FLOW_N_DISPLACED_MAX)
+		__atomic_store_n(&home->n_displaced, n, __ATOMIC_RELAXED);
+}
+
 static struct flow_slot
 find_in(struct flow_bucket *bucket, const struct flow_key *key, uint16_t tag)
 {
@@ -332,8 +341,7 @@ flow_insert(struct flow_table *table, const struct flow_key *key, uint64_t hash,
 	}
 	if (slot.bucket != home) {
 		state |= FLOW_DISPLACED;
-		if (home->n_displaced < FLOW_N_DISPLACED_MAX)
-			home->n_displaced++;
+		add_displaced(home, 1);
 	}
 	begin_change(slot.bucket);
 	flow_copy_words(flow_entry_at(slot), &entry, sizeof(entry));
@@ -353,8 +361,7 @@ flow_remove(struct flow_table *table, struct flow_slot slot)
 		struct flow_bucket *home =
 			flow_home(table, flow_hash(table, &flow_entry_at(slot)->key));
 
-		if (home->n_displaced < FLOW_N_DISPLACED_MAX)
-			home->n_displaced--;
+		add_displaced(home, -1);
 	}
 	begin_change(slot.bucket);
 	__atomic_store_n(&slot.bucket->tags[slot.i], 0, __ATOMIC_RELAXED);

@@ -23,6 +23,21 @@ room(const struct parsed *p, uint32_t offset, uint32_t size)
 	return offset + size <= p->end;
 }
 
+static void
+set_family(struct parsed *p, uint8_t family)
+{
+	p->target.rest = service_key_rest(0, 0, family);
+	p->key.rest = flow_key_rest(0, 0, 0, family);
+}
+
+/* Sets the ports and the protocol of a flow; 'ports' as flow_key_rest() takes them. */
+static void
+set_ports(struct parsed *p, uint32_t ports, uint8_t protocol, uint8_t family)
+{
+	p->target.rest = service_key_rest((uint16_t)(ports >> 16), protocol, family);
+	p->key.rest = flow_key_rest(ports, 0, protocol, family);
+}
+
 static enum flow_signal
 tcp_signal(uint8_t flags)
 {
@@ -49,8 +64,6 @@ parse_tcp(const uint8_t *data, struct parsed *p)
 		return V_DROP_TRUNCATED;
 	p->kind = PARSED_FLOW;
 	p->signal = (uint8_t)tcp_signal(tcp->flags);
-	p->key.client_port = tcp->source_port;
-	p->key.vip_port = tcp->destination_port;
 	return FINE;
 }
 
@@ -69,8 +82,6 @@ parse_udp(const uint8_t *data, struct parsed *p)
 		return V_DROP_TRUNCATED;
 	p->kind = PARSED_FLOW;
 	p->signal = FLOW_SIGNAL_UDP;
-	p->key.client_port = udp->source_port;
-	p->key.vip_port = udp->destination_port;
 	return FINE;
 }
 
@@ -79,17 +90,16 @@ parse_udp(const uint8_t *data, struct parsed *p)
 static enum verdict
 set_inner_flow(const uint8_t *data, uint32_t l4, uint8_t protocol, struct parsed *p)
 {
+	uint32_t ports;
+
 	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
 		return FINE;
 	if (!room(p, l4, INNER_L4_MIN))
 		return V_DROP_TRUNCATED;
 	p->kind = PARSED_ICMP_ERROR;
 	p->signal = FLOW_SIGNAL_NONE;
-	memcpy(&p->key.vip_port, data + l4, sizeof(be16));
-	memcpy(&p->key.client_port, data + l4 + 2, sizeof(be16));
-	p->target.port = p->key.vip_port;
-	p->target.protocol = protocol;
-	p->key.protocol = protocol;
+	ports = load32(data + l4);
+	set_ports(p, ports << 16 | ports >> 16, protocol, p->key.family);
 	return FINE;
 }
 
@@ -243,9 +253,8 @@ parse_l4(const uint8_t *data, struct parsed *p, uint8_t icmp,
 		return parse_icmp(data, p);
 	else
 		return FINE;
-	p->target.port = p->key.vip_port;
-	p->target.protocol = protocol;
-	p->key.protocol = protocol;
+	if (problem == FINE)
+		set_ports(p, load32(data + p->l4), protocol, p->key.family);
 	return problem;
 }
 
@@ -263,10 +272,9 @@ parse_ipv4(const struct packet *packet, struct parsed *p)
 
 	if (!room(p, p->l3, sizeof(*ip)))
 		return V_DROP_TRUNCATED;
-	p->target.family = ADDR_V4;
-	p->key.family = ADDR_V4;
-	memcpy(p->target.address, ip->destination, sizeof(ip->destination));
-	memcpy(p->key.client, ip->source, sizeof(ip->source));
+	set_family(p, ADDR_V4);
+	p->target.address_words[0] = load32(ip->destination);
+	p->key.client_words[0] = load32(ip->source);
 	size = (ip->version_ihl & 15) * 4u;
 	total = be16_to(ip->total_size);
 	if (ip->version_ihl >> 4 != 4 || size < sizeof(*ip) || total < size)
@@ -293,8 +301,7 @@ parse_ipv6(const struct packet *packet, struct parsed *p)
 
 	if (!room(p, p->l3, sizeof(*ip)))
 		return V_DROP_TRUNCATED;
-	p->target.family = ADDR_V6;
-	p->key.family = ADDR_V6;
+	set_family(p, ADDR_V6);
 	memcpy(p->target.address, ip->destination, sizeof(ip->destination));
 	memcpy(p->key.client, ip->source, sizeof(ip->source));
 	if (be32_to(ip->version_class_label) >> 28 != 6)
@@ -322,8 +329,7 @@ parse_arp(const struct packet *packet, struct parsed *p)
 		arp->hardware_size != 6 || arp->protocol_size != 4)
 		return FINE; /* Not of these networks: PARSED_OTHER. */
 	p->kind = PARSED_ARP;
-	p->target.family = ADDR_V4;
-	p->key.family = ADDR_V4;
+	set_family(p, ADDR_V4);
 	memcpy(p->target.address, arp->target, sizeof(arp->target));
 	memcpy(p->key.client, arp->sender, sizeof(arp->sender));
 	return FINE;

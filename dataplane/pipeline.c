@@ -93,7 +93,7 @@ pass_service(const struct burst *burst)
 		work->service = service_find(services, &work->parsed.target, (uint32_t)work->hash);
 		if (!work->service)
 			continue;
-		work->parsed.key.vip = work->service->vip;
+		work->parsed.key.rest |= flow_key_rest(0, work->service->vip, 0, 0);
 		work->hash = flow_hash(flows, &work->parsed.key);
 		work->slot.bucket = flow_home(flows, work->hash);
 		__builtin_prefetch(work->slot.bucket);

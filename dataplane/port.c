@@ -103,7 +103,7 @@ pci_driver(const char *device, char *buf, size_t size)
 static int
 refuse_device(const struct lb_port *config, const struct eal *eal, int rc, struct err *err)
 {
-	const char *why = eal_last_error(eal);
+	const char *why = eal_first_error(eal);
 	char driver[PATH_MAX];
 
 	if (eal_device_is_pci(config->device)) {
@@ -132,9 +132,9 @@ find_device(struct port *port, const struct lb_port *config, struct eal *eal, st
 		snprintf(name, sizeof(name), "%s%s", strlen(config->device) < 12 ? "0000:" : "",
 			config->device);
 	} else {
-		eal_forget(eal, true);
+		eal_try_begin(eal);
 		rc = rte_dev_probe(config->device);
-		eal_forget(eal, false);
+		eal_try_end(eal);
 		if (rc < 0)
 			return refuse_device(config, eal, rc, err);
 	}
@@ -308,17 +308,17 @@ port_start(struct port *port, struct rte_mempool *pool, struct eal *eal, struct 
 		rc = make_locks(port, rte_lcore_count() - 1);
 	if (rc == 0) {
 		/* Drivers say only by failing that they have no RX interrupts. */
-		eal_forget(eal, true);
+		eal_try_begin(eal);
 		rc = try_start(port, &info, pool, true);
 		if (rc < 0)
 			rc = try_start(port, &info, pool, false);
 		else if (rte_eth_dev_rx_intr_ctl_q_get_fd(port->id, 0) < 0)
 			port->rx_interrupts = false;
-		eal_forget(eal, false);
+		eal_try_end(eal);
 	}
 	if (rc < 0)
 		return err_set(err, rc, "port %s: device '%s' does not start: %s (%s)", port->name,
-			port->device, eal_last_error(eal), strerror(-rc));
+			port->device, eal_first_error(eal), strerror(-rc));
 	port->started = true;
 	find_rx_socket(port, &xdp_sockets);
 	receive_multicast(port);

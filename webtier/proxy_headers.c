@@ -13,10 +13,13 @@ static const char *const hop_by_hop[] = {"Connection", "Keep-Alive", "Proxy-Auth
 
 /* Request fields that we write ourselves. Expect has been answered by the server already. */
 static const char *const own_request_fields[] = {"Content-Length", "Expect", "Forwarded", "Host",
-	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Real-IP"};
+	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto",
+	"X-Real-IP"};
 
 /* Response fields that the server writes itself. */
 static const char *const own_response_fields[] = {"Content-Length", "Date", "Server"};
+
+#define HOST_SIZE 272 /* A name of 253 characters and a port fit. */
 
 #define IN_LIST(name, list) is_in_list(name, list, sizeof(list) / sizeof((list)[0]))
 
@@ -24,7 +27,8 @@ static bool
 is_in_list(const char *name, const char *const *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		/* The first letter settles most of it: this runs for every field of every message. */
+		/* The first letter settles most of it: this runs for every field of every message.
+		 */
 		if (((name[0] ^ list[i][0]) & ~0x20) == 0 && strcasecmp(name, list[i]) == 0)
 			return true;
 	}
@@ -113,8 +117,8 @@ collect_connection(void *ctx, const char *name, const char *value)
 	if (used + strlen(value) + 2 > sizeof(writer->connection))
 		writer->status = -EINVAL; /* Nobody honest names that many fields. */
 	else
-		snprintf(writer->connection + used, sizeof(writer->connection) - used, ",%s",
-			value);
+		snprintf(
+			writer->connection + used, sizeof(writer->connection) - used, ",%s", value);
 }
 
 static void
@@ -143,11 +147,11 @@ write_client(struct writer *writer, const struct http_request *req, const char *
 	const struct endpoint *peer = http_request_peer(req);
 	const char *scheme = http_request_is_tls(req) ? "https" : "http";
 	char address[ADDR_TEXT_SIZE];
-	char forwarded[512];
+	char forwarded[HOST_SIZE + ADDR_TEXT_SIZE + 64];
 	bool is_v6 = peer->addr.family == ADDR_V6;
 
 	addr_format(&peer->addr, address, sizeof(address));
-	snprintf(forwarded, sizeof(forwarded), "for=%s%s%s;host=\"%.300s\";proto=%s",
+	snprintf(forwarded, sizeof(forwarded), "for=%s%s%s;host=\"%s\";proto=%s",
 		is_v6 ? "\"[" : "", address, is_v6 ? "]\"" : "", host, scheme);
 	write_field(writer, "Forwarded", forwarded);
 	write_field(writer, "X-Forwarded-For", address);
@@ -176,21 +180,52 @@ write_framing(struct writer *writer, const struct http_request *req)
 	}
 }
 
+/* Skips the scheme of an absolute-form target; returns NULL if it is of another form. */
+static const char *
+skip_scheme(const char *target)
+{
+	if (strncasecmp(target, "http://", 7) == 0)
+		return target + 7;
+	return strncasecmp(target, "https://", 8) == 0 ? target + 8 : NULL;
+}
+
+const char *
+proxy_target_path(const char *target)
+{
+	const char *authority = skip_scheme(target);
+
+	return authority ? authority + strcspn(authority, "/?") : target;
+}
+
+/* The host asked for: an absolute target overrules the Host field. Returns false if it cannot be
+ * one. */
+static bool
+find_host(const struct http_request *req, const char *default_host, char *out, size_t size)
+{
+	const char *authority = skip_scheme(http_request_target(req));
+	const char *host = http_request_header(req, "Host");
+	int n;
+
+	if (authority)
+		n = snprintf(out, size, "%.*s", (int)strcspn(authority, "/?"), authority);
+	else
+		n = snprintf(out, size, "%s", host ? host : default_host);
+	return n > 0 && (size_t)n < size && is_host(out);
+}
+
 int
 proxy_write_request(
 	struct byte_queue *out, const struct http_request *req, const char *default_host)
 {
 	struct writer writer = {.out = out};
-	const char *host = http_request_header(req, "Host");
+	char host[HOST_SIZE];
 
-	if (!host)
-		host = default_host;
-	if (!is_host(host))
+	if (!find_host(req, default_host, host, sizeof(host)))
 		return -EINVAL;
 	http_request_each_header(req, collect_connection, &writer);
 	write_text(&writer, http_request_method_name(req));
 	write_text(&writer, " ");
-	write_text(&writer, http_request_target(req));
+	write_text(&writer, proxy_target_path(http_request_target(req)));
 	write_text(&writer, " HTTP/1.1\r\n");
 	write_field(&writer, "Host", host);
 	http_request_each_header(req, pass_field, &writer);

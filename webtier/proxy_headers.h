@@ -20,6 +20,10 @@ bool request_field_passes(const char *name, const char *connection);
 /* True if a response field may be passed on to the client. */
 bool response_field_passes(const char *name, const char *connection);
 
+/* The path and query of a request target, which may be in absolute form ("http://host/path",
+ * RFC 9112, section 3.2.2). */
+const char *proxy_target_path(const char *target);
+
 /* Appends the header of the request to the app node. 'default_host' stands in where an HTTP/1.0
  * client gave no Host. Returns 0, -EINVAL if the request has something that must not be passed on,
  * or -ENOMEM. */

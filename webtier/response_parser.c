@@ -22,7 +22,11 @@ enum scan_state {
 	SCAN_DONE,
 };
 
-enum field_part { PART_NONE, PART_NAME, PART_VALUE };
+enum field_part {
+	PART_NONE,
+	PART_NAME,
+	PART_VALUE
+};
 
 /* A field in 'text', as offsets because 'text' may move while it grows. */
 struct span {
@@ -71,8 +75,8 @@ is_token(const char *text)
 		return false;
 	for (; *text != '\0'; text++) {
 		char c = *text;
-		bool is_alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-				(c >= 'A' && c <= 'Z');
+		bool is_alnum =
+			(c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 
 		if (!is_alnum && !strchr(specials, c))
 			return false;
@@ -110,7 +114,8 @@ on_header_field(http_parser *http, const char *at, size_t size)
 			return -1;
 		if (parser->head.n_fields == RESPONSE_FIELDS_MAX)
 			return refuse(parser, -EBADMSG, "too many header fields");
-		parser->spans[parser->head.n_fields].name = (uint32_t)byte_queue_size(&parser->text);
+		parser->spans[parser->head.n_fields].name =
+			(uint32_t)byte_queue_size(&parser->text);
 		parser->part = PART_NAME;
 	}
 	return byte_queue_append(&parser->text, at, size)
@@ -205,9 +210,8 @@ on_headers_complete(http_parser *http)
 	parser->has_head = true;
 	parser->head.status = status;
 	parser->head.fields = parser->fields;
-	parser->head.body_size = http->content_length == UINT64_MAX
-					 ? RESPONSE_BODY_UNKNOWN
-					 : (int64_t)http->content_length;
+	parser->head.body_size = http->content_length == UINT64_MAX ? RESPONSE_BODY_UNKNOWN
+								    : (int64_t)http->content_length;
 	/* RFC 9112, section 6.3: these end with their header whatever it says. */
 	return parser->is_head || status == 204 || status == 304 ? NO_BODY : 0;
 }
@@ -217,9 +221,8 @@ on_body(http_parser *http, const char *at, size_t size)
 {
 	struct response_parser *parser = of_http(http);
 
-	return byte_queue_append(parser->body, at, size)
-		       ? 0
-		       : refuse(parser, -ENOMEM, "out of memory");
+	return byte_queue_append(parser->body, at, size) ? 0
+							 : refuse(parser, -ENOMEM, "out of memory");
 }
 
 static int
@@ -363,7 +366,8 @@ response_parser_feed(
 
 	while (at < size && !parser->is_complete && parser->failure == 0) {
 		bool in_head = parser->scan != SCAN_DONE;
-		ssize_t n = in_head ? scan_head(parser, data + at, size - at) : (ssize_t)(size - at);
+		ssize_t n =
+			in_head ? scan_head(parser, data + at, size - at) : (ssize_t)(size - at);
 
 		parser->is_touched = true;
 		if (n >= 0)

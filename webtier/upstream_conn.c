@@ -92,10 +92,9 @@ refresh(struct upstream_conn *conn)
 {
 	if (conn->state != CONN_ACTIVE)
 		return;
-	set_mask(conn, (conn->is_reading ? UV_READABLE : 0) |
-			       (conn->is_write_blocked ? UV_WRITABLE : 0));
-	set_deadline(
-		conn, node_owes_something(conn) ? conn->settings->response_timeout_ms : 0);
+	set_mask(conn,
+		(conn->is_reading ? UV_READABLE : 0) | (conn->is_write_blocked ? UV_WRITABLE : 0));
+	set_deadline(conn, node_owes_something(conn) ? conn->settings->response_timeout_ms : 0);
 }
 
 /* Sends what the kernel takes. An error is left to the reading side, which finds either the
@@ -106,8 +105,8 @@ send_some(struct upstream_conn *conn)
 	struct byte_queue *out = conn->request.out;
 
 	while (byte_queue_size(out) > 0 && !conn->is_write_blocked && !conn->has_write_failed) {
-		ssize_t n = send(
-			conn->fd, byte_queue_data(out), byte_queue_size(out), MSG_NOSIGNAL);
+		ssize_t n =
+			send(conn->fd, byte_queue_data(out), byte_queue_size(out), MSG_NOSIGNAL);
 
 		if (n > 0) {
 			byte_queue_consume(out, (size_t)n);
@@ -162,6 +161,10 @@ receive(struct upstream_conn *conn)
 	}
 	if (n < 0) {
 		fail(conn, UPSTREAM_FAIL_CLOSED, strerror(errno));
+		return;
+	}
+	if (n > 0 && conn->n_sent == 0) { /* An answer to nothing, such as an idle timeout's 408. */
+		fail(conn, UPSTREAM_FAIL_CLOSED, "the node spoke before it was asked");
 		return;
 	}
 	if (n > 0)

@@ -19,11 +19,11 @@
 #include <uv.h>
 
 enum upstream_failure {
-	UPSTREAM_FAIL_CONNECT,         /* Refused, unreachable. */
+	UPSTREAM_FAIL_CONNECT, /* Refused, unreachable. */
 	UPSTREAM_FAIL_CONNECT_TIMEOUT,
-	UPSTREAM_FAIL_CLOSED,          /* Reset or ended before the response was whole. */
-	UPSTREAM_FAIL_TIMEOUT,         /* The node took too long to go on. */
-	UPSTREAM_FAIL_RESPONSE,        /* Not a response that we accept. */
+	UPSTREAM_FAIL_CLOSED,   /* Reset or ended before the response was whole. */
+	UPSTREAM_FAIL_TIMEOUT,  /* The node took too long to go on. */
+	UPSTREAM_FAIL_RESPONSE, /* Not a response that we accept. */
 	UPSTREAM_FAIL_MEMORY,
 };
 
@@ -41,7 +41,7 @@ struct upstream_settings {
 	uv_loop_t *loop;
 	uint32_t connect_timeout_ms;
 	uint32_t response_timeout_ms; /* Also between two pieces of a response. */
-	char *buffer;                 /* To receive into; shared, as it never holds anything over. */
+	char *buffer; /* To receive into; shared, as it never holds anything over. */
 	size_t buffer_size;
 };
 

@@ -44,8 +44,7 @@ take_out(struct upstream_pool *pool, size_t at)
 	struct upstream_conn *conn = pool->idle[at].conn;
 
 	pool->n_idle--;
-	memmove(&pool->idle[at], &pool->idle[at + 1],
-		(pool->n_idle - at) * sizeof(pool->idle[0]));
+	memmove(&pool->idle[at], &pool->idle[at + 1], (pool->n_idle - at) * sizeof(pool->idle[0]));
 	return conn;
 }
 

@@ -27,10 +27,10 @@ enum upstream_state {
 };
 
 struct upstream_node {
-	const char *name;             /* The model's. */
+	const char *name; /* The model's. */
 	struct endpoint endpoint;
-	char host[ENDPOINT_TEXT_SIZE]; /* The endpoint as text. */
-	_Atomic int state;                /* enum upstream_state. main: writes, workers: read */
+	char host[ENDPOINT_TEXT_SIZE];     /* The endpoint as text. */
+	_Atomic int state;                 /* enum upstream_state. main: writes, workers: read */
 	_Atomic uint64_t ejected_until_ns; /* workers: write and read */
 };
 

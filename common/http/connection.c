@@ -8,7 +8,9 @@
 #include "common/http/shim.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <openssl/ssl.h>
@@ -21,6 +23,7 @@ struct watcher {
 	struct http_server *server;
 	struct connection *connection;
 	void (*ready)(struct connection *connection);
+	int events;
 };
 
 struct connection *
@@ -93,7 +96,6 @@ connection_set_phase(struct connection *connection, enum connection_phase phase)
 	connection->header_begun = false;
 	if (phase == CONNECTION_IDLE) {
 		connection->header_begun = !guard_is_between(&connection->guard);
-		connection->check_end = true;
 		connection->bare_304 = false;
 	}
 }
@@ -143,6 +145,9 @@ connection_watch(
 		core_handle_opened(server);
 	}
 	watcher->ready = ready;
+	if (watcher->events == events)
+		return 0;
+	watcher->events = events;
 	return uv_poll_start(&watcher->poll, events, watcher_ready);
 }
 
@@ -170,6 +175,26 @@ bool
 connection_refuses(const struct connection *connection, const struct http_request *req)
 {
 	return guard_refuses(&connection->guard, req->index);
+}
+
+bool
+connection_has_left(const struct connection *connection, short events)
+{
+	const struct guard *guard = &connection->guard;
+	int unread = 0;
+
+	if (events & (POLLHUP | POLLERR))
+		return true;
+	if (!(events & POLLRDHUP))
+		return false;
+	if (connection->phase != CONNECTION_BODY && connection->phase != CONNECTION_IDLE)
+		return true;
+	if (connection->phase == CONNECTION_BODY && guard_is_between(guard))
+		return false; /* The body is here in whole, only its reader pauses. */
+	/* It has closed its side with something to come: is the rest waiting to be read? */
+	if (ioctl(connection->fd, FIONREAD, &unread) < 0 || unread == 0)
+		return true;
+	return guard->state == GUARD_BODY && (uint64_t)unread < guard->left;
 }
 
 static bool

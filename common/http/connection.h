@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -49,7 +50,7 @@ struct connection {
 	struct watcher *watcher; /* Handshake and lingering: the loop's handle; else NULL. */
 	bool header_begun;       /* IDLE: a first byte of the next request has come. */
 	bool suspended; /* The adapter neither reads nor writes: a handler must go on first. */
-	bool check_end; /* A FIN may have come with the last request: the next tick looks. */
+	bool check_end; /* A FIN may have come with the last data: the next tick looks. */
 	bool ended;     /* The client has closed its side. */
 	bool dead;      /* Cut: nothing more is read or written. */
 	bool reset;    /* To be closed by RST, so that the client sees that something is missing. */
@@ -88,6 +89,10 @@ connection_is_dead(const struct connection *connection)
 /* Whether this request of the connection breaks the rules of HTTP (guard.h). */
 bool connection_refuses(const struct connection *connection, const struct http_request *req);
 
+/* Whether these events of poll() mean that the client is gone, and not merely that it has sent all
+ * it had to. */
+bool connection_has_left(const struct connection *connection, short events);
+
 /* Whether the client has taken longer than it may, 'tick_ms' after the last call. */
 bool connection_is_overdue(struct connection *connection, uint64_t now_ns, uint32_t tick_ms);
 
@@ -97,6 +102,8 @@ ssize_t connection_send(struct connection *connection, const void *buf, size_t s
 ssize_t connection_sendv(
 	struct connection *connection, const struct iovec *iov, size_t n_iov, int flags);
 ssize_t connection_sendfile(struct connection *connection, int file, off_t *offset, size_t size);
+int connection_setsockopt(
+	struct connection *connection, int level, int name, const void *value, socklen_t size);
 int connection_shutdown(struct connection *connection, int how);
 int connection_close(struct connection *connection);
 

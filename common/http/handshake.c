@@ -4,7 +4,11 @@
 
 #include "common/http/connection.h"
 #include "common/http/core.h"
+#include "common/http/shim.h"
 #include "common/log.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -69,5 +73,8 @@ go_on(struct connection *connection)
 void
 handshake_start(struct connection *connection)
 {
+	const int on = 1;
+
+	shim_setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	go_on(connection);
 }

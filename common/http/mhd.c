@@ -114,22 +114,29 @@ handle_closed(uv_handle_t *handle)
 	core_handle_closed(server);
 }
 
+/* Deadlines are the server's own (connection.c): the library's count seconds of silence, which a
+ * byte now and then prolongs for ever. It uses sendfile() only if SIGPIPE is taken care of, which
+ * the server does. */
 static struct MHD_Daemon *
 start_daemon(struct http_server *server)
 {
 	const unsigned int flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET |
 				   MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 	size_t pool = server->max_header_bytes + POOL_EXTRA_BYTES;
+	struct MHD_OptionItem options[] = {
+		{MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_message, NULL},
+		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)mhd_request_begin, server},
+		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)mhd_request_completed, server},
+		{MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+			(intptr_t)(pool < POOL_MIN_BYTES ? POOL_MIN_BYTES : pool), NULL},
+		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)server->max_connections + 1, NULL},
+		{MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL},
+		{MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL},
+		{MHD_OPTION_END, 0, NULL},
+	};
 
-	if (pool < POOL_MIN_BYTES)
-		pool = POOL_MIN_BYTES;
-	/* Deadlines are the server's own (connection.c): the library's count seconds of silence,
-	 * which a byte now and then prolongs for ever. */
-	return MHD_start_daemon(flags, 0, NULL, NULL, mhd_request_handle, server,
-		MHD_OPTION_EXTERNAL_LOGGER, log_message, NULL, MHD_OPTION_URI_LOG_CALLBACK,
-		mhd_request_begin, server, MHD_OPTION_NOTIFY_COMPLETED, mhd_request_completed,
-		server, MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool, MHD_OPTION_CONNECTION_LIMIT,
-		server->max_connections + 1, MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_END);
+	return MHD_start_daemon(flags, 0, NULL, NULL, mhd_request_handle, server, MHD_OPTION_ARRAY,
+		options, MHD_OPTION_END);
 }
 
 /* Opens a handle of the loop that can be closed by handle_closed(). */

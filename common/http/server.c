@@ -7,9 +7,9 @@
 #include "common/http/core.h"
 #include "common/http/listener.h"
 #include "common/http/mhd.h"
+#include "common/http/shim.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,7 +17,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#define FDS_EXTRA 64 /* Files, sockets and pipes beside the connections. */
 #define POLL_BATCH 256
 
 void
@@ -88,26 +87,35 @@ find_overdue(struct http_server *server, uint32_t tick_ms)
 	}
 }
 
-/* Whether the loss of the client would go unnoticed now. libmicrohttpd does not watch suspended
- * connections, and it misses a FIN that came with the data of a request. A client whose body is
- * not read may have closed its side and still wait for the answer. */
+/* Whether the loss of the client could go unnoticed now. libmicrohttpd does not watch suspended
+ * connections, and it misses a FIN that came together with data. A client that has closed its
+ * side may take a response that is on its way. */
 static bool
 must_ask(const struct connection *connection)
 {
 	if (connection->dead)
 		return false;
-	if (connection->phase == CONNECTION_IDLE)
-		return connection->check_end && is_unused(connection);
-	return connection->suspended;
+	switch (connection->phase) {
+	case CONNECTION_IDLE:
+	case CONNECTION_BODY:
+		return connection->suspended || connection->check_end;
+	case CONNECTION_WORKING:
+	case CONNECTION_RESPONDING:
+		return connection->suspended;
+	case CONNECTION_HANDSHAKE:
+	case CONNECTION_LINGERING:
+		break;
+	}
+	return false;
 }
 
 static void
 poll_batch(struct connection *const *asked, struct pollfd *fds, nfds_t n)
 {
-	if (poll(fds, n, 0) <= 0)
+	if (n == 0 || poll(fds, n, 0) <= 0)
 		return;
 	for (nfds_t i = 0; i < n; i++) {
-		if (fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR))
+		if (fds[i].revents && connection_has_left(asked[i], fds[i].revents))
 			end_connection(asked[i], false);
 	}
 }
@@ -125,7 +133,7 @@ find_departed(struct http_server *server)
 		at->check_end = false;
 		asked[n] = at;
 		fds[n].fd = at->fd;
-		fds[n].events = at->phase == CONNECTION_BODY ? 0 : POLLRDHUP;
+		fds[n].events = POLLRDHUP;
 		if (++n == POLL_BATCH) {
 			poll_batch(asked, fds, n);
 			n = 0;
@@ -188,17 +196,16 @@ core_connection_removed(struct http_server *server)
 	start_ticking(server, 0); /* Drained: told from the loop, not from inside of a call. */
 }
 
-/* Asks for as many descriptors as the connections may need; what is allowed is then enough or
- * connections are shed. */
+/* Allows as many descriptors as the process may have: each worker has its own connections. When
+ * they run out nevertheless, connections are shed. */
 static void
-raise_fd_limit(uint32_t max_connections)
+raise_fd_limit(void)
 {
-	rlim_t wanted = (rlim_t)max_connections * 2 + FDS_EXTRA;
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
-	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+	limit.rlim_cur = limit.rlim_max < SHIM_FDS_MAX ? limit.rlim_max : SHIM_FDS_MAX;
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -245,7 +252,7 @@ http_server_new(struct http_server **out, uv_loop_t *loop, const struct http_ser
 	if (!server)
 		return err_set(err, -ENOMEM, "out of memory");
 	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets that the client has closed. */
-	raise_fd_limit(config->max_connections);
+	raise_fd_limit();
 	result = mhd_new(&server->mhd, server, err);
 	for (size_t i = 0; result == 0 && i < config->n_listeners; i++) {
 		result = listener_open(&server->listeners[i], server, &config->listeners[i], err);

@@ -42,11 +42,12 @@ struct tls_context {
 static int
 fail(struct err *err, const char *path, const char *what)
 {
-	unsigned long code = ERR_peek_last_error();
-	const char *reason = ERR_reason_error_string(code);
+	unsigned long code = ERR_peek_error();
+	const char *reason = ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code))
+						    : ERR_reason_error_string(code);
 
-	if (ERR_GET_LIB(code) == ERR_LIB_SYS || !reason)
-		reason = errno ? strerror(errno) : "unknown reason";
+	if (!reason)
+		reason = "unknown reason";
 	return err_set(err, -EINVAL, "%s: %s: %s", path, what, reason);
 }
 
@@ -91,7 +92,6 @@ static int
 load(struct tls_context *context, SSL_CTX *ctx, struct err *err)
 {
 	ERR_clear_error();
-	errno = 0;
 	if (!set_policy(context, ctx))
 		return fail(err, "TLS", "OpenSSL does not take the settings");
 	if (SSL_CTX_use_certificate_chain_file(ctx, context->certificate) != 1)
@@ -167,7 +167,7 @@ tls_context_free(struct tls_context *context)
 int
 tls_context_reload(struct tls_context *context, struct err *err)
 {
-	SSL_CTX *fresh;
+	SSL_CTX *fresh = NULL;
 	SSL_CTX *old;
 	int result = make(context, &fresh, err);
 

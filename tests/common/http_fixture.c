@@ -121,8 +121,8 @@ fixture_await_idle(struct fixture *fixture)
 	}
 }
 
-int
-client_connect(const struct fixture *fixture)
+static int
+connect_to(const struct fixture *fixture, int receive_bytes)
 {
 	const struct timeval limit = {.tv_sec = TIMEOUT_S};
 	const int on = 1;
@@ -134,8 +134,22 @@ client_connect(const struct fixture *fixture)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (receive_bytes)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, size), 0);
 	return fd;
+}
+
+int
+client_connect(const struct fixture *fixture)
+{
+	return connect_to(fixture, 0);
+}
+
+int
+client_connect_small(const struct fixture *fixture)
+{
+	return connect_to(fixture, 65536);
 }
 
 void

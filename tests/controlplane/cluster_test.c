@@ -92,6 +92,9 @@ health_is_known_when_each_backend_has_a_verdict(void **state)
 		}
 	}
 	assert_true(cluster_health_is_known(cluster));
+	cluster_forget_health(cluster, "no dataplane", 8);
+	assert_false(cluster_health_is_known(cluster));
+	assert_string_equal(cluster_pool(cluster, 1)->backends[1].why, "no dataplane");
 }
 
 static void

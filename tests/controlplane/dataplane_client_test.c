@@ -338,6 +338,10 @@ after_a_lost_connection_everything_is_sent_again(void **state)
 	assert_true(has_problem(fixture));
 	assert_null(dataplane_client_stats(fixture->client));
 	serve(fixture);
+	AWAIT(fixture, is_connected);
+	AWAIT(fixture, has_stats);
+	assert_int_equal(fixture->n_state, 1); /* Held back again. */
+	dataplane_client_start_pushing(fixture->client);
 	AWAIT(fixture, is_ready);
 	assert_int_equal(fixture->n_state, 2);
 	assert_int_equal(fixture->state->generation, 2);

@@ -12,7 +12,7 @@
 /* One moment: what is known, and what must follow from it. */
 struct step {
 	uint64_t at_ms;
-	struct gate_inputs inputs; /* health_known, connected, accepted, ready */
+	struct gate_inputs inputs; /* connected, health_known, accepted, ready */
 	bool settled;
 	bool open;
 };
@@ -22,7 +22,7 @@ follow(const struct step *steps, size_t n)
 {
 	struct gate gate;
 
-	gate_init(&gate, 0);
+	gate_init(&gate);
 	for (size_t i = 0; i < n; i++) {
 		gate_update(&gate, &steps[i].inputs, steps[i].at_ms * NS_PER_MS);
 		assert_int_equal(gate.settled, steps[i].settled);
@@ -42,7 +42,7 @@ it_opens_when_all_is_known_and_ready(void **state)
 {
 	(void)state;
 	FOLLOW({0, {false, false, false, false}, false, false},
-		{10, {false, true, false, false}, false, false},
+		{10, {true, false, false, false}, false, false},
 		{20, {true, true, false, false}, true, false},
 		{30, {true, true, true, false}, true, false},
 		{40, {true, true, true, true}, true, true});
@@ -52,12 +52,13 @@ static void
 checks_and_next_hops_are_waited_for_three_seconds_each(void **state)
 {
 	(void)state;
-	FOLLOW({0, {false, true, false, false}, false, false},
-		{2999, {false, true, false, false}, false, false},
-		{3000, {false, true, false, false}, true, false},
-		{3010, {false, true, true, false}, true, false},
-		{6009, {false, true, true, false}, true, false},
-		{6010, {false, true, true, false}, true, true});
+	FOLLOW({0, {false, false, false, false}, false, false},
+		{9000, {true, false, false, false}, false, false},
+		{11999, {true, false, false, false}, false, false},
+		{12000, {true, false, false, false}, true, false},
+		{12010, {true, false, true, false}, true, false},
+		{15009, {true, false, true, false}, true, false},
+		{15010, {true, false, true, false}, true, true});
 }
 
 static void
@@ -65,30 +66,40 @@ it_closes_with_the_connection_and_asks_again_after_the_next(void **state)
 {
 	(void)state;
 	FOLLOW({0, {true, true, true, true}, true, true},
-		{10, {true, false, false, false}, true, false},
-		{20, {true, true, false, false}, true, false},
-		{5000, {true, true, true, false}, true, false},
-		{5010, {true, true, true, true}, true, true});
+		{10, {false, false, false, false}, false, false},
+		{5000, {true, false, false, false}, false, false},
+		{5010, {true, true, false, false}, true, false},
+		{5020, {true, true, true, false}, true, false},
+		{5030, {true, true, true, true}, true, true});
 }
 
 static void
-once_open_it_does_not_mind_a_next_hop_that_is_lost(void **state)
+without_any_check_the_connection_is_enough(void **state)
+{
+	(void)state;
+	FOLLOW({0, {false, true, false, false}, false, false},
+		{10, {true, true, false, false}, true, false});
+}
+
+static void
+once_open_it_does_not_mind_what_is_lost_but_the_connection(void **state)
 {
 	(void)state;
 	FOLLOW({0, {true, true, true, true}, true, true},
-		{10, {false, true, true, false}, true, true});
+		{10, {true, false, true, false}, true, true});
 }
 
 static void
 the_deadline_is_when_patience_ends(void **state)
 {
-	struct gate_inputs inputs = {false, true, false, false};
+	struct gate_inputs inputs = {.connected = true};
 	struct gate gate;
 
 	(void)state;
-	gate_init(&gate, 0);
+	gate_init(&gate);
+	assert_true(gate.deadline_ns == UINT64_MAX);
 	gate_update(&gate, &inputs, 10 * NS_PER_MS);
-	assert_int_equal(gate.deadline_ns, 3000 * NS_PER_MS);
+	assert_int_equal(gate.deadline_ns, 3010 * NS_PER_MS);
 	inputs = (struct gate_inputs){true, true, true, false};
 	assert_true(gate_update(&gate, &inputs, 20 * NS_PER_MS));
 	assert_int_equal(gate.deadline_ns, 3020 * NS_PER_MS);
@@ -105,7 +116,8 @@ main(void)
 		cmocka_unit_test(it_opens_when_all_is_known_and_ready),
 		cmocka_unit_test(checks_and_next_hops_are_waited_for_three_seconds_each),
 		cmocka_unit_test(it_closes_with_the_connection_and_asks_again_after_the_next),
-		cmocka_unit_test(once_open_it_does_not_mind_a_next_hop_that_is_lost),
+		cmocka_unit_test(without_any_check_the_connection_is_enough),
+		cmocka_unit_test(once_open_it_does_not_mind_what_is_lost_but_the_connection),
 		cmocka_unit_test(the_deadline_is_when_patience_ends),
 	};
 

@@ -11,12 +11,28 @@
 
 static const char *const names[] = {"front4", "front6", "back4"};
 
+/* The dataplane takes the message. */
+static void
+assert_accepted(const struct control_lease *message)
+{
+	json_t *json = control_lease_encode(message);
+	struct control_lease decoded;
+	struct err err = {""};
+
+	if (control_lease_decode(json, &decoded, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(decoded.n_held, message->n_held);
+	control_lease_fini(&decoded);
+	json_decref(json);
+}
+
 static struct control_lease
 message(struct lease *lease, uint64_t now_ms)
 {
 	struct control_lease out;
 
 	assert_int_equal(lease_message(lease, names, 3, now_ms * NS_PER_MS, &out), 0);
+	assert_accepted(&out);
 	return out;
 }
 

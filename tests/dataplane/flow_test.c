@@ -2,9 +2,11 @@
 #include "common/clock.h"
 #include "dataplane/flow.h"
 #include "dataplane/flow_table.h"
+#include "dataplane/service.h"
 #include "dataplane/stats.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -131,6 +133,20 @@ a_flow_is_found_by_its_whole_key(void **state)
 		assert_int_not_equal(flow_hash(table, &other), hash);
 	}
 	flow_table_free(table);
+}
+
+static void
+words_of_keys_are_their_fields(void **state)
+{
+	struct flow_key key = key_of(1, IPPROTO_TCP);
+	const uint8_t ports[4] = {0xc3, 0x50, 0, 80}; /* 50000, 80 */
+	struct service_key service = {
+		.port = be16_from(80), .protocol = IPPROTO_UDP, .family = ADDR_V6};
+
+	(void)state;
+	key.vip = 0x1234;
+	assert_true(key.rest == flow_key_rest(load32(ports), 0x1234, IPPROTO_TCP, ADDR_V4));
+	assert_int_equal(service.rest, service_key_rest(service.port, IPPROTO_UDP, ADDR_V6));
 }
 
 static void
@@ -428,6 +444,79 @@ listing_shows_every_flow_once(void **state)
 	flow_table_free(table);
 }
 
+static void
+a_bucket_that_is_being_changed_is_not_listed(void **state)
+{
+	struct flow_table *table = full_bucket(FLOW_SIGNAL_SYN, FLOW_SIGNAL_NONE, START_NS);
+	struct flow_view views[FLOW_LIST_MIN];
+	uint32_t cursor = 0;
+
+	(void)state;
+	table->buckets[0].version++;
+	assert_int_equal(flow_list(table, START_NS, &cursor, views, FLOW_LIST_MIN), 0);
+	table->buckets[0].version++;
+	cursor = 0;
+	assert_int_equal(flow_list(table, START_NS, &cursor, views, FLOW_LIST_MIN), 12);
+	flow_table_free(table);
+}
+
+/* A worker that replaces flows as fast as it can, for the case below. */
+struct churn {
+	struct flow_table *table;
+	int stop; /* case: writes, worker: reads. */
+};
+
+static void *
+churn_run(void *arg)
+{
+	struct churn *churn = arg;
+	uint64_t now_ns = START_NS;
+	uint32_t i = 0;
+
+	while (!__atomic_load_n(&churn->stop, __ATOMIC_RELAXED)) {
+		uint32_t n = i++ % 5000;
+		struct flow_key key = key_of(n, IPPROTO_UDP);
+
+		/* Every field can be told from the others, so a mixture would show. */
+		key.client_port = be16_from((uint16_t)(n + 1));
+		key.vip = (uint16_t)(n + 2);
+		packet(churn->table, &key, FLOW_SIGNAL_UDP, (uint16_t)(n + 3), now_ns);
+	}
+	return NULL;
+}
+
+static void
+listing_beside_a_busy_worker_shows_no_mixture(void **state)
+{
+	struct churn churn = {.table = table_new(500)};
+	struct flow_view views[64];
+	uint32_t n_seen = 0;
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(pthread_create(&thread, NULL, churn_run, &churn), 0);
+	while (n_seen < 200000) {
+		uint32_t cursor = 0, n;
+
+		while ((n = flow_list(churn.table, START_NS, &cursor, views, 64)) > 0) {
+			for (uint32_t v = 0; v < n; v++) {
+				const uint8_t *client = views[v].client.bytes;
+				uint32_t i = (uint32_t)client[2] << 8 | client[3];
+
+				assert_int_equal(views[v].client_port, i + 1);
+				assert_int_equal(views[v].vip, i + 2);
+				assert_int_equal(views[v].backend, i + 3);
+			}
+			n_seen += n;
+		}
+	}
+	__atomic_store_n(&churn.stop, 1, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(events[FLOW_EVICTED] > 0);
+	check_invariants(churn.table);
+	flow_table_free(churn.table);
+}
+
 /* The same rules in the plainest form: an array, searched from end to end. */
 #define MODEL_FLOWS 400
 
@@ -552,6 +641,7 @@ main(void)
 {
 	const struct CMUnitTest cases[] = {
 		cmocka_unit_test(a_flow_is_found_by_its_whole_key),
+		cmocka_unit_test(words_of_keys_are_their_fields),
 		cmocka_unit_test(tcp_goes_through_its_states),
 		cmocka_unit_test(a_flow_in_midstream_is_adopted_by_its_second_packet),
 		cmocka_unit_test(what_ends_a_flow_begins_none),
@@ -563,6 +653,8 @@ main(void)
 		cmocka_unit_test(a_table_holds_the_flows_that_it_was_made_for),
 		cmocka_unit_test(bad_sizes_and_timeouts_are_refused),
 		cmocka_unit_test(listing_shows_every_flow_once),
+		cmocka_unit_test(a_bucket_that_is_being_changed_is_not_listed),
+		cmocka_unit_test(listing_beside_a_busy_worker_shows_no_mixture),
 		cmocka_unit_test(random_packets_agree_with_a_naive_model),
 		cmocka_unit_test(random_packets_keep_a_crowded_table_sound),
 	};

@@ -156,6 +156,31 @@ losing_one_of_many_moves_few_others(void **state)
 }
 
 static void
+golden_tables_of_another_implementation(void **state)
+{
+	/* Computed by a program of its own from the words in maglev.h. */
+	static const uint16_t golden[31] = {1, 2, 3, 1, 2, 3, 2, 1, 1, 1, 2, 2, 3, 1, 3, 2, 1, 1, 1,
+		3, 1, 1, 1, 2, 1, 2, 1, 1, 1, 1, 2};
+	static const uint16_t weights[] = {100, 50, 25};
+	struct maglev_member m[40];
+	struct maglev *maglev;
+
+	(void)state;
+	for (unsigned int i = 0; i < 3; i++)
+		m[i] = member(i, weights[i]);
+	maglev = table_of(m, 3, 31);
+	for (unsigned int i = 0; i < 31; i++)
+		assert_int_equal(maglev->entries[i], golden[i]);
+	maglev_unref(maglev);
+	for (unsigned int i = 0; i < 40; i++)
+		m[i] = member(i, (uint16_t)(i * 7 % 10 + 1));
+	maglev = table_of(m, 40, SIZE);
+	assert_true(hash_bytes(0, maglev->entries, SIZE * sizeof(maglev->entries[0])) ==
+		    UINT64_C(0x8ca48b7100ac0829));
+	maglev_unref(maglev);
+}
+
+static void
 one_member_needs_one_slot(void **state)
 {
 	struct maglev_member m = member(7, 3);
@@ -246,6 +271,7 @@ main(void)
 		cmocka_unit_test(weights_are_kept_to_within_one_slot_a_round),
 		cmocka_unit_test(order_and_ids_do_not_matter),
 		cmocka_unit_test(losing_one_of_many_moves_few_others),
+		cmocka_unit_test(golden_tables_of_another_implementation),
 		cmocka_unit_test(one_member_needs_one_slot),
 		cmocka_unit_test(picks_stay_inside_the_table),
 		cmocka_unit_test(bad_sizes_and_no_members_are_refused),

@@ -21,8 +21,7 @@ must(int rc)
 	}
 }
 
-static void
-name(char *to, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) name(char *to, const char *format, ...)
 {
 	va_list args;
 
@@ -48,7 +47,7 @@ fill_service(struct world *world, int i, const char *text, int vip, uint16_t por
 static void
 fill_state(struct world *world)
 {
-	static const char *const formats[] = {"192.0.2.%d", "2001:db8::%d"};
+	static const char *const prefixes[] = {"192.0.2.", "2001:db8::"};
 
 	world->vips[0] = frame_addr(WORLD_VIP4);
 	world->vips[1] = frame_addr(WORLD_VIP6);
@@ -68,7 +67,7 @@ fill_state(struct world *world)
 			struct control_backend *backend = &world->backends[p][b];
 			char text[ADDR_TEXT_SIZE];
 
-			snprintf(text, sizeof(text), formats[p], 11 + b);
+			snprintf(text, sizeof(text), "%s%d", prefixes[p], 11 + b);
 			name(backend->name, "b%d", b + 1);
 			backend->addr = frame_addr(text);
 			backend->weight = 100;

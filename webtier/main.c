@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* weir-webtier: HTTPS, static files and the way to the app tier. Options, signals, start and end;
+ * the work is done by tier.c and its workers.
+ *
+ *   SIGTERM, SIGINT  leave: drain and end; again: end at once
+ *   SIGHUP           load the certificate again
+ *   SIGUSR1          begin a new access log file */
+#include "common/config.h"
+#include "common/log.h"
+#include "common/options.h"
+#include "webtier/tier.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+LOG_MODULE("webtier");
+
+static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
+#define N_SIGNALS (sizeof(signal_numbers) / sizeof(signal_numbers[0]))
+
+struct program {
+	uv_loop_t loop;
+	uv_signal_t signals[N_SIGNALS];
+	struct tier *tier;
+};
+
+static void
+on_left(void *ctx)
+{
+	struct program *program = ctx;
+
+	for (size_t i = 0; i < N_SIGNALS; i++)
+		uv_close((uv_handle_t *)&program->signals[i], NULL);
+	tier_free(program->tier);
+	program->tier = NULL;
+}
+
+static void
+on_signal(uv_signal_t *handle, int number)
+{
+	struct program *program = handle->data;
+
+	if (number == SIGHUP)
+		tier_reload(program->tier);
+	else if (number == SIGUSR1)
+		tier_reopen_log(program->tier);
+	else
+		tier_leave(program->tier, on_left, program);
+}
+
+static void
+watch_signals(struct program *program)
+{
+	for (size_t i = 0; i < N_SIGNALS; i++) {
+		uv_signal_init(&program->loop, &program->signals[i]);
+		program->signals[i].data = program;
+		uv_signal_start(&program->signals[i], on_signal, signal_numbers[i]);
+	}
+}
+
+static int
+run(struct program *program, const struct options *options)
+{
+	struct err err;
+	int rc = tier_new(&program->tier, &program->loop, options->model, options->node, &err);
+
+	if (rc == 0) {
+		watch_signals(program);
+		rc = tier_start(program->tier, &err);
+		if (rc < 0)
+			on_left(program);
+	}
+	if (rc < 0)
+		fprintf(stderr, "weir-webtier: %s\n", err.text);
+	uv_run(&program->loop, UV_RUN_DEFAULT);
+	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct program program = {0};
+	struct options options;
+	int status;
+
+	options_parse(&options, argc, argv, "weir-webtier",
+		"web tier: HTTPS, static files and the way to the app tier", ROLE_WEB);
+	signal(SIGPIPE, SIG_IGN);
+	if (uv_loop_init(&program.loop) < 0) {
+		fprintf(stderr, "weir-webtier: cannot make an event loop\n");
+		return EXIT_FAILURE;
+	}
+	status = run(&program, &options);
+	uv_loop_close(&program.loop);
+	if (status == EXIT_SUCCESS)
+		LOG_INFORM("ended");
+	model_free(options.model);
+	return status;
+}

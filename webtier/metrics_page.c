@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* /metrics; see metrics_page.h. */
+#include "webtier/metrics_page.h"
+
+#include "common/clock.h"
+#include "common/process_metrics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct totals {
+	struct http_server_stats http;
+	struct proxy_stats proxy;
+	struct balance_stats *nodes;
+};
+
+static void
+add_http(struct http_server_stats *sum, const struct http_server_stats *one)
+{
+	sum->n_accepted += one->n_accepted;
+	sum->n_shed += one->n_shed;
+	sum->n_connections += one->n_connections;
+	sum->n_requests += one->n_requests;
+	for (size_t i = 0; i < sizeof(sum->n_responses) / sizeof(sum->n_responses[0]); i++)
+		sum->n_responses[i] += one->n_responses[i];
+	sum->n_refused += one->n_refused;
+	sum->n_tls_handshakes += one->n_tls_handshakes;
+	sum->n_tls_resumed += one->n_tls_resumed;
+	sum->n_tls_failed += one->n_tls_failed;
+	sum->sent_bytes += one->sent_bytes;
+}
+
+static void
+add_worker(struct totals *totals, const struct worker_stats *stats, size_t n_nodes)
+{
+	add_http(&totals->http, &stats->http);
+	totals->proxy.n_retries += stats->proxy.n_retries;
+	totals->proxy.n_unavailable += stats->proxy.n_unavailable;
+	totals->proxy.n_idle += stats->proxy.n_idle;
+	for (size_t i = 0; i < n_nodes; i++) {
+		totals->nodes[i].n_requests += stats->nodes[i].n_requests;
+		totals->nodes[i].n_failures += stats->nodes[i].n_failures;
+		totals->nodes[i].n_connects += stats->nodes[i].n_connects;
+	}
+}
+
+static void
+write_one(struct metrics *metrics, const char *name, enum metric_type type, const char *help,
+	uint64_t value)
+{
+	metrics_family(metrics, name, type, help);
+	metrics_value(metrics, (double)value, NULL);
+}
+
+static void
+write_http(struct metrics *metrics, const struct http_server_stats *http)
+{
+	static const char *const codes[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+
+	metrics_family(metrics, "weir_http_requests_total", METRIC_COUNTER,
+		"Requests ended, by class of status (none: the client left first).");
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		metrics_value(metrics, (double)http->n_responses[i], "code", codes[i], NULL);
+	write_one(metrics, "weir_http_connections", METRIC_GAUGE, "Client connections open.",
+		http->n_connections);
+	write_one(metrics, "weir_http_connections_accepted_total", METRIC_COUNTER,
+		"Client connections accepted.", http->n_accepted);
+	write_one(metrics, "weir_http_connections_shed_total", METRIC_COUNTER,
+		"Client connections closed at once because there were too many.", http->n_shed);
+	write_one(metrics, "weir_http_refused_total", METRIC_COUNTER, "Malformed requests refused.",
+		http->n_refused);
+	write_one(metrics, "weir_http_sent_bytes_total", METRIC_COUNTER,
+		"Bytes of response bodies sent.", http->sent_bytes);
+	metrics_family(metrics, "weir_tls_handshakes_total", METRIC_COUNTER,
+		"TLS handshakes completed, by whether they resumed a session.");
+	metrics_value(metrics, (double)(http->n_tls_handshakes - http->n_tls_resumed), "resumed",
+		"0", NULL);
+	metrics_value(metrics, (double)http->n_tls_resumed, "resumed", "1", NULL);
+	write_one(metrics, "weir_tls_handshakes_failed_total", METRIC_COUNTER,
+		"TLS handshakes that failed.", http->n_tls_failed);
+}
+
+static void
+write_up(struct metrics *metrics, const struct upstream_set *upstreams)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	metrics_family(metrics, "weir_upstream_up", METRIC_GAUGE,
+		"1 if the app node gets requests: its check is well and it is not ejected.");
+	for (size_t i = 0; i < upstreams->n_nodes; i++) {
+		const struct upstream_node *node = &upstreams->nodes[i];
+		bool is_up = atomic_load(&node->state) == UPSTREAM_UP &&
+			     !upstream_is_ejected(node, now_ns);
+
+		metrics_value(metrics, is_up, "upstream", node->name, NULL);
+	}
+}
+
+/* One family with a value of each app node, which stands 'offset' bytes into its counters. */
+static void
+write_by_node(struct metrics *metrics, const struct upstream_set *upstreams,
+	const struct balance_stats *nodes, size_t offset)
+{
+	for (size_t i = 0; i < upstreams->n_nodes; i++) {
+		uint64_t value;
+
+		memcpy(&value, (const char *)&nodes[i] + offset, sizeof(value));
+		metrics_value(metrics, (double)value, "upstream", upstreams->nodes[i].name, NULL);
+	}
+}
+
+static void
+write_upstreams(
+	struct metrics *metrics, const struct upstream_set *upstreams, const struct totals *totals)
+{
+	write_up(metrics, upstreams);
+	metrics_family(metrics, "weir_upstream_requests_total", METRIC_COUNTER,
+		"Requests tried with the app node.");
+	write_by_node(
+		metrics, upstreams, totals->nodes, offsetof(struct balance_stats, n_requests));
+	metrics_family(metrics, "weir_upstream_failures_total", METRIC_COUNTER,
+		"Tries that got no whole, valid response.");
+	write_by_node(
+		metrics, upstreams, totals->nodes, offsetof(struct balance_stats, n_failures));
+	metrics_family(metrics, "weir_upstream_connects_total", METRIC_COUNTER,
+		"Connections opened to the app node; the other requests used one that was kept.");
+	write_by_node(
+		metrics, upstreams, totals->nodes, offsetof(struct balance_stats, n_connects));
+	write_one(metrics, "weir_upstream_idle_connections", METRIC_GAUGE,
+		"Connections kept open for the next request.", totals->proxy.n_idle);
+	write_one(metrics, "weir_upstream_retries_total", METRIC_COUNTER,
+		"Requests that were tried a second time.", totals->proxy.n_retries);
+	write_one(metrics, "weir_upstream_unavailable_total", METRIC_COUNTER,
+		"Requests answered 503 because no app node was up.", totals->proxy.n_unavailable);
+}
+
+void
+metrics_page_fill(void *ctx, struct metrics *metrics)
+{
+	const struct metrics_source *source = ctx;
+	struct totals totals = {0};
+
+	process_metrics(metrics, source->node, node_role_name(ROLE_WEB));
+	totals.nodes = calloc(source->upstreams->n_nodes + 1, sizeof(totals.nodes[0]));
+	if (!totals.nodes)
+		return;
+	for (size_t i = 0; i < source->n_workers; i++)
+		add_worker(&totals, worker_stats(source->workers[i]), source->upstreams->n_nodes);
+	write_one(metrics, "weir_draining", METRIC_GAUGE, "1 while the node takes its leave.",
+		atomic_load(source->is_draining));
+	write_http(metrics, &totals.http);
+	write_upstreams(metrics, source->upstreams, &totals);
+	if (source->access_log)
+		write_one(metrics, "weir_access_log_dropped_total", METRIC_COUNTER,
+			"Lines of the access log that were lost.",
+			access_log_n_dropped(source->access_log));
+	free(totals.nodes);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside of the proxy: one client's request on its way to an app node and back.
+ *
+ * A passage begins in the route's handler and lives as long as the client's request. See proxy.h
+ * for what it promises. */
+#ifndef WEBTIER_PASSAGE_H
+#define WEBTIER_PASSAGE_H
+
+#include "common/http/http.h"
+#include "common/log.h"
+#include "webtier/proxy.h"
+
+/* What the passages of one worker share. */
+struct proxy {
+	const struct model *model;
+	struct upstream_set *set;
+	struct balance balance;
+	struct upstream_settings settings;
+	const struct upstream_events *events; /* passage_events, by which passages hear. */
+	struct upstream_pool *pool;
+	struct log_limit failure_limit;
+	uint64_t n_retries;
+	uint64_t n_unavailable;
+};
+
+struct passage;
+
+extern const struct upstream_events passage_events;
+
+/* Takes on a request; it will be answered. Returns 0 or -ENOMEM. */
+int passage_begin(struct proxy *proxy, struct http_request *req);
+
+/* The node it went to last, or NULL. */
+const char *passage_node_name(const struct passage *passage);
+
+#endif /* WEBTIER_PASSAGE_H */

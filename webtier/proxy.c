@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reverse proxy: what may pass, and what the passages share; see proxy.h and passage.h. */
+#include "webtier/proxy.h"
+
+#include "webtier/passage.h"
+#include "webtier/path_rules.h"
+#include "webtier/proxy_headers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RECEIVE_BYTES 65536u
+#define IDLE_MAX_MS 30000u
+
+int
+proxy_new(struct proxy **out, uv_loop_t *loop, const struct model *model, struct upstream_set *set)
+{
+	uint32_t idle_ms = model->app.limits.idle_timeout_ms / 2;
+	struct proxy *proxy = calloc(1, sizeof(*proxy));
+	int rc;
+
+	if (!proxy)
+		return -ENOMEM;
+	proxy->model = model;
+	proxy->set = set;
+	proxy->events = &passage_events;
+	proxy->settings = (struct upstream_settings){
+		.loop = loop,
+		.connect_timeout_ms = model->web.connect_timeout_ms,
+		.response_timeout_ms = model->web.response_timeout_ms,
+		.buffer = malloc(RECEIVE_BYTES),
+		.buffer_size = RECEIVE_BYTES,
+	};
+	rc = proxy->settings.buffer ? balance_init(&proxy->balance, set) : -ENOMEM;
+	if (rc == 0)
+		rc = upstream_pool_new(&proxy->pool, &proxy->settings, set,
+			idle_ms > 0 && idle_ms < IDLE_MAX_MS ? idle_ms : IDLE_MAX_MS);
+	if (rc < 0) {
+		proxy_free(proxy);
+		return rc;
+	}
+	*out = proxy;
+	return 0;
+}
+
+void
+proxy_free(struct proxy *proxy)
+{
+	if (!proxy)
+		return;
+	upstream_pool_free(proxy->pool);
+	balance_fini(&proxy->balance);
+	free(proxy->settings.buffer);
+	free(proxy);
+}
+
+/* True if one of the prefixes lets the target pass. The route has looked at the decoded path; the
+ * target is passed on as it is, so it must fit too. */
+static bool
+may_pass(const struct proxy *proxy, const struct http_request *req)
+{
+	const char *target = proxy_target_path(http_request_target(req));
+
+	for (size_t i = 0; i < proxy->model->web.n_proxies; i++) {
+		if (path_may_pass(target, proxy->model->web.proxies[i].prefix))
+			return true;
+	}
+	return false;
+}
+
+void
+proxy_handle(struct proxy *proxy, struct http_request *req)
+{
+	if (http_request_method(req) == HTTP_METHOD_OTHER)
+		http_respond_error(req, 501, "this method is not passed on");
+	else if (!may_pass(proxy, req))
+		http_respond_error(req, 400, "this path is not passed on");
+	else if (passage_begin(proxy, req) < 0)
+		http_respond_error(req, 503, "out of memory");
+}
+
+const char *
+proxy_node_name(const void *request_data)
+{
+	return request_data ? passage_node_name(request_data) : NULL;
+}
+
+const struct balance *
+proxy_balance(const struct proxy *proxy)
+{
+	return &proxy->balance;
+}
+
+void
+proxy_stats(const struct proxy *proxy, struct proxy_stats *out)
+{
+	out->n_retries = proxy->n_retries;
+	out->n_unavailable = proxy->n_unavailable;
+	out->n_idle = upstream_pool_n_idle(proxy->pool);
+}
