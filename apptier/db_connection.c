@@ -39,6 +39,7 @@ struct cached {
 struct db_connection {
 	MYSQL *mysql;
 	const struct db_account *account;
+	char host[ADDR_TEXT_SIZE]; /* Connector/C uses it until it is connected. */
 	const struct db_connection_events *events;
 	void *ctx;
 	enum step step;
@@ -231,16 +232,13 @@ static int
 start_step(struct db_connection *connection)
 {
 	const struct db_account *account = connection->account;
-	char host[ADDR_TEXT_SIZE];
 	const char *sql;
 
 	switch (connection->step) {
 	case STEP_CONNECT:
-		/* Connector/C copies the host before it waits for the first time. */
-		addr_format(&account->endpoint.addr, host, sizeof(host));
-		return mysql_real_connect_start(&connection->outcome.mysql, connection->mysql, host,
-			account->user, account->password, account->database, account->endpoint.port,
-			NULL, 0);
+		return mysql_real_connect_start(&connection->outcome.mysql, connection->mysql,
+			connection->host, account->user, account->password, account->database,
+			account->endpoint.port, NULL, 0);
 	case STEP_COMMAND:
 		return mysql_real_query_start(&connection->outcome.number, connection->mysql,
 			connection->command, strlen(connection->command));
@@ -388,6 +386,16 @@ drive(struct db_connection *connection, int mask)
 	return mask;
 }
 
+/* Between statements anything to read can only be the end or the server's last words. */
+static bool
+has_ended(const struct db_connection *connection)
+{
+	char byte;
+	ssize_t n = recv(mysql_get_socket(connection->mysql), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return n >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
 static void
 on_event(uv_poll_t *poll, int status, int events)
 {
@@ -395,8 +403,13 @@ on_event(uv_poll_t *poll, int status, int events)
 	int ready = 0, mask;
 
 	if (connection->step == STEP_IDLE) {
-		/* Nothing was asked, so this can only be the end or the server's last words. */
-		lose(connection, "the server closed the connection");
+		if (has_ended(connection)) {
+			lose(connection, "the server closed the connection");
+			return;
+		}
+		/* Writable, from a wait that has been answered since. */
+		connection->poll_events = UV_READABLE;
+		uv_poll_start(poll, UV_READABLE, on_event);
 		return;
 	}
 	if (status < 0 || events & UV_READABLE)
@@ -483,6 +496,7 @@ db_connection_new(struct db_connection **out, uv_loop_t *loop, const struct db_a
 		return err_set(err, -ENOMEM, "no memory for a database connection");
 	}
 	connection->account = account;
+	addr_format(&account->endpoint.addr, connection->host, sizeof(connection->host));
 	connection->events = events;
 	connection->ctx = ctx;
 	uv_timer_init(loop, &connection->timer);

@@ -14,13 +14,13 @@
 
 #define BAN(instead) __attribute__((deprecated("banned: use " instead)))
 
-extern char *strcpy(char *to, const char *from) BAN("snprintf() or memcpy()");
-extern char *strcat(char *to, const char *from) BAN("snprintf()");
-extern char *strtok(char *text, const char *delimiters) BAN("strsep()");
-extern int sprintf(char *to, const char *format, ...) BAN("snprintf()");
-extern int vsprintf(char *to, const char *format, va_list args) BAN("vsnprintf()");
-extern int atoi(const char *text) BAN("strtol() and its error checks");
-extern long atol(const char *text) BAN("strtol() and its error checks");
+extern char *strcpy(char *, const char *) BAN("snprintf() or memcpy()");
+extern char *strcat(char *, const char *) BAN("snprintf()");
+extern char *strtok(char *, const char *) BAN("strsep()");
+extern int sprintf(char *, const char *, ...) BAN("snprintf()");
+extern int vsprintf(char *, const char *, va_list) BAN("vsnprintf()");
+extern int atoi(const char *) BAN("strtol() and its error checks");
+extern long atol(const char *) BAN("strtol() and its error checks");
 
 #undef BAN
 

@@ -7,8 +7,8 @@
 #include "controlplane/gate.h"
 #include "controlplane/lease.h"
 #include "controlplane/timer.h"
-#include "controlplane/vrrp_fsm.h"
 #include "controlplane/vrrp_io.h"
+#include "controlplane/vrrp_router.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -28,22 +28,13 @@ struct link {
 	enum addr_family family;
 };
 
-struct router {
-	struct election *election;
-	size_t index; /* In the cluster. */
-	const struct virtual_router *config;
-	struct link *link;
-	struct vrrp_fsm fsm;
-	uv_timer_t timer;
-};
-
 struct election {
 	uv_loop_t *loop;
 	struct cluster *cluster;
 	struct dataplane_client *client;
-	struct router *routers;
+	struct vrrp_router *routers[MODEL_ROUTERS_MAX]; /* In the order of the cluster. */
 	size_t n_routers;
-	struct link *links; /* At most one for each router. */
+	struct link links[MODEL_ROUTERS_MAX];
 	size_t n_links;
 	struct gate gate;
 	uv_timer_t gate_timer;
@@ -52,150 +43,33 @@ struct election {
 	bool lease_busy;                      /* The dataplane has not answered the last one. */
 	uv_prepare_t prepare;                 /* Leases go out once in a turn of the loop: ... */
 	uv_check_t check;                     /* ... after its timers, and after its sockets. */
-	bool stopping;
 	uv_timer_t stop_timer;
-	void (*on_stopped)(void *ctx);
+	void (*on_stopped)(void *ctx); /* NULL: not stopping, or stopped. */
 	void *stopped_ctx;
 	size_t n_handles; /* Whose close callback has not run. */
 };
-
-/* --- What the machines decide --- */
-
-static bool
-send_advert(struct router *router, uint8_t priority)
-{
-	const struct virtual_router *config = router->config;
-	struct vrrp_advert advert = {
-		.vrid = config->vrid,
-		.priority = priority,
-		.interval_cs = (uint16_t)config->advert_cs,
-		.n_addresses =
-			(uint8_t)(config->n_addresses < VRRP_ADDRESSES_MAX ? config->n_addresses
-									   : VRRP_ADDRESSES_MAX),
-		.family = config->family,
-	};
-	int rc;
-
-	if (!vrrp_io_is_up(router->link->io, NULL))
-		return false;
-	rc = vrrp_io_send(router->link->io, &advert, config->addresses);
-	if (rc < 0)
-		LOG_LIMITED(LOG_WARN, "%s: cannot send an advert: %s", config->name, strerror(-rc));
-	return rc == 0;
-}
-
-static void
-arm(struct router *router, uint64_t now_ns)
-{
-	uint64_t deadline_ns = router->fsm.deadline_ns;
-	uint64_t wait_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
-
-	if (deadline_ns == UINT64_MAX) {
-		uv_timer_stop(&router->timer);
-		return;
-	}
-	timer_set(&router->timer, (wait_ns + NS_PER_MS - 1) / NS_PER_MS);
-}
-
-/* An advert that could not be sent entitles to nothing: others take over meanwhile. */
-static void
-run(struct router *router, const struct vrrp_event *event)
-{
-	struct election *election = router->election;
-	const char *name = router->config->name;
-	uint64_t now_ns = clock_now_ns();
-	struct vrrp_actions actions;
-
-	vrrp_fsm_run(&router->fsm, event, now_ns, &actions);
-	if (actions.send && send_advert(router, actions.send_priority) && actions.hold)
-		lease_hold(&election->lease, router->index, router->fsm.hold_until_ns);
-	if (actions.release)
-		lease_release(&election->lease, router->index);
-	if (actions.changed) {
-		LOG_INFORM("%s: %s -> %s: %s", name, vrrp_state_name(actions.from),
-			vrrp_state_name(actions.to), actions.why);
-		cluster_router_set_state(
-			election->cluster, router->index, actions.to, actions.why, now_ns);
-	} else if (actions.why[0] != '\0') {
-		LOG_INFORM("%s: %s", name, actions.why);
-	}
-	cluster_router_set_master(
-		election->cluster, router->index, &router->fsm.master, router->fsm.master_priority);
-	arm(router, now_ns);
-}
-
-/* Before a machine acts on time it hears what has come in: after a stop of the process that may be
- * the advert of another master. */
-static void
-on_router_timer(uv_timer_t *timer)
-{
-	struct router *router = timer->data;
-
-	vrrp_io_receive(router->link->io);
-	run(router, &(struct vrrp_event){.kind = VRRP_EVENT_TIMER});
-}
-
-/* --- What the machines hear --- */
-
-/* Members that are configured differently still elect a master, but somebody should know. */
-static void
-compare(const struct router *router, const struct vrrp_advert *advert,
-	const struct vrrp_datagram *datagram)
-{
-	const struct virtual_router *config = router->config;
-	char source[ADDR_TEXT_SIZE];
-
-	addr_format(&datagram->source, source, sizeof(source));
-	if (!vrrp_packet_names(datagram, advert, config->addresses, config->n_addresses))
-		LOG_LIMITED(LOG_WARN, "%s: %s advertises other addresses than configured here",
-			config->name, source);
-	if (advert->interval_cs != config->advert_cs)
-		LOG_LIMITED(LOG_WARN,
-			"%s: %s advertises an interval of %u ms, configured are %u ms",
-			config->name, source, advert->interval_cs * 10u, config->advert_cs * 10u);
-}
 
 static void
 on_advert(void *ctx, const struct vrrp_advert *advert, const struct vrrp_datagram *datagram)
 {
 	struct link *link = ctx;
-	struct vrrp_event event = {
-		.kind = VRRP_EVENT_ADVERT,
-		.source = datagram->source,
-		.priority = advert->priority,
-		.interval_cs = advert->interval_cs,
-	};
+	struct election *election = link->election;
 
-	for (size_t i = 0; i < link->election->n_routers; i++) {
-		struct router *router = &link->election->routers[i];
-
-		if (router->link != link || router->config->vrid != advert->vrid)
-			continue;
-		compare(router, advert, datagram);
-		run(router, &event);
-		return;
+	for (size_t i = 0; i < election->n_routers; i++) {
+		if (vrrp_router_is(election->routers[i], link->io, advert->vrid))
+			vrrp_router_hear(election->routers[i], advert, datagram);
 	}
 }
 
-/* --- Fitness: the gate of the node, and the router's own interface --- */
+/* --- Fitness: the gate of the node, and the sockets of a router --- */
 
 static void
-update_router(struct router *router)
+update_routers(struct election *election)
 {
-	struct election *election = router->election;
-	bool linked, fit;
-	const char *why;
+	const char *why = election->gate.open ? NULL : election->gate.why;
 
-	linked = vrrp_io_is_up(router->link->io, &why);
-	fit = linked && election->gate.open;
-	if (linked)
-		vrrp_fsm_set_source(&router->fsm, vrrp_io_source(router->link->io));
-	if (!election->gate.open)
-		why = election->gate.why;
-	if (fit && router->fsm.state == VRRP_INIT && !election->stopping)
-		run(router, &(struct vrrp_event){.kind = VRRP_EVENT_STARTUP});
-	else if (!fit && router->fsm.state != VRRP_INIT)
-		run(router, &(struct vrrp_event){.kind = VRRP_EVENT_FAULT, .why = why});
+	for (size_t i = 0; i < election->n_routers; i++)
+		vrrp_router_update(election->routers[i], why);
 }
 
 static void
@@ -206,10 +80,7 @@ on_link_change(void *ctx)
 
 	if (!vrrp_io_is_up(link->io, &why))
 		LOG_WARNING("%s: no IPv%d adverts: %s", link->port->name, (int)link->family, why);
-	for (size_t i = 0; i < link->election->n_routers; i++) {
-		if (link->election->routers[i].link == link)
-			update_router(&link->election->routers[i]);
-	}
+	update_routers(link->election);
 }
 
 void
@@ -238,8 +109,7 @@ election_update(struct election *election)
 		return;
 	if (gate->settled)
 		dataplane_client_start_pushing(election->client);
-	for (size_t i = 0; i < election->n_routers; i++)
-		update_router(&election->routers[i]);
+	update_routers(election);
 }
 
 static void
@@ -281,16 +151,16 @@ report_stopped(struct election *election)
 static void
 flush(struct election *election)
 {
+	bool connected = cluster_dataplane(election->cluster)->connected;
 	bool any_master = false;
 
-	if (election->lease.changed && !election->lease_busy &&
-		cluster_dataplane(election->cluster)->connected)
+	if (connected && election->lease.changed && !election->lease_busy)
 		send_lease(election);
 	if (!election->on_stopped)
 		return;
 	for (size_t i = 0; i < election->n_routers; i++)
-		any_master = any_master || election->routers[i].fsm.state == VRRP_MASTER;
-	if (!any_master && !election->lease.changed)
+		any_master = any_master || vrrp_router_is_master(election->routers[i]);
+	if (!any_master && (!connected || !election->lease.changed))
 		report_stopped(election);
 }
 
@@ -318,7 +188,7 @@ void
 election_resign(struct election *election, size_t router)
 {
 	assert(router < election->n_routers);
-	run(&election->routers[router], &(struct vrrp_event){.kind = VRRP_EVENT_RESIGN});
+	vrrp_router_resign(election->routers[router]);
 }
 
 static void
@@ -331,12 +201,11 @@ on_stop_timer(uv_timer_t *timer)
 void
 election_stop(struct election *election, void (*on_stopped)(void *ctx), void *ctx)
 {
-	election->stopping = true;
 	election->on_stopped = on_stopped;
 	election->stopped_ctx = ctx;
 	timer_set(&election->stop_timer, STOP_MAX_MS);
 	for (size_t i = 0; i < election->n_routers; i++)
-		run(&election->routers[i], &(struct vrrp_event){.kind = VRRP_EVENT_SHUTDOWN});
+		vrrp_router_shut_down(election->routers[i]);
 }
 
 /* --- Making and freeing --- */
@@ -351,81 +220,58 @@ find_port(const struct node *node, const char *name)
 	return NULL;
 }
 
-/* The sockets for 'config', shared with other routers of its port and family. */
-static int
-get_link(struct election *election, const struct virtual_router *config, struct link **out,
-	struct err *err)
+/* The sockets for 'config', shared with other routers of its port and family. Returns NULL with
+ * 'err' set and '*code' a negative errno if there are none. */
+static struct link *
+get_link(struct election *election, const struct virtual_router *config, int *code, struct err *err)
 {
 	const struct lb_port *port = find_port(cluster_node(election->cluster), config->port);
-	struct link *link = &election->links[election->n_links];
-	struct vrrp_io_handler handler = {on_advert, on_link_change, link};
+	struct link *link = election->links;
 	const char *why;
-	int rc;
 
-	if (!port)
-		return err_set(err, -EINVAL, "virtual router '%s': this node has no port '%s'",
+	if (!port) {
+		*code = err_set(err, -EINVAL, "virtual router '%s': this node has no port '%s'",
 			config->name, config->port);
-	for (size_t i = 0; i < election->n_links; i++) {
-		if (election->links[i].port == port &&
-			election->links[i].family == config->family) {
-			*out = &election->links[i];
-			return 0;
-		}
+		return NULL;
 	}
-	link->election = election;
-	link->port = port;
-	link->family = config->family;
-	rc = vrrp_io_new(
-		&link->io, election->loop, port->host_interface, config->family, &handler, err);
-	if (rc < 0)
-		return rc;
+	for (; link < election->links + election->n_links; link++) {
+		if (link->port == port && link->family == config->family)
+			return link;
+	}
+	*link = (struct link){.election = election, .port = port, .family = config->family};
+	*code = vrrp_io_new(&link->io, election->loop, port->host_interface, config->family,
+		&(struct vrrp_io_handler){on_advert, on_link_change, link}, err);
+	if (*code < 0)
+		return NULL;
 	if (!vrrp_io_is_up(link->io, &why))
 		LOG_WARNING("%s: no IPv%d adverts: %s", port->name, (int)link->family, why);
 	election->n_links++;
-	*out = link;
-	return 0;
+	return link;
 }
 
 static int
 add_router(struct election *election, size_t index, struct err *err)
 {
-	const struct cluster_router *info = cluster_router(election->cluster, index);
-	struct router *router = &election->routers[index];
-	struct vrrp_fsm_config config = {
-		.priority = info->priority,
-		.advert_cs = (uint16_t)info->config->advert_cs,
-		.preempt = info->config->preempt,
-		.preempt_delay_ns = info->config->preempt_delay_ms * NS_PER_MS,
-	};
-	int rc = get_link(election, info->config, &router->link, err);
+	const struct virtual_router *config = cluster_router(election->cluster, index)->config;
+	int rc = 0;
+	struct link *link = get_link(election, config, &rc, err);
 
-	if (rc < 0)
+	if (!link)
 		return rc;
-	router->election = election;
-	router->index = index;
-	router->config = info->config;
-	vrrp_fsm_init(&router->fsm, &config);
-	timer_init(election->loop, &router->timer, on_router_timer, router);
-	election->names[index] = info->config->name;
+	rc = vrrp_router_new(&election->routers[index], election->loop, election->cluster, index,
+		link->io, &election->lease);
+	if (rc < 0)
+		return err_set(err, rc, "out of memory");
+	election->names[index] = config->name;
 	election->n_routers++;
-	election->n_handles++;
 	return 0;
 }
 
 static void
 release(struct election *election)
 {
-	if (--election->n_handles > 0)
-		return;
-	free(election->links);
-	free(election->routers);
-	free(election);
-}
-
-static void
-on_router_closed(uv_handle_t *handle)
-{
-	release(((struct router *)handle->data)->election);
+	if (--election->n_handles == 0)
+		free(election);
 }
 
 static void
@@ -453,7 +299,6 @@ election_new(struct election **out, uv_loop_t *loop, struct cluster *cluster,
 	struct dataplane_client *client, struct err *err)
 {
 	struct election *election = calloc(1, sizeof(*election));
-	size_t n = cluster_n_routers(cluster);
 	int rc;
 
 	if (!election)
@@ -461,18 +306,10 @@ election_new(struct election **out, uv_loop_t *loop, struct cluster *cluster,
 	election->loop = loop;
 	election->cluster = cluster;
 	election->client = client;
-	election->routers = calloc(n + 1, sizeof(*election->routers));
-	election->links = calloc(n + 1, sizeof(*election->links));
-	if (!election->routers || !election->links) {
-		free(election->routers);
-		free(election->links);
-		free(election);
-		return err_set(err, -ENOMEM, "out of memory");
-	}
 	lease_init(&election->lease);
 	gate_init(&election->gate);
 	init_handles(election);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < cluster_n_routers(cluster); i++) {
 		rc = add_router(election, i, err);
 		if (rc < 0) {
 			election_free(election);
@@ -492,7 +329,7 @@ election_free(struct election *election)
 	for (size_t i = 0; i < election->n_links; i++)
 		vrrp_io_free(election->links[i].io);
 	for (size_t i = 0; i < election->n_routers; i++)
-		uv_close((uv_handle_t *)&election->routers[i].timer, on_router_closed);
+		vrrp_router_free(election->routers[i]);
 	uv_close((uv_handle_t *)&election->gate_timer, on_closed);
 	uv_close((uv_handle_t *)&election->stop_timer, on_closed);
 	uv_close((uv_handle_t *)&election->prepare, on_closed);

@@ -199,6 +199,17 @@ print_services(json_t *answer, FILE *file)
 	table_fini(&table);
 }
 
+/* A backend that is down may be drained as well. */
+static void
+cell_backend_state(struct table *table, json_t *backend)
+{
+	const char *state = text_of(backend, "state");
+	bool also_drained =
+		json_is_true(json_object_get(backend, "drained")) && strcmp(state, "drained") != 0;
+
+	table_cell(table, "%s%s", state, also_drained ? ", drained" : "");
+}
+
 void
 print_backends(json_t *answer, FILE *file)
 {
@@ -226,7 +237,7 @@ print_backends(json_t *answer, FILE *file)
 		cell_text(&table, backend, "pool");
 		cell_text(&table, backend, "backend");
 		cell_text(&table, backend, "address");
-		cell_text(&table, backend, "state");
+		cell_backend_state(&table, backend);
 		cell_seconds(&table, backend, "since_s");
 		cell_integer(&table, backend, "weight");
 		cell_unit(&table, backend, "changes", format_count);

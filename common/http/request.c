@@ -96,11 +96,11 @@ request_set_target(struct http_request *req, char *storage, const char *target, 
 	if (!start)
 		return -EINVAL;
 	path_size = strcspn(start, "?");
-	if (path_size == 0)
-		req->path[0] = '/', req->path[1] = '\0';
-	else if (!decode(req->path, start, path_size, false))
-		return -EINVAL;
-	return 0;
+	if (path_size == 0) { /* "http://host" means its root. */
+		memcpy(req->path, "/", 2);
+		return 0;
+	}
+	return decode(req->path, start, path_size, false) ? 0 : -EINVAL;
 }
 
 void

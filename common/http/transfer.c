@@ -168,7 +168,7 @@ raw_sendv(struct connection *connection, const struct iovec *iov, size_t n_iov, 
 
 	if (connection->ssl)
 		return tls_sendv(connection, iov, n_iov);
-	memcpy(&msg.msg_iov, &iov, sizeof(iov)); /* sendmsg() does not write to it. */
+	memcpy(&msg.msg_iov, &iov, sizeof(void *)); /* sendmsg() does not write to it. */
 	return shim_sendmsg(connection->fd, &msg, flags);
 }
 
@@ -189,7 +189,7 @@ send_304(struct connection *connection, const char *header, size_t size, int fla
 		iov[0].iov_len = size;
 		iov[1].iov_len = 0;
 	}
-	memcpy(&iov[0].iov_base, &header, sizeof(header));
+	memcpy(&iov[0].iov_base, &header, sizeof(void *));
 	n = raw_sendv(connection, iov, 2, flags);
 	if (n == (ssize_t)(kept + iov[1].iov_len))
 		return (ssize_t)size;
@@ -241,59 +241,46 @@ connection_sendv(struct connection *connection, const struct iovec *iov, size_t 
 	return sent(connection, raw_sendv(connection, iov, n_iov, flags));
 }
 
-/* Sends a part of a file through memory: for TLS, and for files that cannot be sent directly. */
+/* Sends a piece of a file: directly if it can be, else through memory. Returns as sendfile(): 0 at
+ * the file's end. */
 static ssize_t
-copy_file(struct connection *connection, int file, off_t offset, size_t size)
+send_piece(struct connection *connection, int file, off_t offset, size_t size)
 {
 	char scratch[RECORD_BYTES];
-	ssize_t total = 0;
+	ssize_t here;
 
-	while ((size_t)total < size) {
-		size_t left = size - (size_t)total;
-		ssize_t here = pread(file, scratch, left < sizeof(scratch) ? left : sizeof(scratch),
-			offset + total);
-		ssize_t n;
+	if (!connection->ssl) {
+		off_t position = offset;
+		ssize_t n = shim_sendfile(connection->fd, file, &position, size);
 
-		if (here <= 0) {
-			if (total > 0)
-				break;
-			if (here == 0)
-				errno = EIO;
-			return here < 0 ? here : -1;
-		}
-		n = connection->ssl
-			    ? tls_send(connection, scratch, (size_t)here)
-			    : shim_send(connection->fd, scratch, (size_t)here, MSG_NOSIGNAL);
-		if (n < 0)
-			return total > 0 ? total : n;
-		total += n;
-		if (n < here)
-			break;
+		if (n >= 0 || (errno != EINVAL && errno != ENOSYS && errno != EOVERFLOW))
+			return n;
 	}
-	return total;
+	here = pread(file, scratch, size < sizeof(scratch) ? size : sizeof(scratch), offset);
+	if (here <= 0)
+		return here;
+	if (connection->ssl)
+		return tls_send(connection, scratch, (size_t)here);
+	return shim_send(connection->fd, scratch, (size_t)here, MSG_NOSIGNAL);
 }
 
 ssize_t
 connection_sendfile(struct connection *connection, int file, off_t *offset, size_t size)
 {
-	ssize_t n = -1;
+	size_t total = 0;
+	ssize_t n = 0;
 
-	errno = EPIPE;
-	if (!connection->dead) {
-		off_t start = *offset;
-
-		errno = EINVAL;
-		if (!connection->ssl)
-			n = shim_sendfile(connection->fd, file, offset, size);
-		if (n < 0 && (errno == EINVAL || errno == ENOSYS || errno == EOVERFLOW))
-			n = copy_file(connection, file, start, size);
-		if (n == 0 && size > 0)
-			errno = EIO;
+	while (!connection->dead && total < size) {
+		n = send_piece(connection, file, *offset, size - total);
+		if (n <= 0)
+			break;
+		*offset += n;
+		total += (size_t)n;
 	}
-	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
-		return sent(connection, n);
-	if (size == 0)
-		return 0;
+	if (total == size)
+		return sent(connection, (ssize_t)total);
+	if (!connection->dead && n < 0 && (errno == EAGAIN || errno == EINTR))
+		return total > 0 ? sent(connection, (ssize_t)total) : -1;
 	/* The client has gone, or the file is shorter than it was. */
 	connection_cut(connection, false);
 	errno = EBADF;

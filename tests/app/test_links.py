@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from databases import until
 
+THREADS = 2  # Nothing here may depend on which worker answers.
+
 
 def test_a_link_is_created_followed_counted_and_listed(app, pair):
     client = app.client()

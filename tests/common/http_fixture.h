@@ -38,7 +38,8 @@ void fixture_await_idle(struct fixture *fixture);
 
 /* A client's socket, connected; reads give up after 10 s. */
 int client_connect(const struct fixture *fixture);
-/* With a small receive buffer, so that the server soon has to wait for a client that does not read. */
+/* With a small receive buffer, so that the server soon has to wait for a client that does not read.
+ */
 int client_connect_small(const struct fixture *fixture);
 void client_send(int fd, const char *text);
 

@@ -108,14 +108,15 @@ backends_with_their_last_check(void **state)
 		"  \"since_s\": 3700.0, \"changes\": 0, \"packets\": 10, \"bytes\": 1000,"
 		"  \"new_flows\": 1},"
 		" {\"pool\": \"web4\", \"backend\": \"web2\", \"address\": \"10.77.1.22\","
-		"  \"state\": \"down\", \"weight\": 100, \"reason\": \"Connection refused\","
+		"  \"state\": \"down\", \"drained\": true, \"weight\": 0,"
+		"  \"reason\": \"Connection refused\","
 		"  \"since_s\": 12.0, \"changes\": 3}]",
-		"POOL  BACKEND  ADDRESS     STATE    FOR  WEIGHT  CHANGES  NEW FLOWS  PACKETS   "
-		"BYTES  LAST CHECK\n"
-		"web4  web1     10.77.1.21  up     1h01m     100        0          1       10  "
-		"1000 B  status 200\n"
-		"web4  web2     10.77.1.22  down     12s     100        3          -        -  "
-		"     -  Connection refused\n");
+		"POOL  BACKEND  ADDRESS     STATE            FOR  WEIGHT  CHANGES  NEW FLOWS  "
+		"PACKETS   BYTES  LAST CHECK\n"
+		"web4  web1     10.77.1.21  up             1h01m     100        0          1  "
+		"     10  1000 B  status 200\n"
+		"web4  web2     10.77.1.22  down, drained    12s       0        3          -  "
+		"      -       -  Connection refused\n");
 }
 
 static void

@@ -4,53 +4,21 @@
 The tests run in this order in one lab; each leaves it healthy."""
 
 import json
-import socket
-import subprocess
 from urllib.request import urlopen
 
 import pytest
 
+from conftest import machine
 from lablib import mariadb, paths, topology
 from lablib.waiting import until
 
 LONGEST_GAP_MS = 1000  # What a client may miss when the owner of the address dies.
 
 
-def lines_of(*argv):
-    return set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines())
-
-
-def machine():
-    """What a lab could leave behind on the machine."""
-    links = {line.split(":")[1] for line in lines_of("ip", "-o", "link")}
-    lab_words = ("weir-", str(paths.LAB))
-    return {
-        "links": links,
-        "namespaces": {line for line in lines_of("ip", "netns") if line.startswith("weir-")},
-        "mounts": {line for line in lines_of("mount") if any(word in line for word in lab_words)},
-        "netns mount": paths.NETNS.is_mount(),
-        "processes": {line for line in lines_of("ps", "-eo", "args")
-                      if any(word in line for word in lab_words) and "pytest" not in line},
-        "files": {path for path in (paths.LAB, paths.LOCK, paths.ETC_NETNS) if path.exists()},
-        "page": listens(topology.PAGE_ADDRESS),
-    }
-
-
-def listens(address):
-    with socket.socket() as probe:
-        return probe.connect_ex(address) == 0
-
-
-@pytest.fixture(scope="module")
-def machine_before():
-    """What the machine had before the lab: asked for before the lab's own fixture."""
-    return machine()
-
-
 # --- It comes up ---------------------------------------------------------------------------------
 
 
-def test_up_ends_with_the_line_that_it_is_ready(machine_before, lab):
+def test_up_ends_with_the_line_that_it_is_ready(lab):
     assert any(line.startswith("weir lab is ready") for line in lab.up_output.splitlines())
 
 
