@@ -157,11 +157,11 @@ def main(args):
     except UsageError as error:
         complain(f"lab: {error}\n(scripts/lab --help)")
         return 2
-    except LabError as error:
+    except BrokenPipeError:
+        return 128 + signal.SIGPIPE
+    except (LabError, OSError) as error:
         complain(f"lab: {error}")
         return 1
     except KeyboardInterrupt:
         complain("interrupted")
         return 128 + signal.SIGINT
-    except BrokenPipeError:
-        return 128 + signal.SIGPIPE

@@ -2,6 +2,7 @@
 """The monitor's page in a real browser: it shows what `lab status` says, and follows changes."""
 
 import json
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -58,12 +59,13 @@ def all_well(page):
 
 
 def requested_hosts(page):
+    """Of everything that the page went to the network for."""
     found = set()
     for entry in page.get_log("performance"):
         message = json.loads(entry["message"])["message"]
         if message["method"] == "Network.requestWillBeSent":
-            found.add(message["params"]["request"]["url"].split("/")[2])
-    return found
+            found.add(urllib.parse.urlsplit(message["params"]["request"]["url"]).netloc)
+    return found - {""}  # data: and the like
 
 
 def test_every_node_and_edge_is_drawn_and_well(page, lab):
