@@ -295,7 +295,8 @@ class Dataplane:
 
     def write_config(self, queues=1, device=None, **keys):
         """'device' is a pattern with the port's number and name; 'keys' go to the node's lb."""
-        device = device or ("net_af_xdp{n},iface={name},start_queue=0,queue_count=" + str(queues))
+        device = device or ("net_af_xdp{n},iface={name},start_queue=0,queue_count=" + str(queues)
+                            + ",busy_budget=0")
         values = {"memory_mb": 128, "hugepages": "no", "flows": 4096,
                   "control_socket": self.socket, "admin_socket": self.folder + "/admin.sock"}
         values.update(keys)
