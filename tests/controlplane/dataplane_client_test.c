@@ -29,7 +29,7 @@ struct fixture {
 	/* What the server was asked, and how it answers. */
 	unsigned int n_state, n_ready, n_lease, n_stats;
 	struct control_state *state; /* The last one. */
-	uint32_t ttl_ms;
+	uint64_t until_ns;
 	size_t n_held;
 	int version;
 	const char *node;
@@ -79,7 +79,7 @@ serve_lease(void *ctx, json_t *params, struct err *err)
 	fixture->n_lease++;
 	if (control_lease_decode(params, &lease, err) < 0)
 		return NULL;
-	fixture->ttl_ms = lease.ttl_ms;
+	fixture->until_ns = lease.until_ns;
 	fixture->n_held = lease.n_held;
 	control_lease_fini(&lease);
 	if (fixture->hold_lease) {
@@ -388,7 +388,7 @@ one_lease_at_a_time_is_unanswered(void **state)
 {
 	struct fixture *fixture = *state;
 	char held[2][CONTROL_NAME_SIZE] = {"front4", "front6"};
-	struct control_lease lease = {.ttl_ms = 250, .held = held, .n_held = 2};
+	struct control_lease lease = {.until_ns = 250, .held = held, .n_held = 2};
 
 	assert_int_equal(dataplane_client_lease(fixture->client, &lease), -ENOTCONN);
 	serve(fixture);
@@ -396,7 +396,7 @@ one_lease_at_a_time_is_unanswered(void **state)
 	fixture->hold_lease = true;
 	assert_int_equal(dataplane_client_lease(fixture->client, &lease), 0);
 	AWAIT(fixture, has_held_back_lease);
-	assert_int_equal(fixture->ttl_ms, 250);
+	assert_int_equal(fixture->until_ns, 250);
 	assert_int_equal(fixture->n_held, 2);
 	assert_int_equal(dataplane_client_lease(fixture->client, &lease), -EBUSY);
 	rpc_answer(fixture->pending_lease, json_object(), NULL);
