@@ -409,5 +409,10 @@ int
 dataplane_client_call(struct dataplane_client *client, const char *method, json_t *params,
 	rpc_reply_fn on_reply, void *ctx)
 {
+	/* Before the hello nobody knows whose dataplane it is, or whether it answers at all. */
+	if (!known(client).connected) {
+		json_decref(params);
+		return -ENOTCONN;
+	}
 	return rpc_call(client->rpc, method, params, on_reply, ctx);
 }

@@ -372,6 +372,14 @@ a_refused_state_is_told_and_tried_again(void **state)
 }
 
 static void
+on_no_reply(void *ctx, json_t *result, const char *error)
+{
+	(void)ctx;
+	(void)result;
+	fail_msg("an answer came: %s", error);
+}
+
+static void
 the_dataplane_of_another_node_or_version_is_not_used(void **state)
 {
 	struct fixture *fixture = *state;
@@ -389,6 +397,8 @@ the_dataplane_of_another_node_or_version_is_not_used(void **state)
 	serve(fixture);
 	AWAIT(fixture, has_version_problem);
 	assert_false(is_connected(fixture));
+	assert_int_equal(dataplane_client_call(fixture->client, "stats", NULL, on_no_reply, NULL),
+		-ENOTCONN);
 }
 
 static void
