@@ -18,6 +18,17 @@
  *                                    routers: [{name, held}]}
  *   flows   {limit, service?, client?, backend?} -> {total, flows: [{service, protocol, client,
  *                                    virtual, pool, backend, address, state, idle_ms}]}
+ *   trace   {protocol, from, to, flags?, size?} -> {in_port, vip: {address, router, held},
+ *                                    service: {name, mode, scheduler},
+ *                                    flow: {worker, state, idle_ms}, choice,
+ *                                    backend: {pool, name, address}, next_hop: {port, mac},
+ *                                    sent: {protocol, from, to, bytes}, verdict, meaning}
+ *
+ * A trace tells what would become of a packet: 'protocol' is tcp, udp or icmp (an echo request),
+ * 'from' and 'to' are endpoints (of icmp addresses), 'flags' syn (default), ack, fin or rst, 'size'
+ * that of the IP packet. What the packet does not get to is null. 'choice' says who names the
+ * backend: "flow", "scheduler", or "moved", the scheduler because the flow's backend is gone;
+ * 'sent' is the outermost packet that leaves.
  *
  * Counters count from the start of the process, or, for a service or backend, from when it first
  * appeared in a state. In a flow 'client' and 'virtual' are endpoints ("192.0.2.1:80") and

@@ -237,6 +237,14 @@ handle_stats(void *ctx, json_t *params, struct err *err)
 	return ask_dataplane(ctx, "stats", NULL, NULL, NULL);
 }
 
+/* The dataplane checks the parameters. */
+static json_t *
+handle_trace(void *ctx, json_t *params, struct err *err)
+{
+	(void)err;
+	return ask_dataplane(ctx, "trace", json_incref(params), NULL, NULL);
+}
+
 static json_t *
 set_drained(struct admin *admin, json_t *params, bool drained, struct err *err)
 {
@@ -310,6 +318,7 @@ static const struct rpc_method methods[] = {
 	{"backends", handle_backends},
 	{"flows", handle_flows},
 	{"stats", handle_stats},
+	{"trace", handle_trace},
 	{"drain", handle_drain},
 	{"undrain", handle_undrain},
 	{"failover", handle_failover},

@@ -11,6 +11,7 @@
  *                                            packets, bytes, new_flows}]
  *   flows     {limit?, service?, client?, backend?} -> as the dataplane's (control.h)
  *   stats     {}                         -> as the dataplane's (control.h)
+ *   trace     {protocol, from, to, flags?, size?} -> as the dataplane's (control.h)
  *   drain     {backend, pool?}           -> {backends: [{pool, backend, changed}, ...]}
  *   undrain   {backend, pool?}           -> as drain
  *   failover  {router?}                  -> {moving: number of virtual routers}

@@ -167,6 +167,15 @@ static const struct parameter flows_parameters[] = {
 	{NULL, NULL, NULL, NULL, false, false},
 };
 
+static const struct parameter trace_parameters[] = {
+	{"--protocol", "protocol", "PROTOCOL", "tcp, udp or icmp (an echo request)", false, true},
+	{"--from", "from", "FROM", "ADDRESS:PORT of the client, of icmp without port", false, true},
+	{"--to", "to", "TO", "ADDRESS:PORT that it sends to, of icmp without port", false, true},
+	{"--flags", "flags", "FLAG", "of tcp: syn (default), ack, fin or rst", false, false},
+	{"--size", "size", "BYTES", "size of the IP packet; else no payload", true, false},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
 static const struct parameter drain_parameters[] = {
 	{NULL, "backend", "BACKEND", "a name from 'weirctl backends'", false, true},
 	{"--pool", "pool", "POOL", "only in this pool; else in all", false, false},
@@ -195,6 +204,8 @@ static const struct command commands[] = {
 		print_flows},
 	{"stats", "show counters of ports and of what became of packets", NULL, run_request,
 		print_stats},
+	{"trace", "tell what would become of a packet, and why", trace_parameters, run_request,
+		print_trace},
 	{"drain", "send no new flows to a backend, and keep its old ones", drain_parameters,
 		run_request, print_drained},
 	{"undrain", "send new flows to a drained backend again", drain_parameters, run_request,

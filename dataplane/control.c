@@ -137,6 +137,7 @@ control_methods(void)
 		{"ready", ready},
 		{"stats", show_stats},
 		{"flows", show_flows},
+		{"trace", show_trace},
 		{NULL, NULL},
 	};
 

@@ -81,6 +81,75 @@ flow_list(const struct flow_table *table, uint64_t now_ns, uint32_t *cursor,
 	return n;
 }
 
+/* Looks for the flow in a bucket that may be changing. */
+static bool
+peek_bucket(const struct flow_bucket *bucket, const struct flow_key *key, uint16_t tag,
+	struct flow_copy *out)
+{
+	struct flow_bucket copy;
+
+	if (!read_bucket(bucket, &copy))
+		return false;
+	for (uint32_t match = flow_match(&copy, tag); match; match &= match - 1) {
+		struct flow_slot slot = {&copy, (unsigned int)__builtin_ctz(match)};
+
+		if (!flow_key_equal(&flow_entry_at(slot)->key, key))
+			continue;
+		out->entry = *flow_entry_at(slot);
+		out->seen = copy.seen[slot.i];
+		out->state = (uint8_t)flow_state_at(slot);
+		return true;
+	}
+	return false;
+}
+
+/* A bucket that has just the copied flow. */
+static struct flow_bucket
+bucket_of(const struct flow_copy *copy)
+{
+	struct flow_bucket bucket = {.seen = {copy->seen}, .states = {copy->state}};
+
+	bucket.entries[0] = copy->entry;
+	return bucket;
+}
+
+bool
+flow_peek(const struct flow_table *table, const struct flow_key *key, uint64_t now_ns,
+	struct flow_copy *out)
+{
+	uint64_t hash = flow_hash(table, key);
+	struct flow_bucket bucket;
+
+	if (!peek_bucket(flow_home(table, hash), key, flow_tag(hash), out) &&
+		!peek_bucket(flow_away(table, hash), key, flow_tag(hash), out))
+		return false;
+	bucket = bucket_of(out);
+	return !flow_timed_out(table, (struct flow_slot){&bucket, 0}, flow_tick(now_ns));
+}
+
+struct flow_view
+flow_copy_view(const struct flow_copy *copy, uint64_t now_ns)
+{
+	struct flow_bucket bucket = bucket_of(copy);
+
+	return view_of((struct flow_slot){&bucket, 0}, flow_tick(now_ns));
+}
+
+void
+flow_restore(struct flow_table *table, const struct flow_copy *copy, uint64_t now_ns)
+{
+	const struct flow_key *key = &copy->entry.key;
+	struct flow_slot slot = flow_insert(
+		table, key, flow_hash(table, key), FLOW_SIGNAL_SYN, copy->entry.backend, now_ns);
+	uint8_t displaced;
+
+	assert(slot.bucket);
+	displaced = slot.bucket->states[slot.i] & FLOW_DISPLACED;
+	*flow_entry_at(slot) = copy->entry;
+	slot.bucket->states[slot.i] = copy->state | displaced;
+	slot.bucket->seen[slot.i] = copy->seen;
+}
+
 uint64_t
 flow_count(const struct flow_table *table)
 {

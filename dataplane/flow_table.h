@@ -113,6 +113,13 @@ struct flow_slot {
 	unsigned int i;
 };
 
+/* A flow taken out of a table, to be put into another. */
+struct flow_copy {
+	struct flow_entry entry;
+	uint16_t seen;
+	uint8_t state; /* enum flow_state */
+};
+
 /* 'events' has N_FLOW_EVENTS counters and outlives the table. Returns 0, -EINVAL or -ENOMEM. */
 int flow_table_new(struct flow_table **out, uint32_t n_flows, uint64_t seed,
 	const struct flow_timeouts *timeouts, const struct memory *memory, uint64_t *events);
@@ -136,6 +143,16 @@ void flow_remove(struct flow_table *table, struct flow_slot slot);
 
 /* Removes flows that have timed out from the next 'n_buckets' buckets. */
 void flow_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n_buckets);
+
+/* Copies the flow with 'key'. Returns false if there is none that has not timed out. Any thread. */
+bool flow_peek(const struct flow_table *table, const struct flow_key *key, uint64_t now_ns,
+	struct flow_copy *out);
+
+/* What flow_list() would show of it. */
+struct flow_view flow_copy_view(const struct flow_copy *copy, uint64_t now_ns);
+
+/* Enters the copy into a table that has room and no such flow. */
+void flow_restore(struct flow_table *table, const struct flow_copy *copy, uint64_t now_ns);
 
 static inline struct flow_entry *
 flow_entry_at(struct flow_slot slot)

@@ -26,6 +26,7 @@ struct packet {
 	uint16_t out_port; /* Set with V_FORWARD and V_REPLY. */
 	uint32_t flags;
 	enum verdict verdict; /* Set by the core. */
+	uint16_t backend;     /* Id of the one that a service's packet was meant for; 0: none. */
 	void *buffer;         /* The edge's own, not looked at. */
 };
 

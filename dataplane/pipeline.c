@@ -23,9 +23,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #define LINE_BYTES 64
 #define PREFETCH_AHEAD 4 /* Frames whose headers are on their way while one is parsed. */
+#define DOUBLE_FLOWS 16  /* A double has one flow, and what a mode may enter beside it. */
 
 /* What a packet carries from pass to pass. */
 struct work {
@@ -214,6 +216,7 @@ run_service(const struct burst *burst, struct packet *packet, const struct work 
 	uint16_t backend = choose_backend(burst, service, work);
 	enum verdict verdict = V_DROP_NO_BACKEND;
 
+	packet->backend = backend;
 	if (backend)
 		verdict = send_to(burst, backend, packet, &work->parsed);
 	if (verdict != V_FORWARD) {
@@ -364,4 +367,40 @@ pipeline_recount(struct pipeline *pipeline, enum verdict was, enum verdict is)
 {
 	stats_add(&pipeline->stats->verdicts[was], UINT64_MAX); /* Minus one. */
 	stats_add(&pipeline->stats->verdicts[is], 1);
+}
+
+int
+pipeline_double(struct pipeline **out, const struct pipeline *original)
+{
+	const struct pipeline_config config = {
+		.n_flows = DOUBLE_FLOWS,
+		.memory = memory_heap(),
+		.ports = original->local.ports,
+		.nexthops = original->nexthops,
+		.leases = original->local.leases,
+	};
+
+	return pipeline_new(out, &config);
+}
+
+const struct service_slot *
+pipeline_locate(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packet,
+	struct flow_key *key)
+{
+	const struct burst burst = {pipeline, snapshot, packet, 1, 0};
+
+	pass_parse(&burst);
+	pass_service(&burst);
+	*key = pipeline->work[0].parsed.key;
+	return pipeline->work[0].service;
+}
+
+void
+pipeline_imitate(struct pipeline *pipeline, const struct pipeline *original,
+	const struct flow_copy *flow, uint64_t now_ns)
+{
+	memcpy(pipeline->flows->timeouts, original->flows->timeouts,
+		sizeof(pipeline->flows->timeouts));
+	if (flow)
+		flow_restore(pipeline->flows, flow, now_ns);
 }

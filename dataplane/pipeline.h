@@ -57,4 +57,23 @@ const struct flow_table *pipeline_flows(const struct pipeline *pipeline);
  * V_DROP_HOST_FULL) instead of that verdict. Worker only. */
 void pipeline_recount(struct pipeline *pipeline, enum verdict was, enum verdict is);
 
+/* --- Trying out what would become of a packet, for trace.c; control thread --- */
+
+struct flow_copy;
+struct flow_key;
+struct service_slot;
+
+/* Makes an empty pipeline with the tables of 'original', which may be running, and memory from
+ * the heap. What is run on it changes nothing outside of it and of the packet. */
+int pipeline_double(struct pipeline **out, const struct pipeline *original);
+
+/* The service that the packet belongs to (NULL: none) and in '*key' how its flow is looked up. */
+const struct service_slot *pipeline_locate(struct pipeline *pipeline,
+	const struct snapshot *snapshot, struct packet *packet, struct flow_key *key);
+
+/* Gives a double what 'original' knows and a packet's fate may depend on; 'flow' is the packet's
+ * there, or NULL. */
+void pipeline_imitate(struct pipeline *pipeline, const struct pipeline *original,
+	const struct flow_copy *flow, uint64_t now_ns);
+
 #endif /* DATAPLANE_PIPELINE_H */

@@ -10,5 +10,6 @@
 
 json_t *show_stats(void *ctx, json_t *params, struct err *err);
 json_t *show_flows(void *ctx, json_t *params, struct err *err);
+json_t *show_trace(void *ctx, json_t *params, struct err *err);
 
 #endif /* DATAPLANE_SHOW_H */

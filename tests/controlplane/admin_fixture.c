@@ -61,6 +61,27 @@ serve_stats(void *ctx, json_t *params, struct err *err)
 	return json_loads(stats_text, 0, NULL);
 }
 
+static const char trace_text[] =
+	"{\"in_port\": \"front\", \"vip\": {\"address\": \"10.77.1.100\","
+	" \"router\": \"front4\", \"held\": true}, \"service\": {\"name\": \"http4\","
+	" \"mode\": \"dr\", \"scheduler\": \"maglev\"}, \"flow\": null,"
+	" \"choice\": \"scheduler\", \"backend\": {\"pool\": \"web4\", \"name\": \"web1\","
+	" \"address\": \"10.77.1.21\"}, \"next_hop\": {\"port\": \"front\","
+	" \"mac\": \"02:00:00:00:00:21\"}, \"sent\": {\"protocol\": 6,"
+	" \"from\": \"10.77.1.10:4711\", \"to\": \"10.77.1.100:80\", \"bytes\": 54},"
+	" \"verdict\": \"forward\", \"meaning\": \"sent to a backend\"}";
+
+/* Traces anything but a question without a protocol. */
+static json_t *
+serve_trace(void *ctx, json_t *params, struct err *err)
+{
+	(void)ctx;
+	if (json_object_get(params, "protocol"))
+		return json_loads(trace_text, 0, NULL);
+	err_set(err, -EINVAL, "protocol: is missing");
+	return NULL;
+}
+
 static json_t *
 serve_flows(void *ctx, json_t *params, struct err *err)
 {
@@ -79,6 +100,7 @@ static const struct rpc_method dataplane_methods[] = {
 	{"ready", serve_nothing},
 	{"stats", serve_stats},
 	{"flows", serve_flows},
+	{"trace", serve_trace},
 	{NULL, NULL},
 };
 

@@ -202,6 +202,41 @@ answers_of_another_shape_are_shown_as_far_as_they_go(void **state)
 		"-\n");
 }
 
+static void
+a_trace_is_told_step_by_step(void **state)
+{
+	(void)state;
+	expect(print_trace,
+		"{\"in_port\": \"front\", \"vip\": {\"address\": \"10.0.0.1\", \"router\": \"r4\","
+		" \"held\": false}, \"service\": {\"name\": \"http\", \"mode\": \"dr\","
+		" \"scheduler\": \"maglev\"}, \"flow\": {\"worker\": 2,"
+		" \"state\": \"established\", \"idle_ms\": 1500}, \"choice\": \"flow\","
+		" \"backend\": {\"pool\": \"web\", \"name\": \"w1\", \"address\": \"10.0.0.2\"},"
+		" \"next_hop\": {\"port\": \"front\", \"mac\": \"02:00:00:00:00:01\"},"
+		" \"sent\": {\"protocol\": 6, \"from\": \"10.0.0.9:1\", \"to\": \"10.0.0.1:80\","
+		" \"bytes\": 54}, \"verdict\": \"forward\", \"meaning\": \"sent to a backend\"}",
+		"STEP      RESULT\n"
+		"port      front\n"
+		"VIP       10.0.0.1 of router r4, not held by this node\n"
+		"service   http: mode dr, scheduler maglev\n"
+		"flow      established for worker 2, idle for 1.50s\n"
+		"backend   w1 (10.0.0.2) of pool web: the flow's\n"
+		"sent      from 10.0.0.9:1 to 10.0.0.1:80, protocol 6, 54 bytes\n"
+		"next hop  02:00:00:00:00:01 by port front\n"
+		"verdict   forward: sent to a backend\n");
+	expect(print_trace,
+		"{\"in_port\": \"front\", \"vip\": null, \"service\": null, \"flow\": null,"
+		" \"choice\": null, \"backend\": null, \"next_hop\": null, \"sent\": null,"
+		" \"verdict\": \"host\", \"meaning\": \"handed to the host's kernel\"}",
+		"STEP     RESULT\n"
+		"port     front\n"
+		"VIP      none has this address\n"
+		"service  none\n"
+		"flow     known to no worker\n"
+		"backend  none\n"
+		"verdict  host: handed to the host's kernel\n");
+}
+
 int
 main(void)
 {
@@ -212,6 +247,7 @@ main(void)
 		cmocka_unit_test(backends_with_their_last_check),
 		cmocka_unit_test(flows_and_how_many_there_are),
 		cmocka_unit_test(stats_leave_out_what_did_not_happen),
+		cmocka_unit_test(a_trace_is_told_step_by_step),
 		cmocka_unit_test(what_was_done_is_said),
 		cmocka_unit_test(answers_of_another_shape_are_shown_as_far_as_they_go),
 	};

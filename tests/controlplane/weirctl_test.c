@@ -125,6 +125,8 @@ every_command_shows_a_table_and_json(void **state)
 		{"flows", "2 of 3456 flows"},
 		{"flows --limit=7 --client 10.77.1.10 --service http4 --backend web1",
 			"established"},
+		{"trace --protocol tcp --from 10.77.1.10:4711 --to 10.77.1.100:80 --flags syn",
+			"backend   web1 (10.77.1.21) of pool web4: chosen by the scheduler"},
 		{"stats", "flows: 1.23k of at most 131k"},
 		{"drain web1", "backend web1 of pool web6: takes no new flows"},
 		{"undrain web1 --pool web6", "backend web1 of pool web6: takes new flows again"},
