@@ -12,6 +12,9 @@
 #define RISE_FALL_MAX 100
 #define BACKENDS_MAX 1000
 #define SERVICES_MAX 10000
+#define SLOW_START_S_MAX 3600
+#define PREFIX4_DEFAULT 32
+#define PREFIX6_DEFAULT 64 /* What one site's network has: hosts change the rest at will. */
 
 static const struct lb_port *
 find_port(const struct node *node, const char *name)
@@ -215,6 +218,12 @@ build_pool(struct config_reader *reader, const char *path, const struct raw_pool
 	if (raw->backends_count > BACKENDS_MAX)
 		config_fail(reader, path, "backends", "%u backends: at most %d in a pool",
 			raw->backends_count, BACKENDS_MAX);
+	pool->slow_start_ms =
+		1000 * (uint32_t)config_number(reader, path, "slow_start_s", raw->slow_start_s,
+			       (struct config_range){0, SLOW_START_S_MAX, 0});
+	if (raw->slow_start_s && !pool->check)
+		config_fail(reader, path, "slow_start_s",
+			"a pool without a check never sees a backend come back: give it a check");
 	pool->backends = config_array(reader, raw->backends_count, sizeof(*pool->backends));
 	for (size_t i = 0; pool->backends && i < raw->backends_count; i++) {
 		struct config_path backend = config_path("%s.backends[%zu]", path, i);
@@ -224,19 +233,60 @@ build_pool(struct config_reader *reader, const char *path, const struct raw_pool
 	}
 }
 
+static uint16_t
+build_port(struct config_reader *reader, const char *path, const char *raw)
+{
+	if (raw && strcmp(raw, "any") == 0)
+		return 0;
+	return (uint16_t)config_number(
+		reader, path, "port", raw, (struct config_range){1, 65535, CONFIG_REQUIRED});
+}
+
+static void
+build_persistence(struct config_reader *reader, const char *service_path,
+	const struct raw_persistence *raw, struct service *service)
+{
+	struct config_path path = config_path("%s.persistence", service_path);
+	struct persistence_config *persistence = &service->persistence;
+
+	persistence->timeout_s = (uint32_t)config_number(reader, path.text, "timeout_s",
+		raw->timeout_s, (struct config_range){1, MODEL_PERSISTENCE_S_MAX, CONFIG_REQUIRED});
+	persistence->prefix4 = (uint8_t)config_number(reader, path.text, "prefix4", raw->prefix4,
+		(struct config_range){1, 32, PREFIX4_DEFAULT});
+	persistence->prefix6 = (uint8_t)config_number(reader, path.text, "prefix6", raw->prefix6,
+		(struct config_range){1, 128, PREFIX6_DEFAULT});
+	if (service->scheduler == SCHEDULER_SOURCE_HASH)
+		config_fail(reader, service_path, "persistence",
+			"source-hash keeps clients together by their whole address already: "
+			"persistence goes with maglev, round-robin and least-connections");
+}
+
+/* Without a port of its own a check asks the service's, which must then have one. */
+static void
+check_probe_port(struct config_reader *reader, const char *path, const struct service *service)
+{
+	const struct pool *pool = service->pool;
+
+	if (service->port == 0 && pool && pool->check && pool->check->port == 0)
+		config_fail(reader, path, "port",
+			"'any' leaves check '%s' of pool '%s' without a port to probe: give the "
+			"check one",
+			pool->check->name, pool->name);
+}
+
 static void
 build_service(struct config_reader *reader, const char *path, const struct raw_service *raw,
 	const struct model *model, struct service *service)
 {
 	static const char *const protocols[] = {"tcp", "udp", NULL};
 	static const char *const modes[] = {"dr", NULL};
-	static const char *const schedulers[] = {"maglev", NULL};
+	static const char *const schedulers[] = {
+		"maglev", "round-robin", "least-connections", "source-hash", NULL};
 	const char *pool;
 
 	service->name = config_name(reader, path, "name", raw->name);
 	service->address = config_addr(reader, path, "address", raw->address);
-	service->port = (uint16_t)config_number(
-		reader, path, "port", raw->port, (struct config_range){1, 65535, CONFIG_REQUIRED});
+	service->port = build_port(reader, path, raw->port);
 	service->protocol = config_word(reader, path, "protocol", raw->protocol, protocols, 0) == 0
 				    ? PROTOCOL_TCP
 				    : PROTOCOL_UDP;
@@ -244,6 +294,8 @@ build_service(struct config_reader *reader, const char *path, const struct raw_s
 		(enum forward_mode)config_word(reader, path, "mode", raw->mode, modes, MODE_DR);
 	service->scheduler = (enum scheduler_kind)config_word(
 		reader, path, "scheduler", raw->scheduler, schedulers, SCHEDULER_MAGLEV);
+	if (raw->persistence)
+		build_persistence(reader, path, raw->persistence, service);
 	service->router = find_holder(model, &service->address);
 	if (!service->router)
 		config_fail(reader, path, "address",
@@ -263,6 +315,7 @@ build_service(struct config_reader *reader, const char *path, const struct raw_s
 			"mode dr forwards packets as they are: the backends of '%s' must have the "
 			"family of '%s'",
 			pool, raw->address);
+	check_probe_port(reader, path, service);
 }
 
 static void

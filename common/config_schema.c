@@ -93,9 +93,17 @@ static const cyaml_schema_field_t pool_fields[] = {
 	TEXT(raw_pool, name),
 	TEXT(raw_pool, check),
 	LIST(raw_pool, backends, backend_entry),
+	TEXT(raw_pool, slow_start_s),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t pool_entry = ENTRY(raw_pool, pool_fields);
+
+static const cyaml_schema_field_t persistence_fields[] = {
+	TEXT(raw_persistence, timeout_s),
+	TEXT(raw_persistence, prefix4),
+	TEXT(raw_persistence, prefix6),
+	CYAML_FIELD_END,
+};
 
 static const cyaml_schema_field_t service_fields[] = {
 	TEXT(raw_service, name),
@@ -105,6 +113,7 @@ static const cyaml_schema_field_t service_fields[] = {
 	TEXT(raw_service, mode),
 	TEXT(raw_service, scheduler),
 	TEXT(raw_service, pool),
+	MAP(raw_service, persistence, persistence_fields),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t service_entry = ENTRY(raw_service, service_fields);

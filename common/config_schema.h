@@ -49,10 +49,16 @@ struct raw_pool {
 	char *name, *check;
 	struct raw_backend *backends;
 	unsigned int backends_count;
+	char *slow_start_s;
+};
+
+struct raw_persistence {
+	char *timeout_s, *prefix4, *prefix6;
 };
 
 struct raw_service {
 	char *name, *address, *port, *protocol, *mode, *scheduler, *pool;
+	struct raw_persistence *persistence;
 };
 
 struct raw_limits {

@@ -17,7 +17,9 @@ struct word {
 };
 
 static const struct word forward_modes[] = {{"dr", MODE_DR}, {NULL, 0}};
-static const struct word schedulers[] = {{"maglev", SCHEDULER_MAGLEV}, {NULL, 0}};
+static const struct word schedulers[] = {{"maglev", SCHEDULER_MAGLEV},
+	{"round-robin", SCHEDULER_ROUND_ROBIN}, {"least-connections", SCHEDULER_LEAST_CONNECTIONS},
+	{"source-hash", SCHEDULER_SOURCE_HASH}, {NULL, 0}};
 static const struct word protocols[] = {{"tcp", PROTOCOL_TCP}, {"udp", PROTOCOL_UDP}, {NULL, 0}};
 
 static const char *
@@ -175,15 +177,31 @@ encode_pool(const struct control_pool *pool)
 	return json_pack("{s:s, s:o}", "name", pool->name, "backends", backends);
 }
 
+/* Adds what a service without persistence does not have; frees 'json' when memory is short. */
+static json_t *
+encode_persistence(json_t *json, const struct control_service *service)
+{
+	if (!json || service->persistence_timeout_s == 0 ||
+		json_object_set_new(json, "persistence",
+			json_pack("{s:I, s:i}", "timeout_s",
+				(json_int_t)service->persistence_timeout_s, "prefix",
+				(int)service->persistence_prefix)) == 0)
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
 static json_t *
 encode_service(const struct control_service *service)
 {
-	return json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:I}", "name", service->name, "address",
-		encode_addr(&service->address), "port", (int)service->port, "protocol",
+	json_t *json = json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:I}", "name", service->name,
+		"address", encode_addr(&service->address), "port", (int)service->port, "protocol",
 		protocol_name((enum protocol)service->protocol), "mode",
 		forward_mode_name((enum forward_mode)service->mode), "scheduler",
 		scheduler_name((enum scheduler_kind)service->scheduler), "pool",
 		(json_int_t)service->pool);
+
+	return encode_persistence(json, service);
 }
 
 json_t *
@@ -323,22 +341,45 @@ decode_pool(json_t *json, struct control_pool *out, struct err *err)
 	return rc;
 }
 
+/* 'json' is NULL for a service without it. */
+static int
+decode_persistence(json_t *json, struct control_service *out, struct err *err)
+{
+	static const char *const keys[] = {"timeout_s", "prefix", NULL};
+	uint64_t timeout_s, prefix;
+	int rc;
+
+	if (!json)
+		return 0;
+	if ((rc = json_fields_known(json, keys, err)) < 0 ||
+		(rc = json_field_integer(
+			 json, "timeout_s", 1, MODEL_PERSISTENCE_S_MAX, &timeout_s, err)) < 0 ||
+		(rc = json_field_integer(
+			 json, "prefix", 1, 8 * addr_size(&out->address), &prefix, err)) < 0) {
+		err_prefix(err, "persistence");
+		return rc;
+	}
+	out->persistence_timeout_s = (uint32_t)timeout_s;
+	out->persistence_prefix = (uint8_t)prefix;
+	return 0;
+}
+
 static int
 decode_service(json_t *json, size_t n_pools, struct control_service *out, struct err *err)
 {
-	static const char *const keys[] = {
-		"name", "address", "port", "protocol", "mode", "scheduler", "pool", NULL};
+	static const char *const keys[] = {"name", "address", "port", "protocol", "mode",
+		"scheduler", "pool", "persistence", NULL};
 	enum protocol protocol;
 	enum forward_mode mode;
 	enum scheduler_kind scheduler;
-	char protocol_text[16], mode_text[16], scheduler_text[16];
+	char protocol_text[16], mode_text[16], scheduler_text[32];
 	uint64_t port, pool;
 	int rc;
 
 	if ((rc = json_fields_known(json, keys, err)) < 0 ||
 		(rc = json_field_name(json, "name", out->name, err)) < 0 ||
 		(rc = json_field_addr(json, "address", &out->address, err)) < 0 ||
-		(rc = json_field_integer(json, "port", 1, UINT16_MAX, &port, err)) < 0 ||
+		(rc = json_field_integer(json, "port", 0, UINT16_MAX, &port, err)) < 0 ||
 		(rc = json_field_text(
 			 json, "protocol", protocol_text, sizeof(protocol_text), err)) < 0 ||
 		(rc = protocol_parse(protocol_text, &protocol, err)) < 0 ||
@@ -357,7 +398,7 @@ decode_service(json_t *json, size_t n_pools, struct control_service *out, struct
 	out->mode = (uint8_t)mode;
 	out->scheduler = (uint8_t)scheduler;
 	out->pool = (uint32_t)pool;
-	return 0;
+	return decode_persistence(json_object_get(json, "persistence"), out, err);
 }
 
 static int

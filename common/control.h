@@ -11,7 +11,8 @@
  *   stats   {}                   -> {generation, flows: {active, capacity},
  *                                    verdicts: {NAME: packets}, flow_events: {NAME: n},
  *                                    services: [{name, packets, bytes, new_flows, drops}],
- *                                    backends: [{pool, name, address, packets, bytes, new_flows}],
+ *                                    backends: [{pool, name, address, packets, bytes, new_flows,
+ *                                                active_flows}],
  *                                    ports: [{name, up, rx_packets, rx_bytes, rx_missed,
  *                                             tx_packets, tx_bytes, tx_errors,
  *                                             host_rx_packets, host_tx_packets, host_drops}],
@@ -81,11 +82,15 @@ struct control_pool {
 struct control_service {
 	char name[CONTROL_NAME_SIZE];
 	struct addr address;
-	uint16_t port;     /* Host order. */
+	uint16_t port;     /* Host order; 0: all ports that no other service has. */
 	uint8_t protocol;  /* IANA number. */
 	uint8_t mode;      /* enum forward_mode */
 	uint8_t scheduler; /* enum scheduler_kind */
 	uint32_t pool;     /* Index into the state's pools. */
+	/* How long a client, which is 'persistence_prefix' bits of an address, is kept with its
+	 * backend after its last new flow; 0: not at all. */
+	uint32_t persistence_timeout_s;
+	uint8_t persistence_prefix;
 };
 
 struct control_state {

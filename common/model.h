@@ -19,6 +19,7 @@
 /* Limits of what one file may describe; the messages of validation name them. */
 #define MODEL_NAME_MAX 31 /* Letters of a name: a-z, 0-9, '-', '_', starting with a letter. */
 #define MODEL_WEIGHT_MAX 1000
+#define MODEL_PERSISTENCE_S_MAX 86400
 #define MODEL_PORTS_MAX 8    /* Ports of one load balancer. */
 #define MODEL_ROUTERS_MAX 64 /* Virtual routers. */
 #define MODEL_VIPS_MAX 256   /* Addresses of one virtual router. */
@@ -41,7 +42,11 @@ enum forward_mode {
 };
 
 enum scheduler_kind {
-	SCHEDULER_MAGLEV
+	SCHEDULER_MAGLEV,
+	SCHEDULER_ROUND_ROBIN,
+	SCHEDULER_LEAST_CONNECTIONS,
+	SCHEDULER_SOURCE_HASH,
+	N_SCHEDULERS
 };
 
 enum check_type {
@@ -138,15 +143,24 @@ struct pool {
 	const struct check *check; /* NULL: never checked, always up. */
 	struct backend *backends;
 	size_t n_backends;
+	uint32_t slow_start_ms; /* Ramp of a backend that comes back; 0: none. */
+};
+
+/* How clients are kept with their backend from one connection to the next. */
+struct persistence_config {
+	uint32_t timeout_s; /* After the last new flow; 0: they are not kept. */
+	uint8_t prefix4;    /* Bits of the address that make a client. */
+	uint8_t prefix6;
 };
 
 struct service {
 	const char *name;
 	struct addr address; /* One of a virtual router's addresses. */
-	uint16_t port;       /* Host order. */
+	uint16_t port;       /* Host order; 0: all ports that no other service has. */
 	enum protocol protocol;
 	enum forward_mode mode;
 	enum scheduler_kind scheduler;
+	struct persistence_config persistence;
 	const struct pool *pool; /* Its backends have the family of 'address' (mode dr). */
 	const struct virtual_router *router; /* The one that holds 'address'. */
 };

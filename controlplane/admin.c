@@ -272,7 +272,7 @@ set_drained(struct admin *admin, json_t *params, bool drained, struct err *err)
 			if (changed)
 				LOG_INFORM("backend %s of pool %s: %s by the operator", name,
 					pool->config->name, drained ? "drained" : "undrained");
-			cluster_backend_set_drained(admin->cluster, i, j, drained);
+			cluster_backend_set_drained(admin->cluster, i, j, drained, clock_now_ns());
 			json_array_append_new(
 				touched, json_pack("{s:s, s:s, s:b}", "pool", pool->config->name,
 						 "backend", name, "changed", (int)changed));

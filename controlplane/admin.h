@@ -3,12 +3,13 @@
  *
  *   status    {}                         -> {node, cluster, ready, waiting, dataplane: {...},
  *                                            routers: [...]}
- *   services  {service?}                 -> [{name, address, port, protocol, mode, scheduler, pool,
- *                                            router, router_state, backends, backends_up,
+ *   services  {service?}                 -> [{name, address, port (0: any), protocol, mode,
+ *                                            scheduler, persistence: {timeout_s, prefix}?,
+ *                                            pool, router, router_state, backends, backends_up,
  *                                            packets, bytes, new_flows, drops}]
  *   backends  {pool?, backend?}          -> [{pool, backend, address, state, drained, weight,
  *                                            configured_weight, reason, since_s, changes,
- *                                            packets, bytes, new_flows}]
+ *                                            packets, bytes, new_flows, active_flows}]
  *   flows     {limit?, service?, client?, backend?} -> as the dataplane's (control.h)
  *   stats     {}                         -> as the dataplane's (control.h)
  *   trace     {protocol, from, to, flags?, size?} -> as the dataplane's (control.h)

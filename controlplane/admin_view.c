@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* What is counted of services and backends. */
-static const char *const counters[] = {"packets", "bytes", "new_flows", "drops"};
+static const char *const counters[] = {"packets", "bytes", "new_flows", "drops", "active_flows"};
 #define N_COUNTERS (sizeof(counters) / sizeof(counters[0]))
 
 /* A string, or null for "". */
@@ -82,25 +82,40 @@ router_state(const struct cluster *cluster, const struct virtual_router *config)
 	return "absent";
 }
 
+static void
+view_persistence(json_t *json, const struct service *service)
+{
+	const struct persistence_config *config = &service->persistence;
+	bool v4 = service->address.family == ADDR_V4;
+
+	if (config->timeout_s > 0)
+		json_object_set_new(json, "persistence",
+			json_pack("{s:I, s:i}", "timeout_s", (json_int_t)config->timeout_s,
+				"prefix", (int)(v4 ? config->prefix4 : config->prefix6)));
+}
+
 static json_t *
 view_service(const struct cluster *cluster, const struct service *service)
 {
 	size_t pool_index = (size_t)(service->pool - cluster_model(cluster)->pools);
 	const struct cluster_pool *pool = cluster_pool(cluster, pool_index);
 	size_t n_up = 0;
+	json_t *json;
 
 	for (size_t i = 0; i < pool->n_backends; i++) {
 		if (pool->backends[i].health == HEALTH_UP &&
 			cluster_backend_weight(&pool->backends[i]) > 0)
 			n_up++;
 	}
-	return json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "name",
+	json = json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "name",
 		service->name, "address", addr_or_null(&service->address), "port",
 		(int)service->port, "protocol", protocol_name(service->protocol), "mode",
 		forward_mode_name(service->mode), "scheduler", scheduler_name(service->scheduler),
 		"pool", service->pool->name, "router", service->router->name, "router_state",
 		router_state(cluster, service->router), "backends",
 		(json_int_t)service->pool->n_backends, "backends_up", (json_int_t)n_up);
+	view_persistence(json, service);
+	return json;
 }
 
 json_t *

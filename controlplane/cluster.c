@@ -2,6 +2,8 @@
 /* Live state of this node; see cluster.h. */
 #include "controlplane/cluster.h"
 
+#include "common/clock.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -187,6 +189,14 @@ tell_state(struct cluster *cluster)
 		cluster->listener.on_state(cluster->listener.ctx);
 }
 
+static void
+start_slowly(
+	const struct cluster *cluster, size_t pool, struct cluster_backend *entry, uint64_t now_ns)
+{
+	slow_start_begin(
+		&entry->slow_start, cluster->pools[pool].config->slow_start_ms * NS_PER_MS, now_ns);
+}
+
 void
 cluster_backend_set_health(struct cluster *cluster, size_t pool, size_t backend,
 	enum health_state health, const char *why, uint64_t now_ns)
@@ -198,19 +208,26 @@ cluster_backend_set_health(struct cluster *cluster, size_t pool, size_t backend,
 		return;
 	if (entry->health != HEALTH_UNKNOWN)
 		entry->n_changes++;
+	if (health == HEALTH_UP && entry->health == HEALTH_DOWN)
+		start_slowly(cluster, pool, entry, now_ns);
+	else
+		slow_start_stop(&entry->slow_start);
 	entry->health = health;
 	entry->since_ns = now_ns;
 	tell_state(cluster);
 }
 
 void
-cluster_backend_set_drained(struct cluster *cluster, size_t pool, size_t backend, bool drained)
+cluster_backend_set_drained(
+	struct cluster *cluster, size_t pool, size_t backend, bool drained, uint64_t now_ns)
 {
 	struct cluster_backend *entry = backend_at(cluster, pool, backend);
 
 	if (entry->drained == drained)
 		return;
 	entry->drained = drained;
+	if (!drained && entry->health == HEALTH_UP)
+		start_slowly(cluster, pool, entry, now_ns);
 	tell_state(cluster);
 }
 
@@ -222,6 +239,7 @@ cluster_forget_health(struct cluster *cluster, const char *why, uint64_t now_ns)
 
 		for (size_t j = 0; pool->config->check && j < pool->n_backends; j++) {
 			pool->backends[j].health = HEALTH_UNKNOWN;
+			slow_start_stop(&pool->backends[j].slow_start);
 			pool->backends[j].since_ns = now_ns;
 			copy_text(pool->backends[j].why, sizeof(pool->backends[j].why), why);
 		}
@@ -242,10 +260,44 @@ cluster_health_is_known(const struct cluster *cluster)
 	return true;
 }
 
+void
+cluster_advance(struct cluster *cluster, uint64_t now_ns)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < cluster->model->n_pools; i++) {
+		struct cluster_pool *pool = &cluster->pools[i];
+
+		for (size_t j = 0; pool->config->slow_start_ms && j < pool->n_backends; j++)
+			changed |= slow_start_advance(&pool->backends[j].slow_start, now_ns);
+	}
+	if (changed)
+		tell_state(cluster);
+}
+
+uint64_t
+cluster_deadline_ns(const struct cluster *cluster)
+{
+	uint64_t deadline_ns = SLOW_START_NEVER;
+
+	for (size_t i = 0; i < cluster->model->n_pools; i++) {
+		const struct cluster_pool *pool = &cluster->pools[i];
+
+		for (size_t j = 0; pool->config->slow_start_ms && j < pool->n_backends; j++) {
+			uint64_t ns = slow_start_deadline_ns(&pool->backends[j].slow_start);
+
+			if (ns < deadline_ns)
+				deadline_ns = ns;
+		}
+	}
+	return deadline_ns;
+}
+
 uint16_t
 cluster_backend_weight(const struct cluster_backend *backend)
 {
-	return backend->drained ? 0 : backend->config->weight;
+	return backend->drained ? 0
+				: slow_start_weight(&backend->slow_start, backend->config->weight);
 }
 
 const char *

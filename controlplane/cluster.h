@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/model.h"
 #include "controlplane/health_fsm.h"
+#include "controlplane/slow_start.h"
 #include "controlplane/vrrp_fsm.h"
 
 #include <stdbool.h>
@@ -24,9 +25,10 @@
 struct cluster_backend {
 	const struct backend *config;
 	enum health_state health;
-	uint64_t since_ns;          /* When 'health' became what it is. */
-	uint64_t n_changes;         /* Of 'health', the first verdict not counted. */
-	bool drained;               /* By the operator: takes no new flows, keeps its old ones. */
+	uint64_t since_ns;            /* When 'health' became what it is. */
+	uint64_t n_changes;           /* Of 'health', the first verdict not counted. */
+	bool drained;                 /* By the operator: takes no new flows, keeps its old ones. */
+	struct slow_start slow_start; /* Of its weight. */
 	char why[CLUSTER_WHY_SIZE]; /* The last verdict's reason ("connection refused"); "" if none.
 				     */
 };
@@ -101,7 +103,7 @@ void cluster_backend_set_health(struct cluster *cluster, size_t pool, size_t bac
 	enum health_state health, const char *why, uint64_t now_ns);
 
 void cluster_backend_set_drained(
-	struct cluster *cluster, size_t pool, size_t backend, bool drained);
+	struct cluster *cluster, size_t pool, size_t backend, bool drained, uint64_t now_ns);
 
 /* Makes all verdicts HEALTH_UNKNOWN, for the reason 'why', without telling the listener: the checks
  * begin anew. */
@@ -110,7 +112,15 @@ void cluster_forget_health(struct cluster *cluster, const char *why, uint64_t no
 /* True when each checked backend has had its first verdict. */
 bool cluster_health_is_known(const struct cluster *cluster);
 
-/* The weight that the dataplane is told: 0 when drained. */
+/* Takes the weights of backends in slow start to what they are at 'now_ns'. Tells the listener if
+ * any changed. A backend's slow start begins when it comes back up, not with its first verdict, and
+ * when it is undrained. */
+void cluster_advance(struct cluster *cluster, uint64_t now_ns);
+
+/* When cluster_advance() has something to do; SLOW_START_NEVER: nothing as things are. */
+uint64_t cluster_deadline_ns(const struct cluster *cluster);
+
+/* The weight that the dataplane is told: 0 when drained, less than configured in slow start. */
 uint16_t cluster_backend_weight(const struct cluster_backend *backend);
 
 /* "up", "down", "unknown", or "drained" for a drained backend that is not down. */

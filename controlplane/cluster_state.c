@@ -93,6 +93,10 @@ add_services(const struct cluster *cluster, struct control_state *state)
 		service->mode = (uint8_t)config->mode;
 		service->scheduler = (uint8_t)config->scheduler;
 		service->pool = (uint32_t)(config->pool - model->pools);
+		service->persistence_timeout_s = config->persistence.timeout_s;
+		service->persistence_prefix = config->address.family == ADDR_V4
+						      ? config->persistence.prefix4
+						      : config->persistence.prefix6;
 		state->n_services++;
 	}
 	return state->services != NULL;

@@ -12,6 +12,7 @@
 #include "controlplane/election.h"
 #include "controlplane/health.h"
 #include "controlplane/metrics_page.h"
+#include "controlplane/timer.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ struct app {
 	struct admin *admin;
 	struct metrics_page *page;
 	uv_signal_t signals[2];
+	uv_timer_t slow_start;
 	bool stopping; /* A signal has come. */
 	bool closed;   /* All parts are freed. */
 };
@@ -50,11 +52,34 @@ on_health_result(void *ctx, size_t pool, size_t backend, bool up, const char *wh
 }
 
 static void
+set_slow_start(struct app *app)
+{
+	uint64_t deadline_ns = cluster_deadline_ns(app->cluster);
+	uint64_t now_ns = clock_now_ns();
+
+	if (app->closed || deadline_ns == SLOW_START_NEVER)
+		uv_timer_stop(&app->slow_start);
+	else
+		timer_set(&app->slow_start,
+			deadline_ns > now_ns ? (deadline_ns - now_ns) / NS_PER_MS + 1 : 1);
+}
+
+static void
 on_cluster_state(void *ctx)
 {
 	struct app *app = ctx;
 
 	dataplane_client_push(app->client);
+	set_slow_start(app);
+}
+
+static void
+on_slow_start(uv_timer_t *timer)
+{
+	struct app *app = timer->data;
+
+	cluster_advance(app->cluster, clock_now_ns());
+	set_slow_start(app);
 }
 
 static void
@@ -122,6 +147,7 @@ close_parts(void *ctx)
 	election_free(app->election);
 	app->election = NULL;
 	dataplane_client_free(app->client);
+	uv_close((uv_handle_t *)&app->slow_start, NULL);
 	for (size_t i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&app->signals[i], NULL);
 }
@@ -186,6 +212,7 @@ main(int argc, char **argv)
 		app.signals[i].data = &app;
 		uv_signal_start(&app.signals[i], on_signal, numbers[i]);
 	}
+	timer_init(&app.loop, &app.slow_start, on_slow_start, &app);
 	rc = start_parts(&app, &options, &err);
 	if (rc < 0) {
 		fprintf(stderr, "weir-controlplane: %s\n", err.text);

@@ -152,8 +152,27 @@ cell_endpoint(struct table *table, json_t *object)
 	const char *address = text_of(object, "address");
 	bool v6 = strchr(address, ':') != NULL;
 
+	if (json_is_integer(json_object_get(object, "port")) && integer_of(object, "port") == 0) {
+		table_cell(table, "%s%s%s:any", v6 ? "[" : "", address, v6 ? "]" : "");
+		return;
+	}
 	table_cell(table, "%s%s%s:%" JSON_INTEGER_FORMAT, v6 ? "[" : "", address, v6 ? "]" : "",
 		integer_of(object, "port"));
+}
+
+/* "maglev", or with persistence "maglev, /24 300 s". */
+static void
+cell_scheduler(struct table *table, json_t *service)
+{
+	json_t *persistence = json_object_get(service, "persistence");
+
+	if (!json_is_object(persistence)) {
+		cell_text(table, service, "scheduler");
+		return;
+	}
+	table_cell(table, "%s, /%" JSON_INTEGER_FORMAT " %" JSON_INTEGER_FORMAT " s",
+		text_of(service, "scheduler"), integer_of(persistence, "prefix"),
+		integer_of(persistence, "timeout_s"));
 }
 
 void
@@ -187,7 +206,7 @@ print_services(json_t *answer, FILE *file)
 		cell_endpoint(&table, service);
 		table_cell(&table, "%s", held ? "yes" : "no");
 		cell_text(&table, service, "mode");
-		cell_text(&table, service, "scheduler");
+		cell_scheduler(&table, service);
 		cell_text(&table, service, "pool");
 		table_cell(&table, "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
 			integer_of(service, "backends_up"), integer_of(service, "backends"));
@@ -221,6 +240,7 @@ print_backends(json_t *answer, FILE *file)
 		{"FOR", true},
 		{"WEIGHT", true},
 		{"CHANGES", true},
+		{"FLOWS", true},
 		{"NEW FLOWS", true},
 		{"PACKETS", true},
 		{"BYTES", true},
@@ -241,6 +261,7 @@ print_backends(json_t *answer, FILE *file)
 		cell_seconds(&table, backend, "since_s");
 		cell_integer(&table, backend, "weight");
 		cell_unit(&table, backend, "changes", format_count);
+		cell_unit(&table, backend, "active_flows", format_count);
 		cell_unit(&table, backend, "new_flows", format_count);
 		cell_unit(&table, backend, "packets", format_count);
 		cell_unit(&table, backend, "bytes", format_bytes);

@@ -119,6 +119,16 @@ make_pool(struct dataplane *dataplane, struct err *err)
 }
 
 static int
+make_persistence(struct dataplane *dataplane)
+{
+	uint64_t seed;
+
+	if (getrandom(&seed, sizeof(seed), 0) < 0)
+		return -errno;
+	return persistence_new(&dataplane->persistence, PERSISTENCE_ENTRIES, seed);
+}
+
+static int
 make_tables(struct dataplane *dataplane, struct err *err)
 {
 	size_t size = rte_rcu_qsbr_get_memsize(DATAPLANE_WORKERS_MAX);
@@ -126,6 +136,8 @@ make_tables(struct dataplane *dataplane, struct err *err)
 
 	if (rc == 0)
 		rc = lease_table_new(&dataplane->leases);
+	if (rc == 0)
+		rc = make_persistence(dataplane);
 	if (rc == 0)
 		dataplane->rcu = rte_zmalloc("rcu", size, RTE_CACHE_LINE_SIZE);
 	if (rc == 0 && dataplane->rcu)
@@ -174,6 +186,7 @@ make_workers(struct dataplane *dataplane, struct err *err)
 						.ports = &dataplane->port_table,
 						.nexthops = dataplane->nexthops,
 						.leases = dataplane->leases,
+						.persistence = dataplane->persistence,
 					},
 			};
 			struct worker **worker = &dataplane->workers[dataplane->n_workers];
@@ -341,6 +354,7 @@ dataplane_stop(struct dataplane *dataplane)
 	rte_mempool_free(dataplane->pool);
 	nexthop_table_free(dataplane->nexthops);
 	lease_table_free(dataplane->leases);
+	persistence_free(dataplane->persistence);
 	if (dataplane->rcu)
 		rte_free(dataplane->rcu);
 	eal_free(dataplane->eal);

@@ -37,6 +37,7 @@ struct dataplane {
 	struct rte_mempool *pool;
 	struct nexthop_table *nexthops;
 	struct lease_table *leases;
+	struct persistence *persistence;
 	struct rte_rcu_qsbr *rcu;
 	struct worker_shared shared;
 	struct worker *workers[DATAPLANE_WORKERS_MAX];

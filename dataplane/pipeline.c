@@ -19,6 +19,7 @@
 #include "dataplane/maglev.h"
 #include "dataplane/parse.h"
 #include "dataplane/rewrite.h"
+#include "dataplane/scheduler.h"
 #include "dataplane/snapshot_data.h"
 
 #include <assert.h>
@@ -43,6 +44,7 @@ struct pipeline {
 	struct stats *stats;
 	const struct nexthop_table *nexthops;
 	struct local local;
+	struct scheduler_worker scheduler;
 	struct memory memory;
 };
 
@@ -139,16 +141,23 @@ find_flow(const struct flow_table *flows, const struct work *work)
 	return flow_find(flows, key, work->hash);
 }
 
-/* The backend that hashing gives the flow; 0: none takes new flows. */
-static uint16_t
-schedule(const struct path_service *service, const struct flow_key *key)
+static const struct schedule *
+schedule_of(const struct burst *burst, const struct path_service *service)
 {
-	uint64_t hash;
+	return &burst->snapshot->schedules[service - burst->snapshot->path_services];
+}
 
+/* The backend that the service's scheduler gives the flow; 0: none takes new flows. */
+static uint16_t
+schedule(const struct burst *burst, const struct path_service *service, const struct flow_key *key,
+	enum scheduler_occasion occasion)
+{
+	if (__builtin_expect(service->is_special, 0))
+		return scheduler_choose(schedule_of(burst, service), &burst->pipeline->scheduler,
+			key, occasion, burst->now_ns);
 	if (!service->maglev)
 		return 0;
-	hash = maglev_flow_hash(key->client, key->client_port, key->vip_port, key->protocol);
-	return *maglev_entry(service->maglev, hash);
+	return scheduler_flow_choice(service->maglev, key);
 }
 
 static bool
@@ -158,6 +167,16 @@ keeps_flows(const struct snapshot *snapshot, const struct path_service *service,
 
 	return path->usable && path->pool == service->pool;
 }
+
+/* What a packet is that belongs to no flow. */
+static const uint8_t occasions[N_FLOW_SIGNALS] = {
+	[FLOW_SIGNAL_NONE] = SCHEDULER_STRAY,
+	[FLOW_SIGNAL_SYN] = SCHEDULER_BEGIN,
+	[FLOW_SIGNAL_DATA] = SCHEDULER_JOIN,
+	[FLOW_SIGNAL_FIN] = SCHEDULER_STRAY,
+	[FLOW_SIGNAL_RST] = SCHEDULER_STRAY,
+	[FLOW_SIGNAL_UDP] = SCHEDULER_BEGIN,
+};
 
 /* Which backend the packet goes to; 0: there is none. */
 static uint16_t
@@ -174,20 +193,22 @@ choose_backend(
 		backend = flow_entry_at(slot)->backend;
 		if (keeps_flows(burst->snapshot, service, backend))
 			return backend;
-		backend = schedule(service, key);
+		backend = schedule(burst, service, key, SCHEDULER_BEGIN);
 		if (backend) {
-			flow_set_backend(slot, backend);
+			flow_set_backend(pipeline->flows, slot, backend);
 			stats_add(&pipeline->stats->flow_events[FLOW_RESCHEDULED], 1);
 		}
 		return backend;
 	}
-	backend = schedule(service, key);
+	backend = schedule(burst, service, key, (enum scheduler_occasion)occasions[signal]);
 	if (!backend)
 		return 0;
 	slot = flow_insert(pipeline->flows, key, work->hash, signal, backend, burst->now_ns);
 	if (slot.bucket) {
 		stats_add(&pipeline->stats->services[service->id].n_new_flows, 1);
 		stats_add(&pipeline->stats->backends[backend].n_new_flows, 1);
+	} else if (__builtin_expect(service->is_special, 0)) {
+		backend = scheduler_untracked(schedule_of(burst, service), key, backend);
 	}
 	return backend;
 }
@@ -284,12 +305,16 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 	pipeline->local.leases = config->leases;
 	rc = stats_new(&pipeline->stats, memory);
 	if (rc == 0)
+		rc = scheduler_worker_init(&pipeline->scheduler, memory, pipeline->stats,
+			config->persistence, config->seed);
+	if (rc == 0)
 		rc = flow_table_new(&pipeline->flows, config->n_flows, config->seed,
 			&config->timeouts, memory, pipeline->stats->flow_events);
 	if (rc < 0) {
 		pipeline_free(pipeline);
 		return rc;
 	}
+	pipeline->flows->backends = pipeline->stats->backends;
 	*out = pipeline;
 	return 0;
 }
@@ -303,6 +328,7 @@ pipeline_free(struct pipeline *pipeline)
 		return;
 	memory = pipeline->memory;
 	flow_table_free(pipeline->flows);
+	scheduler_worker_fini(&pipeline->scheduler);
 	stats_free(pipeline->stats);
 	memory.free(memory.ctx, pipeline);
 }
@@ -333,11 +359,19 @@ pipeline_sweep(struct pipeline *pipeline, uint64_t now_ns, uint32_t n_buckets)
 	flow_sweep(pipeline->flows, now_ns, n_buckets);
 }
 
+/* But for the flows that there are: the worker goes on counting them. */
+static void
+zero_counters(struct backend_stats *stats)
+{
+	stats->n_packets = 0;
+	stats->n_bytes = 0;
+	stats->n_new_flows = 0;
+}
+
 void
 pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 {
 	static const struct service_stats no_service;
-	static const struct backend_stats no_backend;
 	size_t n_services, n_backends;
 	const struct snapshot_service *services = snapshot_services(snapshot, &n_services);
 	const struct snapshot_backend *backends = snapshot_backends(snapshot, &n_backends);
@@ -347,7 +381,7 @@ pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 			pipeline->stats->services[services[i].id] = no_service;
 	for (size_t i = 0; i < n_backends; i++)
 		if (backends[i].is_new)
-			pipeline->stats->backends[backends[i].id] = no_backend;
+			zero_counters(&pipeline->stats->backends[backends[i].id]);
 }
 
 const struct stats *

@@ -11,6 +11,7 @@
 #include "dataplane/memory.h"
 #include "dataplane/nexthop.h"
 #include "dataplane/packet.h"
+#include "dataplane/persistence.h"
 #include "dataplane/port_table.h"
 #include "dataplane/snapshot.h"
 #include "dataplane/stats.h"
@@ -26,6 +27,7 @@ struct pipeline_config {
 	const struct port_table *ports;
 	const struct nexthop_table *nexthops;
 	const struct lease_table *leases;
+	struct persistence *persistence; /* NULL: services keep clients by hash alone. */
 };
 
 struct pipeline;

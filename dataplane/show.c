@@ -121,13 +121,15 @@ show_backends(const struct dataplane *dataplane)
 			sum.n_packets += stats_read(&part->n_packets);
 			sum.n_bytes += stats_read(&part->n_bytes);
 			sum.n_new_flows += stats_read(&part->n_new_flows);
+			sum.n_active += stats_read(&part->n_active);
 		}
 		json_array_append_new(
-			out, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "pool", backends[i].pool,
-				     "name", backends[i].name, "address",
+			out, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "pool",
+				     backends[i].pool, "name", backends[i].name, "address",
 				     addr_format(&backends[i].addr, addr, sizeof(addr)), "packets",
 				     (json_int_t)sum.n_packets, "bytes", (json_int_t)sum.n_bytes,
-				     "new_flows", (json_int_t)sum.n_new_flows));
+				     "new_flows", (json_int_t)sum.n_new_flows, "active_flows",
+				     (json_int_t)sum.n_active));
 	}
 	return out;
 }

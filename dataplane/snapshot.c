@@ -4,6 +4,7 @@
  * finished can be freed. */
 #include "dataplane/snapshot.h"
 
+#include "dataplane/scheduler.h"
 #include "dataplane/snapshot_data.h"
 #include "dataplane/stats.h"
 
@@ -97,13 +98,15 @@ allocate(const struct build *build)
 	s->services = calloc(state->n_services + 1, sizeof(*s->services));
 	s->backends = calloc(n_backends + 1, sizeof(*s->backends));
 	s->path_services = calloc(state->n_services + 1, sizeof(*s->path_services));
+	s->schedules = calloc(state->n_services + 1, sizeof(*s->schedules));
 	s->path_backends = calloc((size_t)BACKEND_ID_MAX + 1, sizeof(*s->path_backends));
 	s->vips_by_id = calloc((size_t)VIP_ID_MAX + 1, sizeof(struct snapshot_vip *));
 	s->pools_by_id = calloc((size_t)POOL_ID_MAX + 1, sizeof(*s->pools_by_id));
 	s->backends_by_id = calloc((size_t)BACKEND_ID_MAX + 1, sizeof(struct snapshot_backend *));
 	if (!s->addresses || !s->routers || !s->vips || !s->pools || !s->services || !s->backends ||
 		!s->path_services || !s->path_backends || !s->vips_by_id || !s->pools_by_id ||
-		!s->backends_by_id || service_table_init(&s->table, n_vips + state->n_services) < 0)
+		!s->backends_by_id || !s->schedules ||
+		service_table_init(&s->table, n_vips + state->n_services) < 0)
 		return no_memory(build);
 	if (ids_new(&s->vip_ids, (uint32_t)n_vips, VIP_ID_MAX,
 		    previous ? previous->vip_ids : NULL) < 0 ||
@@ -227,6 +230,7 @@ add_backend(const struct build *build, const struct control_pool *pool,
 	path->nexthop = backend->nexthop;
 	path->pool = pool_index;
 	path->usable = from->up;
+	path->weight = from->up ? from->weight : 0;
 	return 0;
 }
 
@@ -270,6 +274,7 @@ add_pool(const struct build *build, const struct control_pool *from)
 	if (ids_assign(s->pool_ids, pool->name, strlen(pool->name), &id, &is_new) < 0)
 		return err_set(build->err, -EINVAL, "pool %s is given twice", pool->name);
 	s->pools_by_id[id] = (uint32_t)s->n_pools;
+	pool->id = id;
 	members = calloc(from->n_backends + 1, sizeof(*members));
 	if (!members)
 		return no_memory(build);
@@ -317,7 +322,7 @@ check_service(const struct build *build, const struct control_service *service)
 		return err_set(build->err, -EINVAL,
 			"service %s: protocol %u is neither TCP nor UDP", service->name,
 			service->protocol);
-	if (service->mode != MODE_DR || service->scheduler != SCHEDULER_MAGLEV)
+	if (service->mode != MODE_DR || !scheduler_of((enum scheduler_kind)service->scheduler))
 		return err_set(build->err, -EINVAL,
 			"service %s: mode or scheduler unknown to this version", service->name);
 	pool = &build->state->pools[service->pool];
@@ -328,6 +333,57 @@ check_service(const struct build *build, const struct control_service *service)
 				"family, which mode dr needs",
 				service->name, pool->backends[i].name, pool->name);
 	return 0;
+}
+
+/* The order of turns of a pool's members. A pool whose members have not changed has the very table
+ * of before, and then its order is the one of before too. */
+static int
+make_rota(const struct build *build, struct snapshot_pool *pool)
+{
+	const struct snapshot *previous = build->previous;
+	uint16_t id;
+
+	if (!pool->maglev || pool->rota)
+		return 0;
+	id = previous ? ids_find(previous->pool_ids, pool->name, strlen(pool->name)) : 0;
+	if (id) {
+		const struct snapshot_pool *old = &previous->pools[previous->pools_by_id[id]];
+
+		if (old->rota && old->maglev == pool->maglev) {
+			pool->rota = rota_ref(old->rota);
+			return 0;
+		}
+	}
+	return rota_new(&pool->rota, pool->maglev->members, pool->maglev->n_members) < 0
+		       ? no_memory(build)
+		       : 0;
+}
+
+/* What schedulers need to know of the service that was added last. */
+static int
+add_schedule(
+	const struct build *build, const struct control_service *from, struct path_service *path)
+{
+	struct snapshot *s = build->snapshot;
+	struct snapshot_pool *pool = &s->pools[from->pool];
+	struct schedule *schedule = &s->schedules[s->n_services - 1];
+	int rc = 0;
+
+	if (from->scheduler == SCHEDULER_ROUND_ROBIN)
+		rc = make_rota(build, pool);
+	path->is_special = from->scheduler != SCHEDULER_MAGLEV || from->persistence_timeout_s;
+	*schedule = (struct schedule){
+		.scheduler = scheduler_of((enum scheduler_kind)from->scheduler),
+		.maglev = pool->maglev,
+		.rota = pool->rota,
+		.backends = s->path_backends,
+		.pool = from->pool,
+		.pool_id = pool->id,
+		.service_id = path->id,
+		.persistence_timeout_s = from->persistence_timeout_s,
+		.persistence_prefix = from->persistence_prefix,
+	};
+	return rc;
 }
 
 static int
@@ -367,7 +423,7 @@ add_service(const struct build *build, const struct control_service *from)
 	path->id = service->id;
 	path->mode = from->mode;
 	s->n_services++;
-	return 0;
+	return add_schedule(build, from, path);
 }
 
 static int
@@ -419,8 +475,10 @@ snapshot_free(struct snapshot *snapshot)
 		lease_release(snapshot->tables.leases, snapshot->routers[i].lease);
 	for (size_t i = 0; i < snapshot->n_backends; i++)
 		nexthop_release(snapshot->tables.nexthops, snapshot->backends[i].nexthop);
-	for (size_t i = 0; i < snapshot->n_pools; i++)
+	for (size_t i = 0; i < snapshot->n_pools; i++) {
 		maglev_unref(snapshot->pools[i].maglev);
+		rota_unref(snapshot->pools[i].rota);
+	}
 	service_table_fini(&snapshot->table);
 	ids_free(snapshot->vip_ids);
 	ids_free(snapshot->service_ids);
@@ -433,6 +491,7 @@ snapshot_free(struct snapshot *snapshot)
 	free(snapshot->services);
 	free(snapshot->backends);
 	free(snapshot->path_services);
+	free(snapshot->schedules);
 	free(snapshot->path_backends);
 	free(snapshot->vips_by_id);
 	free(snapshot->pools_by_id);

@@ -6,16 +6,19 @@
 
 #include "dataplane/ids.h"
 #include "dataplane/maglev.h"
+#include "dataplane/rota.h"
 #include "dataplane/service.h"
 #include "dataplane/snapshot.h"
+
+struct schedule;
 
 /* A service as the packet path needs it. */
 struct path_service {
 	const struct maglev *maglev; /* NULL: no backend takes new flows. */
 	uint32_t pool;
 	uint16_t id;
-	uint8_t mode; /* enum forward_mode */
-	uint8_t reserved;
+	uint8_t mode;    /* enum forward_mode */
+	bool is_special; /* Not Maglev alone: its schedule says how. */
 };
 
 static_assert(sizeof(struct path_service) == 16, "four in a cache line");
@@ -23,9 +26,10 @@ static_assert(sizeof(struct path_service) == 16, "four in a cache line");
 /* A backend as the packet path needs it; all of them fit the first-level cache. */
 struct path_backend {
 	uint16_t nexthop;
-	uint16_t pool; /* Index of its pool, to be compared with the service's. */
-	bool usable;   /* Up: keeps its flows, even with weight 0. */
-	uint8_t reserved[3];
+	uint16_t pool;   /* Index of its pool, to be compared with the service's. */
+	uint16_t weight; /* 0: takes no new flows. */
+	bool usable;     /* Up: keeps its flows, even with weight 0. */
+	uint8_t reserved;
 };
 
 static_assert(sizeof(struct path_backend) == 8, "eight in a cache line");
@@ -33,12 +37,15 @@ static_assert(sizeof(struct path_backend) == 8, "eight in a cache line");
 struct snapshot_pool {
 	char name[CONTROL_NAME_SIZE];
 	struct maglev *maglev; /* Shared with other snapshots; NULL: nobody takes new flows. */
+	struct rota *rota;     /* As 'maglev'; NULL also if no service goes by turns. */
+	uint16_t id;           /* Stays with the pool. */
 };
 
 struct snapshot {
 	/* Packet path. */
 	struct service_table table;
 	struct path_service *path_services; /* In the order of the state. */
+	struct schedule *schedules;         /* Beside 'path_services'. */
 	struct path_backend *path_backends; /* By id. */
 	const struct snapshot_vip **vips_by_id;
 

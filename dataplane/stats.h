@@ -23,16 +23,18 @@ struct backend_stats {
 	uint64_t n_packets;
 	uint64_t n_bytes;
 	uint64_t n_new_flows;
-	uint64_t reserved;
+	uint64_t n_active; /* Flows now in the worker's table; stays with the id, never reset. */
 };
 
 /* FLOW_EVENT(identifier, "name", "what it means") */
-#define FLOW_EVENTS                                                                     \
-	FLOW_EVENT(CREATED, "created", "flows entered into the table")                  \
-	FLOW_EVENT(EXPIRED, "expired", "flows removed after their timeout")             \
-	FLOW_EVENT(EVICTED, "evicted", "flows removed to make room for new ones")       \
-	FLOW_EVENT(UNTRACKED, "untracked", "packets forwarded without a flow: no room") \
-	FLOW_EVENT(RESCHEDULED, "rescheduled", "flows moved because their backend is gone")
+#define FLOW_EVENTS                                                                                \
+	FLOW_EVENT(CREATED, "created", "flows entered into the table")                             \
+	FLOW_EVENT(EXPIRED, "expired", "flows removed after their timeout")                        \
+	FLOW_EVENT(EVICTED, "evicted", "flows removed to make room for new ones")                  \
+	FLOW_EVENT(UNTRACKED, "untracked", "packets forwarded without a flow: no room")            \
+	FLOW_EVENT(RESCHEDULED, "rescheduled", "flows moved because their backend is gone")        \
+	FLOW_EVENT(PERSISTED, "persisted", "new flows that followed earlier ones of their client") \
+	FLOW_EVENT(PERSISTENCE_EVICTED, "persistence_evicted", "clients forgotten to make room")
 
 enum flow_event {
 #define FLOW_EVENT(id, name, help) FLOW_##id,

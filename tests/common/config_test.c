@@ -134,6 +134,28 @@ static const struct mistake {
 	{"port: 80, ", "port: 443,", 1, "'http4' has the same address, port and protocol"},
 	{"scheduler: maglev, pool: web4", "scheduler: best, pool: web4", 0,
 		"'best' is not known here; choose from: maglev"},
+	{"scheduler: maglev, pool: web4", "scheduler: maglev, persistence: {}, pool: web4", 0,
+		"the key 'timeout_s' is missing"},
+	{"scheduler: maglev, pool: web4",
+		"scheduler: maglev, persistence: {timeout_s: 0}, pool: web4", 0,
+		"'0' is not a whole number from 1 to 86400"},
+	{"scheduler: maglev, pool: web4",
+		"scheduler: maglev, persistence: {timeout_s: 9, prefix4: 33}, pool: web4", 0,
+		"'33' is not a whole number from 1 to 32"},
+	{"scheduler: maglev, pool: web4",
+		"scheduler: maglev, persistence: {timeout_s: 9, prefix6: 0}, pool: web4", 0,
+		"'0' is not a whole number from 1 to 128"},
+	{"scheduler: maglev, pool: web4",
+		"scheduler: maglev, persistence: {timeout_s: 9, mask: 24}, pool: web4", 0,
+		"persistence.mask' is not known here"},
+	{"scheduler: maglev, pool: web4",
+		"scheduler: source-hash, persistence: {timeout_s: 9}, pool: web4", 0,
+		"source-hash keeps clients together by their whole address already"},
+	{"port: 80, ", "port: all, ", 0, "'all' is not a whole number from 1 to 65535"},
+	{"check: web-health\n", "slow_start_s: 30\n", 0,
+		"a pool without a check never sees a backend come back"},
+	{"check: web-health\n", "check: web-health\n    slow_start_s: 3601\n", 1,
+		"'3601' is not a whole number from 0 to 3600"},
 	{"mode: dr", "mode: teleport", 0, "'teleport' is not known here; choose from: dr"},
 	{"pool: web4", "pool: web5", 0, "there is no pool called 'web5'"},
 	{"pool: web4", "pool: web6", 0, "must have the family of '10.77.1.100'"},
@@ -146,6 +168,62 @@ static const struct mistake {
 	{"  user: weir_app", "  user: [weir_app]", 0, "Expecting STRING"},
 	{"nodes:\n", "nodes: {\n", 1, "did not find expected"},
 };
+
+/* Two edits, one after the other. */
+static int
+parse_edited(const char *const edits[4], struct model **model, struct err *err)
+{
+	char *original = sample;
+	unsigned int line;
+	char *text;
+	int rc;
+
+	sample = edit(edits[0], edits[1], &line);
+	text = edit(edits[2], edits[3], &line);
+	rc = config_parse(text, strlen(text), "weir.yaml", model, err);
+	free(text);
+	free(sample);
+	sample = original;
+	return rc;
+}
+
+static void
+scheduling_is_read_and_has_its_defaults(void **state)
+{
+	static const char *const edits[] = {"port: 80,  protocol: tcp, mode: dr, scheduler: maglev",
+		"port: any, mode: dr, scheduler: round-robin, persistence: {timeout_s: 9, prefix4: "
+		"24}",
+		"check: web-health\n", "check: web-health\n    slow_start_s: 30\n"};
+	struct model *model = NULL;
+	struct err err = {""};
+
+	(void)state;
+	if (parse_edited(edits, &model, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(model->services[0].port, 0);
+	assert_int_equal(model->services[0].scheduler, SCHEDULER_ROUND_ROBIN);
+	assert_int_equal(model->services[0].persistence.timeout_s, 9);
+	assert_int_equal(model->services[0].persistence.prefix4, 24);
+	assert_int_equal(model->services[0].persistence.prefix6, 64);
+	assert_int_equal(model->services[1].persistence.timeout_s, 0);
+	assert_int_equal(model->pools[0].slow_start_ms, 30000);
+	assert_int_equal(model->pools[1].slow_start_ms, 0);
+	model_free(model);
+}
+
+static void
+a_service_of_any_port_needs_a_check_with_one(void **state)
+{
+	static const char *const edits[] = {"port: 80,  protocol: tcp", "port: any, protocol: tcp",
+		"port: 80                             # Left out: the service's own port.", ""};
+	struct model *model = NULL;
+	struct err err = {""};
+
+	(void)state;
+	assert_int_equal(parse_edited(edits, &model, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "services[0].port: 'any' leaves check 'web-health' of "
+					 "pool 'web4' without a port"));
+}
 
 static void
 every_mistake_is_refused_with_its_line_and_reason(void **state)
@@ -216,6 +294,8 @@ main(void)
 {
 	const struct CMUnitTest cases[] = {
 		cmocka_unit_test(the_sample_makes_a_model_with_resolved_relations),
+		cmocka_unit_test(scheduling_is_read_and_has_its_defaults),
+		cmocka_unit_test(a_service_of_any_port_needs_a_check_with_one),
 		cmocka_unit_test(every_mistake_is_refused_with_its_line_and_reason),
 		cmocka_unit_test(a_missing_section_or_file_is_named),
 		cmocka_unit_test(a_text_cut_anywhere_never_crashes),

@@ -20,7 +20,10 @@ static const char *const good_state =
 	" \"services\": [{\"name\": \"http4\", \"address\": \"192.0.2.1\", \"port\": 80,"
 	"   \"protocol\": \"tcp\", \"mode\": \"dr\", \"scheduler\": \"maglev\", \"pool\": 0},"
 	"  {\"name\": \"dns6\", \"address\": \"2001:db8::1\", \"port\": 65535,"
-	"   \"protocol\": \"udp\", \"mode\": \"dr\", \"scheduler\": \"maglev\", \"pool\": 1}]}";
+	"   \"protocol\": \"udp\", \"mode\": \"dr\", \"scheduler\": \"maglev\", \"pool\": 1},"
+	"  {\"name\": \"any4\", \"address\": \"192.0.2.1\", \"port\": 0,"
+	"   \"protocol\": \"tcp\", \"mode\": \"dr\", \"scheduler\": \"round-robin\", \"pool\": 0,"
+	"   \"persistence\": {\"timeout_s\": 300, \"prefix\": 24}}]}";
 
 static void
 a_state_survives_the_way_to_json_and_back(void **state)
@@ -43,6 +46,11 @@ a_state_survives_the_way_to_json_and_back(void **state)
 	assert_int_equal(decoded->services[1].port, 65535);
 	assert_int_equal(decoded->services[1].protocol, PROTOCOL_UDP);
 	assert_int_equal(decoded->services[1].pool, 1);
+	assert_int_equal(decoded->services[1].persistence_timeout_s, 0);
+	assert_int_equal(decoded->services[2].port, 0);
+	assert_int_equal(decoded->services[2].scheduler, SCHEDULER_ROUND_ROBIN);
+	assert_int_equal(decoded->services[2].persistence_timeout_s, 300);
+	assert_int_equal(decoded->services[2].persistence_prefix, 24);
 	again = control_state_encode(decoded);
 	assert_true(json_equal(json, again));
 	json_decref(again);
@@ -116,7 +124,13 @@ every_kind_of_wrong_state_is_refused_and_named(void **state)
 		{"pools/0/backends/1/name", "\"web1\"", "backends[1]: the name 'web1'"},
 		{"pools/1/name", "\"web4\"", "pools[1]: the name 'web4'"},
 		{"pools/1/backends", NULL, "backends: is missing"},
-		{"services/0/port", "0", "services[0]: port: 0"},
+		{"services/0/port", "-1", "services[0]: port: -1"},
+		{"services/2/persistence", "7", "persistence: "},
+		{"services/2/persistence/timeout_s", "0", "persistence: timeout_s: 0"},
+		{"services/2/persistence/timeout_s", "86401", "persistence: timeout_s: 86401"},
+		{"services/2/persistence/timeout_s", NULL, "timeout_s: is missing"},
+		{"services/2/persistence/prefix", "33", "prefix: 33 is not from 1 to 32"},
+		{"services/2/persistence/mask", "1", "'mask' is not a known member"},
 		{"services/0/port", "65536", "65536"},
 		{"services/0/protocol", "\"sctp\"", "'sctp' is not a protocol: choose tcp, udp"},
 		{"services/0/mode", "\"bridge\"", "'bridge' is not a forwarding mode"},

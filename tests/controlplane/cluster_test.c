@@ -115,8 +115,8 @@ the_listener_hears_of_changes_and_not_of_repetitions(void **state)
 	assert_int_equal(fixture->n_state, 2);
 	assert_int_equal(backend->n_changes, 1);
 	assert_string_equal(backend->why, "");
-	cluster_backend_set_drained(cluster, 0, 1, true);
-	cluster_backend_set_drained(cluster, 0, 1, true);
+	cluster_backend_set_drained(cluster, 0, 1, true, 0);
+	cluster_backend_set_drained(cluster, 0, 1, true, 0);
 	assert_int_equal(fixture->n_state, 3);
 }
 
@@ -155,7 +155,7 @@ the_desired_state_holds_routers_services_and_effective_backends(void **state)
 
 	cluster_backend_set_health(cluster, 0, 0, HEALTH_UP, "", 7);
 	cluster_backend_set_health(cluster, 0, 1, HEALTH_UP, "", 7);
-	cluster_backend_set_drained(cluster, 0, 1, true);
+	cluster_backend_set_drained(cluster, 0, 1, true, 0);
 	cluster_backend_set_health(cluster, 1, 0, HEALTH_DOWN, "", 7);
 	built = cluster_build_state(cluster, 42);
 	assert_non_null(built);

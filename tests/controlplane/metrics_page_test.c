@@ -58,7 +58,7 @@ the_page_tells_all_that_the_monitor_reads(void **state)
 	cluster_router_set_state(fixture->cluster, 0, VRRP_MASTER, "", clock_now_ns());
 	cluster_backend_set_health(fixture->cluster, 0, 0, HEALTH_UP, "", clock_now_ns());
 	cluster_backend_set_health(fixture->cluster, 0, 1, HEALTH_DOWN, "", clock_now_ns());
-	cluster_backend_set_drained(fixture->cluster, 0, 1, true);
+	cluster_backend_set_drained(fixture->cluster, 0, 1, true, 0);
 	metrics_init(&metrics);
 	metrics_page_write(&metrics, fixture->cluster, dataplane_client_stats(fixture->client));
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)

@@ -85,16 +85,17 @@ services_with_and_without_counters(void **state)
 		"  \"pool\": \"web4\", \"router_state\": \"master\", \"backends\": 2,"
 		"  \"backends_up\": 1, \"packets\": 1234567, \"bytes\": 1610612736,"
 		"  \"new_flows\": 12},"
-		" {\"name\": \"dns6\", \"address\": \"fd77:1::100\", \"port\": 53,"
+		" {\"name\": \"dns6\", \"address\": \"fd77:1::100\", \"port\": 0,"
 		"  \"protocol\": \"udp\", \"mode\": \"dr\", \"scheduler\": \"maglev\","
+		"  \"persistence\": {\"timeout_s\": 300, \"prefix\": 64},"
 		"  \"pool\": \"dns\", \"router_state\": \"backup\", \"backends\": 10,"
 		"  \"backends_up\": 10}]",
-		"SERVICE  PROTO  ADDRESS           HELD  MODE  SCHEDULER  POOL     UP  NEW FLOWS  "
-		"PACKETS     BYTES\n"
-		"http4    tcp    10.77.1.100:80    yes   dr    maglev     web4    1/2         12  "
-		"  1.23M  1.50 GiB\n"
-		"dns6     udp    [fd77:1::100]:53  no    dr    maglev     dns   10/10          -  "
-		"      -         -\n");
+		"SERVICE  PROTO  ADDRESS            HELD  MODE  SCHEDULER          POOL     UP  "
+		"NEW FLOWS  PACKETS     BYTES\n"
+		"http4    tcp    10.77.1.100:80     yes   dr    maglev             web4    1/2  "
+		"       12    1.23M  1.50 GiB\n"
+		"dns6     udp    [fd77:1::100]:any  no    dr    maglev, /64 300 s  dns   10/10  "
+		"        -        -         -\n");
 	expect(print_services, "[]", "There are no services.\n");
 }
 
@@ -106,16 +107,19 @@ backends_with_their_last_check(void **state)
 		"[{\"pool\": \"web4\", \"backend\": \"web1\", \"address\": \"10.77.1.21\","
 		"  \"state\": \"up\", \"weight\": 100, \"reason\": \"status 200\","
 		"  \"since_s\": 3700.0, \"changes\": 0, \"packets\": 10, \"bytes\": 1000,"
-		"  \"new_flows\": 1},"
+		"  \"new_flows\": 1, \"active_flows\": 7},"
 		" {\"pool\": \"web4\", \"backend\": \"web2\", \"address\": \"10.77.1.22\","
 		"  \"state\": \"down\", \"drained\": true, \"weight\": 0,"
 		"  \"reason\": \"Connection refused\","
 		"  \"since_s\": 12.0, \"changes\": 3}]",
-		"POOL  BACKEND  ADDRESS     STATE            FOR  WEIGHT  CHANGES  NEW FLOWS  "
+		"POOL  BACKEND  ADDRESS     STATE            FOR  WEIGHT  CHANGES  FLOWS  NEW "
+		"FLOWS  "
 		"PACKETS   BYTES  LAST CHECK\n"
-		"web4  web1     10.77.1.21  up             1h01m     100        0          1  "
+		"web4  web1     10.77.1.21  up             1h01m     100        0      7          "
+		"1  "
 		"     10  1000 B  status 200\n"
-		"web4  web2     10.77.1.22  down, drained    12s       0        3          -  "
+		"web4  web2     10.77.1.22  down, drained    12s       0        3      -          "
+		"-  "
 		"      -       -  Connection refused\n");
 }
 
@@ -196,9 +200,10 @@ answers_of_another_shape_are_shown_as_far_as_they_go(void **state)
 	expect(print_services, "{}", "There are no services.\n");
 	expect(print_flows, "[]", "There are no such flows.\n");
 	expect(print_backends, "[{\"pool\": 5, \"since_s\": \"x\", \"weight\": null}]",
-		"POOL  BACKEND  ADDRESS  STATE  FOR  WEIGHT  CHANGES  NEW FLOWS  PACKETS  BYTES  "
+		"POOL  BACKEND  ADDRESS  STATE  FOR  WEIGHT  CHANGES  FLOWS  NEW FLOWS  PACKETS  "
+		"BYTES  "
 		"LAST CHECK\n"
-		"-     -        -        -        -       -        -          -        -      -  "
+		"-     -        -        -        -       -        -      -          -        -      -  "
 		"-\n");
 }
 

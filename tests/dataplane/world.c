@@ -137,6 +137,8 @@ world_init(struct world *world, uint32_t n_flows)
 	config.ports = &world->ports;
 	config.nexthops = world->nexthops;
 	config.leases = world->leases;
+	must(persistence_new(&world->persistence, 1024, 7));
+	config.persistence = world->persistence;
 	must(pipeline_new(&world->pipeline, &config));
 	fill_state(world);
 	world_apply(world);
@@ -152,6 +154,7 @@ world_fini(struct world *world)
 	pipeline_free(world->pipeline);
 	nexthop_table_free(world->nexthops);
 	lease_table_free(world->leases);
+	persistence_free(world->persistence);
 }
 
 enum verdict

@@ -30,6 +30,7 @@ struct world {
 	struct port_table ports; /* 0 "front": frame_port_mac; 1 "back". */
 	struct nexthop_table *nexthops;
 	struct lease_table *leases;
+	struct persistence *persistence;
 	struct pipeline *pipeline;
 	struct snapshot *snapshot;
 	uint64_t now_ns;
