@@ -141,20 +141,38 @@ find_flow(const struct flow_table *flows, const struct work *work)
 	return flow_find(flows, key, work->hash);
 }
 
+/* What a packet is that belongs to no flow. */
+static const uint8_t occasions[N_FLOW_SIGNALS] = {
+	[FLOW_SIGNAL_NONE] = SCHEDULER_STRAY,
+	[FLOW_SIGNAL_SYN] = SCHEDULER_BEGIN,
+	[FLOW_SIGNAL_DATA] = SCHEDULER_JOIN,
+	[FLOW_SIGNAL_FIN] = SCHEDULER_STRAY,
+	[FLOW_SIGNAL_RST] = SCHEDULER_STRAY,
+	[FLOW_SIGNAL_UDP] = SCHEDULER_BEGIN,
+};
+
 static const struct schedule *
 schedule_of(const struct burst *burst, const struct path_service *service)
 {
 	return &burst->snapshot->schedules[service - burst->snapshot->path_services];
 }
 
+/* Not inline, so that services of plain Maglev do not pay for the registers that it needs. */
+static __attribute__((noinline)) uint16_t
+schedule_specially(const struct burst *burst, const struct path_service *service,
+	const struct flow_key *key, enum flow_signal signal)
+{
+	return scheduler_choose(schedule_of(burst, service), &burst->pipeline->scheduler, key,
+		(enum scheduler_occasion)occasions[signal], burst->now_ns);
+}
+
 /* The backend that the service's scheduler gives the flow; 0: none takes new flows. */
 static uint16_t
 schedule(const struct burst *burst, const struct path_service *service, const struct flow_key *key,
-	enum scheduler_occasion occasion)
+	enum flow_signal signal)
 {
 	if (__builtin_expect(service->is_special, 0))
-		return scheduler_choose(schedule_of(burst, service), &burst->pipeline->scheduler,
-			key, occasion, burst->now_ns);
+		return schedule_specially(burst, service, key, signal);
 	if (!service->maglev)
 		return 0;
 	return scheduler_flow_choice(service->maglev, key);
@@ -167,16 +185,6 @@ keeps_flows(const struct snapshot *snapshot, const struct path_service *service,
 
 	return path->usable && path->pool == service->pool;
 }
-
-/* What a packet is that belongs to no flow. */
-static const uint8_t occasions[N_FLOW_SIGNALS] = {
-	[FLOW_SIGNAL_NONE] = SCHEDULER_STRAY,
-	[FLOW_SIGNAL_SYN] = SCHEDULER_BEGIN,
-	[FLOW_SIGNAL_DATA] = SCHEDULER_JOIN,
-	[FLOW_SIGNAL_FIN] = SCHEDULER_STRAY,
-	[FLOW_SIGNAL_RST] = SCHEDULER_STRAY,
-	[FLOW_SIGNAL_UDP] = SCHEDULER_BEGIN,
-};
 
 /* Which backend the packet goes to; 0: there is none. */
 static uint16_t
@@ -193,14 +201,14 @@ choose_backend(
 		backend = flow_entry_at(slot)->backend;
 		if (keeps_flows(burst->snapshot, service, backend))
 			return backend;
-		backend = schedule(burst, service, key, SCHEDULER_BEGIN);
+		backend = schedule(burst, service, key, FLOW_SIGNAL_SYN);
 		if (backend) {
 			flow_set_backend(pipeline->flows, slot, backend);
 			stats_add(&pipeline->stats->flow_events[FLOW_RESCHEDULED], 1);
 		}
 		return backend;
 	}
-	backend = schedule(burst, service, key, (enum scheduler_occasion)occasions[signal]);
+	backend = schedule(burst, service, key, signal);
 	if (!backend)
 		return 0;
 	slot = flow_insert(pipeline->flows, key, work->hash, signal, backend, burst->now_ns);

@@ -246,9 +246,9 @@ def backend(name, address, weight=100, up=True):
     return {"name": name, "address": address, "weight": weight, "up": up}
 
 
-def service(name, address, port, protocol, pool):
+def service(name, address, port, protocol, pool, **more):
     return {"name": name, "address": address, "port": port, "protocol": protocol, "mode": "dr",
-            "scheduler": "maglev", "pool": pool}
+            "scheduler": "maglev", "pool": pool, **more}
 
 
 def router(name, *addresses, port="front"):
@@ -347,14 +347,16 @@ class Dataplane:
                        f"weir{index}", "nodad")
 
     def push(self, pools, services=None, routers=None):
-        """Pushes a state: services are (name, address, port, protocol, pool's name)."""
+        """Pushes a state: services are (name, address, port, protocol, pool's name), and after
+        that a dictionary of more members where there are some."""
         self.generation += 1
         names = list(pools)
         self.control.call("state", {
             "generation": self.generation,
             "routers": routers or [router("r4", VIP4), router("r6", VIP6)],
             "pools": [{"name": name, "backends": pools[name]} for name in names],
-            "services": [service(*s[:4], names.index(s[4])) for s in services or []]})
+            "services": [service(*s[:4], names.index(s[4]), **(s[5] if len(s) > 5 else {}))
+                         for s in services or []]})
 
     def lease(self, *held, ttl_ms=60000):
         until_ns = time.monotonic_ns() + ttl_ms * 1000000
