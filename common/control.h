@@ -66,8 +66,9 @@ struct control_router {
 struct control_backend {
 	char name[CONTROL_NAME_SIZE];
 	struct addr addr;
-	uint16_t weight; /* Effective: 0 takes no new flows but keeps its old ones (drain). */
-	bool up;         /* false: takes nothing; its flows are scheduled anew. */
+	uint16_t weight;    /* Effective: 0 takes no new flows but keeps its old ones (drain). */
+	bool up;            /* false: takes nothing; its flows are scheduled anew. */
+	uint32_t max_flows; /* At once; 0: any number. */
 };
 
 struct control_pool {
@@ -84,6 +85,7 @@ struct control_service {
 	uint8_t mode;      /* enum forward_mode */
 	uint8_t scheduler; /* enum scheduler_kind */
 	uint32_t pool;     /* Index into the state's pools. */
+	struct service_limits limits;
 };
 
 struct control_state {

@@ -19,9 +19,11 @@
 /* Limits of what one file may describe; the messages of validation name them. */
 #define MODEL_NAME_MAX 31 /* Letters of a name: a-z, 0-9, '-', '_', starting with a letter. */
 #define MODEL_WEIGHT_MAX 1000
-#define MODEL_PORTS_MAX 8    /* Ports of one load balancer. */
-#define MODEL_ROUTERS_MAX 64 /* Virtual routers. */
-#define MODEL_VIPS_MAX 256   /* Addresses of one virtual router. */
+#define MODEL_RATE_MAX 10000000    /* Of new flows or packets in a second. */
+#define MODEL_FLOWS_MAX 1000000000 /* Of a backend, at once. */
+#define MODEL_PORTS_MAX 8          /* Ports of one load balancer. */
+#define MODEL_ROUTERS_MAX 64       /* Virtual routers. */
+#define MODEL_VIPS_MAX 256         /* Addresses of one virtual router. */
 
 enum node_role {
 	ROLE_LB,
@@ -129,7 +131,8 @@ struct check {
 struct backend {
 	const char *name; /* Unique in its pool. */
 	struct addr addr;
-	uint16_t weight; /* 0 to MODEL_WEIGHT_MAX; 0 takes no new flows. */
+	uint16_t weight;    /* 0 to MODEL_WEIGHT_MAX; 0 takes no new flows. */
+	uint32_t max_flows; /* At once; 0: any number. */
 };
 
 /* Backends that serve the same thing, and how they are checked. */
@@ -138,6 +141,12 @@ struct pool {
 	const struct check *check; /* NULL: never checked, always up. */
 	struct backend *backends;
 	size_t n_backends;
+};
+
+/* What a service takes at most; 0: any number. */
+struct service_limits {
+	uint32_t new_flows_per_s;
+	uint32_t packets_per_s;
 };
 
 struct service {
@@ -149,6 +158,7 @@ struct service {
 	enum scheduler_kind scheduler;
 	const struct pool *pool; /* Its backends have the family of 'address' (mode dr). */
 	const struct virtual_router *router; /* The one that holds 'address'. */
+	struct service_limits limits;
 };
 
 /* Limits and times of an HTTP server; web tier and app tier have one each. */

@@ -69,6 +69,7 @@ add_pools(const struct cluster *cluster, struct control_state *state)
 			pool->backends[j].addr = backend->config->addr;
 			pool->backends[j].weight = cluster_backend_weight(backend);
 			pool->backends[j].up = backend->health == HEALTH_UP;
+			pool->backends[j].max_flows = backend->config->max_flows;
 		}
 	}
 	return state->pools != NULL;
@@ -93,6 +94,7 @@ add_services(const struct cluster *cluster, struct control_state *state)
 		service->mode = (uint8_t)config->mode;
 		service->scheduler = (uint8_t)config->scheduler;
 		service->pool = (uint32_t)(config->pool - model->pools);
+		service->limits = config->limits;
 		state->n_services++;
 	}
 	return state->services != NULL;

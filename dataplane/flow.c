@@ -350,6 +350,7 @@ flow_insert(struct flow_table *table, const struct flow_key *key, uint64_t hash,
 	set_seen(slot, flow_tick(now_ns));
 	end_change(slot.bucket);
 	stats_add(&table->n_live, 1);
+	flow_count_active(table, slot, 1);
 	count(table, FLOW_CREATED);
 	return slot;
 }
@@ -363,6 +364,7 @@ flow_remove(struct flow_table *table, struct flow_slot slot)
 
 		add_displaced(home, -1);
 	}
+	flow_count_active(table, slot, UINT64_MAX); /* Minus one. */
 	begin_change(slot.bucket);
 	__atomic_store_n(&slot.bucket->tags[slot.i], 0, __ATOMIC_RELAXED);
 	set_state(slot, FLOW_FREE);

@@ -26,6 +26,7 @@
 #include "common/be.h"
 #include "dataplane/flow.h"
 #include "dataplane/hash.h"
+#include "dataplane/stats.h"
 #include "dataplane/wire.h"
 
 #include <emmintrin.h>
@@ -102,6 +103,7 @@ struct flow_table {
 	uint64_t seed;
 	uint64_t n_live;                  /* worker: writes, control: reads; relaxed atomic. */
 	uint64_t *events;                 /* Counters by enum flow_event, of the worker's stats. */
+	struct backend_stats *backends;   /* By id: their flows are counted here; NULL: nowhere. */
 	uint16_t timeouts[N_FLOW_STATES]; /* Ticks. */
 	uint16_t evict_idle;              /* Ticks. */
 	struct memory memory;
@@ -160,11 +162,20 @@ flow_entry_at(struct flow_slot slot)
 	return &slot.bucket->entries[slot.i];
 }
 
+static inline void
+flow_count_active(const struct flow_table *table, struct flow_slot slot, uint64_t change)
+{
+	if (table->backends)
+		stats_add(&table->backends[flow_entry_at(slot)->backend].n_active, change);
+}
+
 /* Moves the flow to another backend. */
 static inline void
-flow_set_backend(struct flow_slot slot, uint16_t backend)
+flow_set_backend(const struct flow_table *table, struct flow_slot slot, uint16_t backend)
 {
+	flow_count_active(table, slot, UINT64_MAX); /* Minus one. */
 	__atomic_store_n(&flow_entry_at(slot)->backend, backend, __ATOMIC_RELAXED);
+	flow_count_active(table, slot, 1);
 }
 
 /* 'ports' is the client's port in the lower half and the VIP's in the upper one, each as on the

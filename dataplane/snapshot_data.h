@@ -5,17 +5,22 @@
 #define DATAPLANE_SNAPSHOT_DATA_H
 
 #include "dataplane/ids.h"
+#include "dataplane/limit.h"
 #include "dataplane/maglev.h"
 #include "dataplane/service.h"
 #include "dataplane/snapshot.h"
+
+/* Bits of path_service.options */
+#define PATH_LIMITED 0x40 /* New flows are limited: snapshot.path_limits, path_max_flows. */
+#define PATH_METERED 0x80 /* Packets are limited: snapshot.path_limits. */
 
 /* A service as the packet path needs it. */
 struct path_service {
 	const struct maglev *maglev; /* NULL: no backend takes new flows. */
 	uint32_t pool;
 	uint16_t id;
-	uint8_t mode; /* enum forward_mode */
-	uint8_t reserved;
+	uint8_t mode;    /* enum forward_mode */
+	uint8_t options; /* PATH_* */
 };
 
 static_assert(sizeof(struct path_service) == 16, "four in a cache line");
@@ -41,6 +46,8 @@ struct snapshot {
 	struct path_service *path_services; /* In the order of the state. */
 	struct path_backend *path_backends; /* By id. */
 	const struct snapshot_vip **vips_by_id;
+	struct path_limit *path_limits; /* In the order of the state. */
+	uint32_t *path_max_flows;       /* Of backends, by id; 0: any number. */
 
 	/* The rest belongs to the control thread. */
 	struct snapshot_tables tables;

@@ -23,7 +23,7 @@ struct backend_stats {
 	uint64_t n_packets;
 	uint64_t n_bytes;
 	uint64_t n_new_flows;
-	uint64_t reserved;
+	uint64_t n_active; /* Flows now in the worker's table; stays with the id, never reset. */
 };
 
 /* FLOW_EVENT(identifier, "name", "what it means") */
