@@ -189,6 +189,8 @@ build_backend(struct config_reader *reader, const char *path, const struct raw_b
 	backend->addr = config_addr(reader, path, "address", raw->address);
 	backend->weight = (uint16_t)config_number(reader, path, "weight", raw->weight,
 		(struct config_range){0, MODEL_WEIGHT_MAX, 100});
+	backend->max_flows = (uint32_t)config_number(reader, path, "max_flows", raw->max_flows,
+		(struct config_range){1, MODEL_FLOWS_MAX, 0});
 	for (size_t i = 0; i < pool->n_backends; i++) {
 		if (strcmp(pool->backends[i].name, backend->name) == 0)
 			config_fail(reader, path, "name", "'%s' is used twice in this pool",
@@ -275,6 +277,25 @@ check_probe_port(struct config_reader *reader, const char *path, const struct se
 }
 
 static void
+build_limits(struct config_reader *reader, const char *path, const struct raw_service_limits *raw,
+	struct service_limits *limits)
+{
+	const struct config_range rate = {1, MODEL_RATE_MAX, 0};
+	struct config_path place = config_path("%s.limits", path);
+
+	if (!raw)
+		return;
+	limits->new_flows_per_s = (uint32_t)config_number(
+		reader, place.text, "new_flows_per_s", raw->new_flows_per_s, rate);
+	limits->packets_per_s = (uint32_t)config_number(
+		reader, place.text, "packets_per_s", raw->packets_per_s, rate);
+	if (limits->packets_per_s && limits->new_flows_per_s > limits->packets_per_s)
+		config_fail(reader, place.text, "new_flows_per_s",
+			"'%s' is more than packets_per_s, and every new flow is a packet",
+			raw->new_flows_per_s);
+}
+
+static void
 build_service(struct config_reader *reader, const char *path, const struct raw_service *raw,
 	const struct model *model, struct service *service)
 {
@@ -287,6 +308,7 @@ build_service(struct config_reader *reader, const char *path, const struct raw_s
 	service->name = config_name(reader, path, "name", raw->name);
 	service->address = config_addr(reader, path, "address", raw->address);
 	service->port = build_port(reader, path, raw->port);
+	build_limits(reader, path, raw->limits, &service->limits);
 	service->protocol = config_word(reader, path, "protocol", raw->protocol, protocols, 0) == 0
 				    ? PROTOCOL_TCP
 				    : PROTOCOL_UDP;

@@ -85,6 +85,7 @@ static const cyaml_schema_field_t backend_fields[] = {
 	TEXT(raw_backend, name),
 	TEXT(raw_backend, address),
 	TEXT(raw_backend, weight),
+	TEXT(raw_backend, max_flows),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t backend_entry = ENTRY(raw_backend, backend_fields);
@@ -105,6 +106,12 @@ static const cyaml_schema_field_t persistence_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t service_limits_fields[] = {
+	TEXT(raw_service_limits, new_flows_per_s),
+	TEXT(raw_service_limits, packets_per_s),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t service_fields[] = {
 	TEXT(raw_service, name),
 	TEXT(raw_service, address),
@@ -114,6 +121,7 @@ static const cyaml_schema_field_t service_fields[] = {
 	TEXT(raw_service, scheduler),
 	TEXT(raw_service, pool),
 	MAP(raw_service, persistence, persistence_fields),
+	MAP(raw_service, limits, service_limits_fields),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t service_entry = ENTRY(raw_service, service_fields);

@@ -42,7 +42,7 @@ struct raw_check {
 };
 
 struct raw_backend {
-	char *name, *address, *weight;
+	char *name, *address, *weight, *max_flows;
 };
 
 struct raw_pool {
@@ -56,9 +56,14 @@ struct raw_persistence {
 	char *timeout_s, *prefix4, *prefix6;
 };
 
+struct raw_service_limits {
+	char *new_flows_per_s, *packets_per_s;
+};
+
 struct raw_service {
 	char *name, *address, *port, *protocol, *mode, *scheduler, *pool;
 	struct raw_persistence *persistence;
+	struct raw_service_limits *limits;
 };
 
 struct raw_limits {

@@ -169,6 +169,8 @@ encode_pool(const struct control_pool *pool)
 			encode_addr(&backend->addr), "weight", (int)backend->weight, "up",
 			(int)backend->up);
 
+		if (backend->max_flows)
+			json_object_set_new(json, "max_flows", json_integer(backend->max_flows));
 		if (append(backends, json) < 0) {
 			json_decref(backends);
 			return NULL;
@@ -192,6 +194,13 @@ encode_persistence(json_t *json, const struct control_service *service)
 }
 
 static json_t *
+encode_limits(const struct service_limits *limits)
+{
+	return json_pack("{s:I, s:I}", "new_flows_per_s", (json_int_t)limits->new_flows_per_s,
+		"packets_per_s", (json_int_t)limits->packets_per_s);
+}
+
+static json_t *
 encode_service(const struct control_service *service)
 {
 	json_t *json = json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:I}", "name", service->name,
@@ -201,6 +210,8 @@ encode_service(const struct control_service *service)
 		scheduler_name((enum scheduler_kind)service->scheduler), "pool",
 		(json_int_t)service->pool);
 
+	if (json && (service->limits.new_flows_per_s || service->limits.packets_per_s))
+		json_object_set_new(json, "limits", encode_limits(&service->limits));
 	return encode_persistence(json, service);
 }
 
@@ -297,10 +308,40 @@ decode_router(json_t *json, struct control_router *out, struct err *err)
 	return 0;
 }
 
+/* A number that may be missing or 0: no limit. */
+static int
+decode_limit(json_t *json, const char *key, uint64_t max, uint32_t *out, struct err *err)
+{
+	uint64_t value = 0;
+	int rc = 0;
+
+	if (json_object_get(json, key))
+		rc = json_field_integer(json, key, 0, max, &value, err);
+	if (rc == 0)
+		*out = (uint32_t)value;
+	return rc;
+}
+
+static int
+decode_limits(json_t *json, struct service_limits *out, struct err *err)
+{
+	static const char *const keys[] = {"new_flows_per_s", "packets_per_s", NULL};
+	int rc;
+
+	if (!json)
+		return 0;
+	if ((rc = json_fields_known(json, keys, err)) < 0 ||
+		(rc = decode_limit(json, keys[0], MODEL_RATE_MAX, &out->new_flows_per_s, err)) <
+			0 ||
+		(rc = decode_limit(json, keys[1], MODEL_RATE_MAX, &out->packets_per_s, err)) < 0)
+		err_prefix(err, "limits");
+	return rc;
+}
+
 static int
 decode_backend(json_t *json, struct control_backend *out, struct err *err)
 {
-	static const char *const keys[] = {"name", "address", "weight", "up", NULL};
+	static const char *const keys[] = {"name", "address", "weight", "up", "max_flows", NULL};
 	uint64_t weight;
 	int rc;
 
@@ -308,7 +349,8 @@ decode_backend(json_t *json, struct control_backend *out, struct err *err)
 		(rc = json_field_name(json, "name", out->name, err)) < 0 ||
 		(rc = json_field_addr(json, "address", &out->addr, err)) < 0 ||
 		(rc = json_field_integer(json, "weight", 0, MODEL_WEIGHT_MAX, &weight, err)) < 0 ||
-		(rc = json_field_bool(json, "up", &out->up, err)) < 0)
+		(rc = json_field_bool(json, "up", &out->up, err)) < 0 ||
+		(rc = decode_limit(json, "max_flows", MODEL_FLOWS_MAX, &out->max_flows, err)) < 0)
 		return rc;
 	out->weight = (uint16_t)weight;
 	return 0;
@@ -368,7 +410,7 @@ static int
 decode_service(json_t *json, size_t n_pools, struct control_service *out, struct err *err)
 {
 	static const char *const keys[] = {"name", "address", "port", "protocol", "mode",
-		"scheduler", "pool", "persistence", NULL};
+		"scheduler", "pool", "persistence", "limits", NULL};
 	enum protocol protocol;
 	enum forward_mode mode;
 	enum scheduler_kind scheduler;
@@ -387,7 +429,8 @@ decode_service(json_t *json, size_t n_pools, struct control_service *out, struct
 		(rc = forward_mode_parse(mode_text, &mode, err)) < 0 ||
 		(rc = json_field_text(
 			 json, "scheduler", scheduler_text, sizeof(scheduler_text), err)) < 0 ||
-		(rc = scheduler_parse(scheduler_text, &scheduler, err)) < 0)
+		(rc = scheduler_parse(scheduler_text, &scheduler, err)) < 0 ||
+		(rc = decode_limits(json_object_get(json, "limits"), &out->limits, err)) < 0)
 		return rc;
 	if (n_pools == 0)
 		return err_set(err, -EINVAL, "pool: the state has no pools");

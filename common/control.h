@@ -69,8 +69,9 @@ struct control_router {
 struct control_backend {
 	char name[CONTROL_NAME_SIZE];
 	struct addr addr;
-	uint16_t weight; /* Effective: 0 takes no new flows but keeps its old ones (drain). */
-	bool up;         /* false: takes nothing; its flows are scheduled anew. */
+	uint16_t weight;    /* Effective: 0 takes no new flows but keeps its old ones (drain). */
+	bool up;            /* false: takes nothing; its flows are scheduled anew. */
+	uint32_t max_flows; /* At once; 0: any number. */
 };
 
 struct control_pool {
@@ -91,6 +92,7 @@ struct control_service {
 	 * backend after its last new flow; 0: not at all. */
 	uint32_t persistence_timeout_s;
 	uint8_t persistence_prefix;
+	struct service_limits limits;
 };
 
 struct control_state {

@@ -20,9 +20,11 @@
 #define MODEL_NAME_MAX 31 /* Letters of a name: a-z, 0-9, '-', '_', starting with a letter. */
 #define MODEL_WEIGHT_MAX 1000
 #define MODEL_PERSISTENCE_S_MAX 86400
-#define MODEL_PORTS_MAX 8    /* Ports of one load balancer. */
-#define MODEL_ROUTERS_MAX 64 /* Virtual routers. */
-#define MODEL_VIPS_MAX 256   /* Addresses of one virtual router. */
+#define MODEL_RATE_MAX 10000000    /* Of new flows or packets in a second. */
+#define MODEL_FLOWS_MAX 1000000000 /* Of a backend, at once. */
+#define MODEL_PORTS_MAX 8          /* Ports of one load balancer. */
+#define MODEL_ROUTERS_MAX 64       /* Virtual routers. */
+#define MODEL_VIPS_MAX 256         /* Addresses of one virtual router. */
 
 enum node_role {
 	ROLE_LB,
@@ -134,7 +136,8 @@ struct check {
 struct backend {
 	const char *name; /* Unique in its pool. */
 	struct addr addr;
-	uint16_t weight; /* 0 to MODEL_WEIGHT_MAX; 0 takes no new flows. */
+	uint16_t weight;    /* 0 to MODEL_WEIGHT_MAX; 0 takes no new flows. */
+	uint32_t max_flows; /* At once; 0: any number. */
 };
 
 /* Backends that serve the same thing, and how they are checked. */
@@ -153,6 +156,12 @@ struct persistence_config {
 	uint8_t prefix6;
 };
 
+/* What a service takes at most; 0: any number. */
+struct service_limits {
+	uint32_t new_flows_per_s;
+	uint32_t packets_per_s;
+};
+
 struct service {
 	const char *name;
 	struct addr address; /* One of a virtual router's addresses. */
@@ -163,6 +172,7 @@ struct service {
 	struct persistence_config persistence;
 	const struct pool *pool; /* Its backends have the family of 'address' (mode dr). */
 	const struct virtual_router *router; /* The one that holds 'address'. */
+	struct service_limits limits;
 };
 
 /* Limits and times of an HTTP server; web tier and app tier have one each. */

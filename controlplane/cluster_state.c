@@ -69,6 +69,7 @@ add_pools(const struct cluster *cluster, struct control_state *state)
 			pool->backends[j].addr = backend->config->addr;
 			pool->backends[j].weight = cluster_backend_weight(backend);
 			pool->backends[j].up = backend->health == HEALTH_UP;
+			pool->backends[j].max_flows = backend->config->max_flows;
 		}
 	}
 	return state->pools != NULL;
@@ -97,6 +98,7 @@ add_services(const struct cluster *cluster, struct control_state *state)
 		service->persistence_prefix = config->address.family == ADDR_V4
 						      ? config->persistence.prefix4
 						      : config->persistence.prefix6;
+		service->limits = config->limits;
 		state->n_services++;
 	}
 	return state->services != NULL;

@@ -164,7 +164,10 @@ static int
 make_workers(struct dataplane *dataplane, struct err *err)
 {
 	unsigned int lcore = rte_get_next_lcore(-1U, 1, 0);
+	uint32_t n_workers = 0;
 
+	for (uint16_t port = 0; port < dataplane->n_ports; port++)
+		n_workers += dataplane->ports[port].n_rx_queues;
 	dataplane->shared = (struct worker_shared){
 		.ports = dataplane->ports,
 		.n_ports = dataplane->n_ports,
@@ -187,6 +190,7 @@ make_workers(struct dataplane *dataplane, struct err *err)
 						.nexthops = dataplane->nexthops,
 						.leases = dataplane->leases,
 						.persistence = dataplane->persistence,
+						.n_workers = n_workers,
 					},
 			};
 			struct worker **worker = &dataplane->workers[dataplane->n_workers];

@@ -15,6 +15,7 @@
 #include "dataplane/pipeline.h"
 
 #include "dataplane/flow_table.h"
+#include "dataplane/limit.h"
 #include "dataplane/local.h"
 #include "dataplane/maglev.h"
 #include "dataplane/parse.h"
@@ -45,6 +46,8 @@ struct pipeline {
 	const struct nexthop_table *nexthops;
 	struct local local;
 	struct scheduler_worker scheduler;
+	struct limits limits;
+	enum verdict refusal; /* Why the last packet that got no backend got none. */
 	struct memory memory;
 };
 
@@ -171,7 +174,7 @@ static uint16_t
 schedule(const struct burst *burst, const struct path_service *service, const struct flow_key *key,
 	enum flow_signal signal)
 {
-	if (__builtin_expect(service->is_special, 0))
+	if (__builtin_expect(service->options & PATH_SPECIAL, 0))
 		return schedule_specially(burst, service, key, signal);
 	if (!service->maglev)
 		return 0;
@@ -184,6 +187,44 @@ keeps_flows(const struct snapshot *snapshot, const struct path_service *service,
 	const struct path_backend *path = &snapshot->path_backends[backend];
 
 	return path->usable && path->pool == service->pool;
+}
+
+/* Whether the service may have the new flow and the backend that the scheduler has 'chosen' for it.
+ * Returns that or another backend; 0: refused. */
+static uint16_t
+admit(const struct burst *burst, const struct path_service *service, const struct work *work,
+	uint16_t chosen)
+{
+	const struct snapshot *snapshot = burst->snapshot;
+	struct pipeline *pipeline = burst->pipeline;
+	const struct path_limit *limit = &snapshot->path_limits[work->service->service];
+	struct limit_usage *usage = &pipeline->limits.services[service->id];
+	uint64_t interval_ns = (uint64_t)limit->new_flow_ns * pipeline->limits.n_workers;
+
+	if (!limit_is_first((enum flow_signal)work->parsed.signal))
+		return chosen;
+	chosen = limit_backend(&pipeline->limits, snapshot->path_max_flows,
+		pipeline->stats->backends, service->maglev, &work->parsed.key, chosen);
+	if (!chosen) {
+		pipeline->refusal = V_DROP_BACKENDS_FULL;
+	} else if (interval_ns &&
+		   !limit_take(&usage->new_flows_due_ns, interval_ns, burst->now_ns)) {
+		pipeline->refusal = V_DROP_NEW_FLOW_LIMIT;
+		return 0;
+	}
+	return chosen;
+}
+
+/* Whether the packet, of a service with a limit of packets, is one too many. */
+static bool
+exceeds_packets(
+	const struct burst *burst, const struct path_service *service, const struct work *work)
+{
+	const struct path_limit *limit = &burst->snapshot->path_limits[work->service->service];
+	struct limits *limits = &burst->pipeline->limits;
+
+	return !limit_take(&limits->services[service->id].packets_due_ns,
+		(uint64_t)limit->packet_ns * limits->n_workers, burst->now_ns);
 }
 
 /* Which backend the packet goes to; 0: there is none. */
@@ -209,13 +250,15 @@ choose_backend(
 		return backend;
 	}
 	backend = schedule(burst, service, key, signal);
+	if (backend && __builtin_expect(service->options & PATH_LIMITED, 0))
+		backend = admit(burst, service, work, backend);
 	if (!backend)
 		return 0;
 	slot = flow_insert(pipeline->flows, key, work->hash, signal, backend, burst->now_ns);
 	if (slot.bucket) {
 		stats_add(&pipeline->stats->services[service->id].n_new_flows, 1);
 		stats_add(&pipeline->stats->backends[backend].n_new_flows, 1);
-	} else if (__builtin_expect(service->is_special, 0)) {
+	} else if (__builtin_expect(service->options & PATH_SPECIAL, 0)) {
 		backend = scheduler_untracked(schedule_of(burst, service), key, backend);
 	}
 	return backend;
@@ -236,18 +279,34 @@ send_to(const struct burst *burst, uint16_t backend, struct packet *packet,
 }
 
 static enum verdict
+take_refusal(struct pipeline *pipeline)
+{
+	enum verdict refusal = pipeline->refusal;
+
+	pipeline->refusal = V_DROP_NO_BACKEND;
+	return refusal;
+}
+
+static enum verdict
 run_service(const struct burst *burst, struct packet *packet, const struct work *work)
 {
 	const struct path_service *service =
 		&burst->snapshot->path_services[work->service->service];
 	struct stats *stats = burst->pipeline->stats;
 	struct service_stats *service_stats = &stats->services[service->id];
-	uint16_t backend = choose_backend(burst, service, work);
-	enum verdict verdict = V_DROP_NO_BACKEND;
+	uint16_t backend = 0;
+	enum verdict verdict;
 
+	if (__builtin_expect(service->options & PATH_METERED, 0) &&
+		exceeds_packets(burst, service, work))
+		burst->pipeline->refusal = V_DROP_PACKET_LIMIT;
+	else
+		backend = choose_backend(burst, service, work);
 	packet->backend = backend;
 	if (backend)
 		verdict = send_to(burst, backend, packet, &work->parsed);
+	else
+		verdict = take_refusal(burst->pipeline);
 	if (verdict != V_FORWARD) {
 		stats_add(&service_stats->n_drops, 1);
 		return verdict;
@@ -309,6 +368,7 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 		return -ENOMEM;
 	pipeline->memory = *memory;
 	pipeline->nexthops = config->nexthops;
+	pipeline->refusal = V_DROP_NO_BACKEND;
 	pipeline->local.ports = config->ports;
 	pipeline->local.leases = config->leases;
 	rc = stats_new(&pipeline->stats, memory);
@@ -318,6 +378,11 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 	if (rc == 0)
 		rc = flow_table_new(&pipeline->flows, config->n_flows, config->seed,
 			&config->timeouts, memory, pipeline->stats->flow_events);
+	pipeline->limits.n_workers = config->n_workers ? config->n_workers : 1;
+	pipeline->limits.services = memory->alloc(
+		memory->ctx, STATS_SERVICES_MAX * sizeof(*pipeline->limits.services), LINE_BYTES);
+	if (rc == 0 && !pipeline->limits.services)
+		rc = -ENOMEM;
 	if (rc < 0) {
 		pipeline_free(pipeline);
 		return rc;
@@ -338,6 +403,7 @@ pipeline_free(struct pipeline *pipeline)
 	flow_table_free(pipeline->flows);
 	scheduler_worker_fini(&pipeline->scheduler);
 	stats_free(pipeline->stats);
+	memory.free(memory.ctx, pipeline->limits.services);
 	memory.free(memory.ctx, pipeline);
 }
 
@@ -380,13 +446,17 @@ void
 pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 {
 	static const struct service_stats no_service;
+	static const struct limit_usage no_usage;
 	size_t n_services, n_backends;
 	const struct snapshot_service *services = snapshot_services(snapshot, &n_services);
 	const struct snapshot_backend *backends = snapshot_backends(snapshot, &n_backends);
 
-	for (size_t i = 0; i < n_services; i++)
-		if (services[i].is_new)
-			pipeline->stats->services[services[i].id] = no_service;
+	for (size_t i = 0; i < n_services; i++) {
+		if (!services[i].is_new)
+			continue;
+		pipeline->stats->services[services[i].id] = no_service;
+		pipeline->limits.services[services[i].id] = no_usage;
+	}
 	for (size_t i = 0; i < n_backends; i++)
 		if (backends[i].is_new)
 			zero_counters(&pipeline->stats->backends[backends[i].id]);
@@ -416,6 +486,7 @@ pipeline_double(struct pipeline **out, const struct pipeline *original)
 {
 	const struct pipeline_config config = {
 		.n_flows = DOUBLE_FLOWS,
+		.n_workers = original->limits.n_workers,
 		.memory = memory_heap(),
 		.ports = original->local.ports,
 		.nexthops = original->nexthops,
@@ -439,10 +510,20 @@ pipeline_locate(struct pipeline *pipeline, const struct snapshot *snapshot, stru
 
 void
 pipeline_imitate(struct pipeline *pipeline, const struct pipeline *original,
-	const struct flow_copy *flow, uint64_t now_ns)
+	const struct snapshot *snapshot, const struct flow_copy *flow, uint64_t now_ns)
 {
+	size_t n_services, n_backends;
+	const struct snapshot_service *services = snapshot_services(snapshot, &n_services);
+	const struct snapshot_backend *backends = snapshot_backends(snapshot, &n_backends);
+
 	memcpy(pipeline->flows->timeouts, original->flows->timeouts,
 		sizeof(pipeline->flows->timeouts));
 	if (flow)
 		flow_restore(pipeline->flows, flow, now_ns);
+	for (size_t i = 0; i < n_backends; i++)
+		pipeline->stats->backends[backends[i].id].n_active =
+			stats_read(&original->stats->backends[backends[i].id].n_active);
+	for (size_t i = 0; i < n_services; i++)
+		flow_copy_words(&pipeline->limits.services[services[i].id],
+			&original->limits.services[services[i].id], sizeof(struct limit_usage));
 }

@@ -28,6 +28,7 @@ struct pipeline_config {
 	const struct nexthop_table *nexthops;
 	const struct lease_table *leases;
 	struct persistence *persistence; /* NULL: services keep clients by hash alone. */
+	uint32_t n_workers; /* That share the limits of services and backends; 0: this one alone. */
 };
 
 struct pipeline;
@@ -76,6 +77,6 @@ const struct service_slot *pipeline_locate(struct pipeline *pipeline,
 /* Gives a double what 'original' knows and a packet's fate may depend on; 'flow' is the packet's
  * there, or NULL. */
 void pipeline_imitate(struct pipeline *pipeline, const struct pipeline *original,
-	const struct flow_copy *flow, uint64_t now_ns);
+	const struct snapshot *snapshot, const struct flow_copy *flow, uint64_t now_ns);
 
 #endif /* DATAPLANE_PIPELINE_H */

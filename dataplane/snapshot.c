@@ -103,6 +103,10 @@ allocate(const struct build *build)
 	s->vips_by_id = calloc((size_t)VIP_ID_MAX + 1, sizeof(struct snapshot_vip *));
 	s->pools_by_id = calloc((size_t)POOL_ID_MAX + 1, sizeof(*s->pools_by_id));
 	s->backends_by_id = calloc((size_t)BACKEND_ID_MAX + 1, sizeof(struct snapshot_backend *));
+	s->path_limits = calloc(state->n_services + 1, sizeof(*s->path_limits));
+	s->path_max_flows = calloc((size_t)BACKEND_ID_MAX + 1, sizeof(*s->path_max_flows));
+	if (!s->path_limits || !s->path_max_flows)
+		return no_memory(build);
 	if (!s->addresses || !s->routers || !s->vips || !s->pools || !s->services || !s->backends ||
 		!s->path_services || !s->path_backends || !s->vips_by_id || !s->pools_by_id ||
 		!s->backends_by_id || !s->schedules ||
@@ -231,6 +235,7 @@ add_backend(const struct build *build, const struct control_pool *pool,
 	path->pool = pool_index;
 	path->usable = from->up;
 	path->weight = from->up ? from->weight : 0;
+	s->path_max_flows[backend->id] = from->max_flows;
 	return 0;
 }
 
@@ -371,7 +376,8 @@ add_schedule(
 
 	if (from->scheduler == SCHEDULER_ROUND_ROBIN)
 		rc = make_rota(build, pool);
-	path->is_special = from->scheduler != SCHEDULER_MAGLEV || from->persistence_timeout_s;
+	if (from->scheduler != SCHEDULER_MAGLEV || from->persistence_timeout_s)
+		path->options |= PATH_SPECIAL;
 	*schedule = (struct schedule){
 		.scheduler = scheduler_of((enum scheduler_kind)from->scheduler),
 		.maglev = pool->maglev,
@@ -384,6 +390,27 @@ add_schedule(
 		.persistence_prefix = from->persistence_prefix,
 	};
 	return rc;
+}
+
+/* Fills what limits the service and its pool's backends have. */
+static void
+add_limits(const struct build *build, const struct control_service *from)
+{
+	struct snapshot *s = build->snapshot;
+	const struct control_pool *pool = &build->state->pools[from->pool];
+	struct path_limit *limit = &s->path_limits[s->n_services];
+	uint8_t options = 0;
+
+	limit->new_flow_ns = limit_interval(from->limits.new_flows_per_s);
+	limit->packet_ns = limit_interval(from->limits.packets_per_s);
+	if (limit->new_flow_ns)
+		options |= PATH_LIMITED;
+	if (limit->packet_ns)
+		options |= PATH_METERED;
+	for (size_t i = 0; i < pool->n_backends; i++)
+		if (pool->backends[i].max_flows)
+			options |= PATH_LIMITED;
+	s->path_services[s->n_services].options |= options;
 }
 
 static int
@@ -422,6 +449,7 @@ add_service(const struct build *build, const struct control_service *from)
 	path->pool = from->pool;
 	path->id = service->id;
 	path->mode = from->mode;
+	add_limits(build, from);
 	s->n_services++;
 	return add_schedule(build, from, path);
 }
@@ -494,6 +522,8 @@ snapshot_free(struct snapshot *snapshot)
 	free(snapshot->schedules);
 	free(snapshot->path_backends);
 	free(snapshot->vips_by_id);
+	free(snapshot->path_limits);
+	free(snapshot->path_max_flows);
 	free(snapshot->pools_by_id);
 	free(snapshot->backends_by_id);
 	free(snapshot);

@@ -5,6 +5,7 @@
 #define DATAPLANE_SNAPSHOT_DATA_H
 
 #include "dataplane/ids.h"
+#include "dataplane/limit.h"
 #include "dataplane/maglev.h"
 #include "dataplane/rota.h"
 #include "dataplane/service.h"
@@ -12,13 +13,18 @@
 
 struct schedule;
 
+/* Bits of path_service.options */
+#define PATH_SPECIAL 0x01 /* Not Maglev alone: its schedule says how. */
+#define PATH_LIMITED 0x40 /* New flows are limited: snapshot.path_limits, path_max_flows. */
+#define PATH_METERED 0x80 /* Packets are limited: snapshot.path_limits. */
+
 /* A service as the packet path needs it. */
 struct path_service {
 	const struct maglev *maglev; /* NULL: no backend takes new flows. */
 	uint32_t pool;
 	uint16_t id;
 	uint8_t mode;    /* enum forward_mode */
-	bool is_special; /* Not Maglev alone: its schedule says how. */
+	uint8_t options; /* PATH_* */
 };
 
 static_assert(sizeof(struct path_service) == 16, "four in a cache line");
@@ -48,6 +54,8 @@ struct snapshot {
 	struct schedule *schedules;         /* Beside 'path_services'. */
 	struct path_backend *path_backends; /* By id. */
 	const struct snapshot_vip **vips_by_id;
+	struct path_limit *path_limits; /* In the order of the state. */
+	uint32_t *path_max_flows;       /* Of backends, by id; 0: any number. */
 
 	/* The rest belongs to the control thread. */
 	struct snapshot_tables tables;

@@ -219,8 +219,8 @@ trace_run(const struct trace_scene *scene, const struct trace_question *question
 	if (slot)
 		out->service = &scene->snapshot->services[slot->service];
 	known = slot && find_flow(scene, &key, &flow, out);
-	pipeline_imitate(
-		pipeline, scene->pipelines[out->worker], known ? &flow : NULL, scene->now_ns);
+	pipeline_imitate(pipeline, scene->pipelines[out->worker], scene->snapshot,
+		known ? &flow : NULL, scene->now_ns);
 	pipeline_run(pipeline, scene->snapshot, &scratch.packet, 1, scene->now_ns);
 	read_result(scene, pipeline_stats(pipeline), &scratch.packet, out);
 	pipeline_free(pipeline);

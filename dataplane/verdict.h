@@ -22,6 +22,11 @@
 	VERDICT(DROP_NO_BACKEND, "drop_no_backend", "service without a usable backend")            \
 	VERDICT(DROP_NO_NEIGHBOUR, "drop_no_neighbour", "backend's link-layer address unknown")    \
 	VERDICT(DROP_NO_ROOM, "drop_no_room", "buffer too small for the answer")                   \
+	VERDICT(DROP_NEW_FLOW_LIMIT, "drop_new_flow_limit",                                        \
+		"more new flows than the service takes")                                           \
+	VERDICT(DROP_PACKET_LIMIT, "drop_packet_limit", "more packets than the service takes")     \
+	VERDICT(DROP_BACKENDS_FULL, "drop_backends_full",                                          \
+		"new flow, and all backends have their most")                                      \
 	VERDICT(DROP_TX_FULL, "drop_tx_full", "transmit queue full")                               \
 	VERDICT(DROP_HOST_FULL, "drop_host_full", "queue to the host's kernel full")
 

@@ -14,11 +14,13 @@ static const char *const good_state =
 	"[\"192.0.2.1\"]},"
 	"  {\"name\": \"front6\", \"port\": \"front\", \"addresses\": [\"2001:db8::1\"]}],"
 	" \"pools\": [{\"name\": \"web4\", \"backends\": ["
-	"   {\"name\": \"web1\", \"address\": \"192.0.2.21\", \"weight\": 100, \"up\": true},"
+	"   {\"name\": \"web1\", \"address\": \"192.0.2.21\", \"weight\": 100, \"up\": true,"
+	"    \"max_flows\": 1000000000},"
 	"   {\"name\": \"web2\", \"address\": \"192.0.2.22\", \"weight\": 0, \"up\": false}]},"
 	"  {\"name\": \"none\", \"backends\": []}],"
 	" \"services\": [{\"name\": \"http4\", \"address\": \"192.0.2.1\", \"port\": 80,"
-	"   \"protocol\": \"tcp\", \"mode\": \"dr\", \"scheduler\": \"maglev\", \"pool\": 0},"
+	"   \"protocol\": \"tcp\", \"mode\": \"dr\", \"scheduler\": \"maglev\", \"pool\": 0,"
+	"   \"limits\": {\"new_flows_per_s\": 7, \"packets_per_s\": 10000000}},"
 	"  {\"name\": \"dns6\", \"address\": \"2001:db8::1\", \"port\": 65535,"
 	"   \"protocol\": \"udp\", \"mode\": \"dr\", \"scheduler\": \"maglev\", \"pool\": 1},"
 	"  {\"name\": \"any4\", \"address\": \"192.0.2.1\", \"port\": 0,"
@@ -40,6 +42,11 @@ a_state_survives_the_way_to_json_and_back(void **state)
 	assert_int_equal(decoded->n_routers, 2);
 	assert_int_equal(decoded->routers[1].addresses[0].family, ADDR_V6);
 	assert_int_equal(decoded->pools[0].backends[0].weight, 100);
+	assert_int_equal(decoded->pools[0].backends[0].max_flows, 1000000000);
+	assert_int_equal(decoded->pools[0].backends[1].max_flows, 0);
+	assert_int_equal(decoded->services[0].limits.new_flows_per_s, 7);
+	assert_int_equal(decoded->services[0].limits.packets_per_s, 10000000);
+	assert_int_equal(decoded->services[1].limits.packets_per_s, 0);
 	assert_true(decoded->pools[0].backends[0].up);
 	assert_false(decoded->pools[0].backends[1].up);
 	assert_int_equal(decoded->pools[1].n_backends, 0);
@@ -116,6 +123,12 @@ every_kind_of_wrong_state_is_refused_and_named(void **state)
 		{"routers/0/addresses/0", "7", "addresses[0]: must be a string"},
 		{"routers/1/name", "\"front4\"", "routers[1]: the name 'front4' is given twice"},
 		{"routers/1/extra", "1", "'extra' is not a known member"},
+		{"pools/0/backends/0/max_flows", "1000000001", "max_flows: 1000000001"},
+		{"services/0/limits", "5", "services[0]: limits"},
+		{"services/0/limits/packets_per_s", "-1", "limits: packets_per_s: -1"},
+		{"services/0/limits/new_flows_per_s", "10000001",
+			"limits: new_flows_per_s: 10000001"},
+		{"services/0/limits/bytes", "1", "limits: 'bytes' is not a known member"},
 		{"pools/0/backends/1/weight", "1001", "pools[0]: backends[1]: weight: 1001"},
 		{"pools/0/backends/1/weight", "\"5\"", "weight: is a string"},
 		{"pools/0/backends/1/up", "1", "up: is an integer"},
