@@ -6,6 +6,7 @@
 
 #include "dataplane/scheduler.h"
 #include "dataplane/snapshot_data.h"
+#include "dataplane/snapshot_schedule.h"
 #include "dataplane/stats.h"
 
 #include <errno.h>
@@ -340,58 +341,6 @@ check_service(const struct build *build, const struct control_service *service)
 	return 0;
 }
 
-/* The order of turns of a pool's members. A pool whose members have not changed has the very table
- * of before, and then its order is the one of before too. */
-static int
-make_rota(const struct build *build, struct snapshot_pool *pool)
-{
-	const struct snapshot *previous = build->previous;
-	uint16_t id;
-
-	if (!pool->maglev || pool->rota)
-		return 0;
-	id = previous ? ids_find(previous->pool_ids, pool->name, strlen(pool->name)) : 0;
-	if (id) {
-		const struct snapshot_pool *old = &previous->pools[previous->pools_by_id[id]];
-
-		if (old->rota && old->maglev == pool->maglev) {
-			pool->rota = rota_ref(old->rota);
-			return 0;
-		}
-	}
-	return rota_new(&pool->rota, pool->maglev->members, pool->maglev->n_members) < 0
-		       ? no_memory(build)
-		       : 0;
-}
-
-/* What schedulers need to know of the service that was added last. */
-static int
-add_schedule(
-	const struct build *build, const struct control_service *from, struct path_service *path)
-{
-	struct snapshot *s = build->snapshot;
-	struct snapshot_pool *pool = &s->pools[from->pool];
-	struct schedule *schedule = &s->schedules[s->n_services - 1];
-	int rc = 0;
-
-	if (from->scheduler == SCHEDULER_ROUND_ROBIN)
-		rc = make_rota(build, pool);
-	if (from->scheduler != SCHEDULER_MAGLEV || from->persistence_timeout_s)
-		path->options |= PATH_SPECIAL;
-	*schedule = (struct schedule){
-		.scheduler = scheduler_of((enum scheduler_kind)from->scheduler),
-		.maglev = pool->maglev,
-		.rota = pool->rota,
-		.backends = s->path_backends,
-		.pool = from->pool,
-		.pool_id = pool->id,
-		.service_id = path->id,
-		.persistence_timeout_s = from->persistence_timeout_s,
-		.persistence_prefix = from->persistence_prefix,
-	};
-	return rc;
-}
-
 /* Fills what limits the service and its pool's backends have. */
 static void
 add_limits(const struct build *build, const struct control_service *from)
@@ -451,7 +400,7 @@ add_service(const struct build *build, const struct control_service *from)
 	path->mode = from->mode;
 	add_limits(build, from);
 	s->n_services++;
-	return add_schedule(build, from, path);
+	return snapshot_add_schedule(s, build->previous, from) < 0 ? no_memory(build) : 0;
 }
 
 static int

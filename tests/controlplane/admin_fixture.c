@@ -18,7 +18,7 @@ static const char stats_text[] =
 	" \"services\": [{\"name\": \"http4\", \"packets\": 1500, \"bytes\": 2048, "
 	"\"new_flows\": 3, \"drops\": 1}, {\"name\": \"gone\", \"packets\": 9}],"
 	" \"backends\": [{\"pool\": \"web4\", \"name\": \"web1\", \"address\": \"10.77.1.21\","
-	"   \"packets\": 1000, \"bytes\": 1536, \"new_flows\": 2},"
+	"   \"packets\": 1000, \"bytes\": 1536, \"new_flows\": 2, \"active_flows\": 17},"
 	"  {\"pool\": \"gone\", \"name\": \"web1\", \"packets\": 9}],"
 	" \"ports\": [{\"name\": \"front\", \"up\": true, \"rx_packets\": 2000000,"
 	"   \"rx_bytes\": 3221225472, \"rx_missed\": 0, \"tx_packets\": 1999, \"tx_bytes\": 100,"

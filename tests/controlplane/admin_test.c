@@ -137,7 +137,7 @@ backends_tell_health_drain_and_counters(void **state)
 	expect(fixture, "backends", "{\"pool\": \"web4\", \"backend\": \"web1\"}",
 		"[{" WEB1_WEB4 ", \"state\": \"up\", \"drained\": false, \"weight\": 100,"
 		" \"reason\": \"status 200\", \"packets\": 1000, \"bytes\": 1536,"
-		" \"new_flows\": 2}]");
+		" \"new_flows\": 2, \"active_flows\": 17}]");
 }
 
 static void

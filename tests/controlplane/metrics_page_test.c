@@ -42,6 +42,7 @@ the_page_tells_all_that_the_monitor_reads(void **state)
 		"weir_service_new_flows_total{service=\"http4\"} 3",
 		"weir_service_drops_total{service=\"http4\"} 1",
 		"weir_backend_packets_total{pool=\"web4\",backend=\"web1\"} 1000",
+		"weir_backend_flows{pool=\"web4\",backend=\"web1\"} 17",
 		"weir_flows 1234",
 		"weir_flows_max 131072",
 		"weir_verdict_packets_total{verdict=\"forward\"} 123456",

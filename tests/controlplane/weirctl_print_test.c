@@ -203,7 +203,8 @@ answers_of_another_shape_are_shown_as_far_as_they_go(void **state)
 		"POOL  BACKEND  ADDRESS  STATE  FOR  WEIGHT  CHANGES  FLOWS  NEW FLOWS  PACKETS  "
 		"BYTES  "
 		"LAST CHECK\n"
-		"-     -        -        -        -       -        -      -          -        -      -  "
+		"-     -        -        -        -       -        -      -          -        -    "
+		"  -  "
 		"-\n");
 }
 

@@ -40,6 +40,20 @@ check(const struct world *world, const struct packet *packet, const uint8_t *bef
 			"the host's packet was changed");
 }
 
+/* Every scheduler has a service. */
+static void
+set_up(struct world *world)
+{
+	world_init(world, 50); /* Small, so that flows are evicted as well. */
+	world->services[WORLD_DNS4].scheduler = SCHEDULER_LEAST_CONNECTIONS;
+	world->services[WORLD_DNS4].persistence_timeout_s = 5;
+	world->services[WORLD_DNS4].persistence_prefix = 24;
+	world->services[WORLD_HTTP6].scheduler = SCHEDULER_ROUND_ROBIN;
+	world->services[WORLD_HTTP6].port = 0;
+	world->services[WORLD_DNS6].scheduler = SCHEDULER_SOURCE_HASH;
+	world_apply(world);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -50,7 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1 || size > FRAME_MAX)
 		return 0;
 	if (!world.pipeline)
-		world_init(&world, 50); /* Small, so that flows are evicted as well. */
+		set_up(&world);
 	frame_size = (uint32_t)size - 1;
 	packet.in_port = data[0] & 1;
 	packet.flags = data[0] & 2 ? PACKET_CHECKSUM_GOOD : 0;

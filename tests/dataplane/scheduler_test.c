@@ -144,6 +144,43 @@ round_robin_gives_turns_by_weight(void **state)
 }
 
 static void
+without_members_no_scheduler_has_an_answer(void **state)
+{
+	struct world *world = *state;
+
+	for (int b = 0; b < WORLD_BACKENDS; b++)
+		world->backends[WORLD_POOL4][b].weight = 0;
+	for (int kind = 0; kind < N_SCHEDULERS; kind++) {
+		struct frame frame;
+
+		use(world, (enum scheduler_kind)kind);
+		frame_tcp(&frame, "198.51.100.7", 1000, WORLD_VIP4, 80, TCP_FLAG_SYN);
+		assert_int_equal(world_run(world, &frame.packet), V_DROP_NO_BACKEND);
+	}
+	persist(world, 24, 64);
+	assert_int_equal(send_tcp(world, 1001, TCP_FLAG_SYN), -1);
+}
+
+static void
+the_order_of_turns_is_made_once_for_the_same_members(void **state)
+{
+	struct world *world = *state;
+	const struct rota *rota;
+
+	use(world, SCHEDULER_ROUND_ROBIN);
+	rota = world->snapshot->pools[WORLD_POOL4].rota;
+	assert_non_null(rota);
+	assert_ptr_equal(world->snapshot->schedules[WORLD_DNS4].rota, rota);
+	world_apply(world);
+	assert_ptr_equal(world->snapshot->pools[WORLD_POOL4].rota, rota);
+	world->backends[WORLD_POOL4][0].weight = 3;
+	world_apply(world);
+	assert_int_equal(world->snapshot->pools[WORLD_POOL4].rota->size, 303);
+	use(world, SCHEDULER_MAGLEV);
+	assert_null(world->snapshot->pools[WORLD_POOL4].rota);
+}
+
+static void
 flows_stay_where_their_turn_has_put_them(void **state)
 {
 	struct world *world = *state;
@@ -518,6 +555,8 @@ main(void)
 	const struct CMUnitTest cases[] = {
 		cmocka_unit_test(every_kind_has_a_scheduler_and_no_other_has),
 		WORLD_TEST(round_robin_gives_turns_by_weight),
+		WORLD_TEST(without_members_no_scheduler_has_an_answer),
+		WORLD_TEST(the_order_of_turns_is_made_once_for_the_same_members),
 		WORLD_TEST(flows_stay_where_their_turn_has_put_them),
 		WORLD_TEST(services_of_a_pool_take_turns_of_their_own),
 		WORLD_TEST(packets_that_no_table_remembers_go_by_hash),
