@@ -39,8 +39,9 @@ struct db_pool {
 	struct db_lease *last;
 	uint32_t queue_max;
 	struct backoff backoff;
-	uint64_t retry_ns; /* No attempt to connect before this time. */
-	uv_timer_t timer;  /* The deadline of the queue's first. */
+	uint64_t retry_ns;    /* No attempt to connect before this time. */
+	uint64_t returned_ns; /* When a connection last came back in order while others waited. */
+	uv_timer_t timer;     /* The deadline of the queue's first. */
 	void (*on_lost)(void *ctx);
 	void *on_lost_ctx;
 	struct db_pool_stats stats;
@@ -208,7 +209,9 @@ on_timer(uv_timer_t *timer)
 	while ((lease = pool->first) && lease->deadline_ns <= now_ns) {
 		remove_lease(pool, lease);
 		pool->stats.n_refused++;
-		lease->refused(lease->ctx, DB_BUSY);
+		/* If nothing came back all the while, the server hangs. */
+		lease->refused(lease->ctx,
+			pool->returned_ns < lease->queued_ns ? DB_UNAVAILABLE : DB_BUSY);
 	}
 	if (pool->first)
 		uv_timer_start(
@@ -222,6 +225,7 @@ enqueue(struct db_pool *pool, struct db_lease *lease)
 
 	lease->next = NULL;
 	lease->queued = true;
+	lease->queued_ns = now_ns;
 	if (pool->last)
 		pool->last->next = lease;
 	else
@@ -320,6 +324,8 @@ db_pool_release(struct db_pool *pool, struct db_connection *connection, bool dis
 
 	assert(slot && slot->state == SLOT_LENT);
 	if (db_connection_is_usable(connection) && !discard) {
+		if (pool->first)
+			pool->returned_ns = clock_now_ns();
 		serve(pool, slot);
 		return;
 	}

@@ -16,10 +16,12 @@ struct db_pool;
 struct db_lease {
 	uint64_t deadline_ns; /* For waiting in the queue. */
 	void (*granted)(void *ctx, struct db_connection *connection);
-	/* DB_UNAVAILABLE: the server cannot be reached. DB_BUSY: queue full or deadline passed. */
+	/* DB_UNAVAILABLE: the server cannot be reached or hangs. DB_BUSY: the queue is full or was
+	 * too slow for the deadline. */
 	void (*refused)(void *ctx, enum db_status why);
 	void *ctx;
 	struct db_lease *next; /* The pool's. */
+	uint64_t queued_ns;    /* The pool's: since when. */
 	bool queued;           /* The pool's. */
 };
 

@@ -2,6 +2,8 @@
 /* The app tier's metrics; see metrics_page.h. */
 #include "apptier/metrics_page.h"
 
+#include "common/process_metrics.h"
+
 #include <stdio.h>
 
 /* A figure of one database server. */
@@ -76,16 +78,24 @@ write_servers(struct metrics *metrics, const struct worker_stats *workers, size_
 {
 	const struct worker_stats *first = &workers[0];
 
-	metrics_family(
-		metrics, "weir_database_up", METRIC_GAUGE, "1 if the database server answers.");
-	for (size_t s = 0; s < first->n_servers; s++)
-		metrics_value(
-			metrics, first->servers[s].up, "server", first->servers[s].server, NULL);
+	metrics_family(metrics, "weir_database_up", METRIC_GAUGE,
+		"1 if the database server answers all workers.");
+	for (size_t s = 0; s < first->n_servers; s++) {
+		bool up = true;
+
+		for (size_t w = 0; w < n_workers; w++)
+			up = up && workers[w].servers[s].up;
+		metrics_value(metrics, up, "server", first->servers[s].server, NULL);
+	}
 	metrics_family(metrics, "weir_database_writable", METRIC_GAUGE,
-		"1 if the database server is the one that takes writes.");
-	for (size_t s = 0; s < first->n_servers; s++)
-		metrics_value(metrics, first->servers[s].writable, "server",
-			first->servers[s].server, NULL);
+		"1 if all workers see the database server open for writes.");
+	for (size_t s = 0; s < first->n_servers; s++) {
+		bool writable = true;
+
+		for (size_t w = 0; w < n_workers; w++)
+			writable = writable && workers[w].servers[s].writable;
+		metrics_value(metrics, writable, "server", first->servers[s].server, NULL);
+	}
 	for (size_t i = 0; i < sizeof(server_metrics) / sizeof(server_metrics[0]); i++) {
 		const struct server_metric *metric = &server_metrics[i];
 
@@ -153,8 +163,7 @@ void
 metrics_page_write(struct metrics *metrics, const struct node *node,
 	const struct worker_stats *workers, size_t n_workers)
 {
-	metrics_family(metrics, "weir_node_info", METRIC_GAUGE, "What this process is.");
-	metrics_value(metrics, 1, "node", node->name, "role", node_role_name(node->role), NULL);
+	process_metrics(metrics, node->name, node_role_name(node->role));
 	write_http(metrics, workers, n_workers);
 	write_servers(metrics, workers, n_workers);
 	write_modules(metrics, workers, n_workers);

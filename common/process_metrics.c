@@ -3,8 +3,8 @@
 #include "common/process_metrics.h"
 
 #include <dirent.h>
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -34,7 +34,6 @@ static int
 start_ticks(double *out)
 {
 	char line[LINE_SIZE];
-	uint64_t ticks;
 	char *at;
 
 	if (read_line("/proc/self/stat", "", line, sizeof(line)) < 0)
@@ -42,9 +41,9 @@ start_ticks(double *out)
 	at = strrchr(line, ')');
 	for (int field = 2; at && field < 22; field++)
 		at = strchr(at + 1, ' ');
-	if (!at || sscanf(at, " %" SCNu64, &ticks) != 1)
+	if (!at)
 		return -1;
-	*out = (double)ticks;
+	*out = strtod(at, NULL);
 	return 0;
 }
 
@@ -52,15 +51,15 @@ static void
 add_start_time(struct metrics *metrics)
 {
 	char line[LINE_SIZE];
-	uint64_t boot_s;
+	double boot_s;
 	double ticks;
 
-	if (read_line("/proc/stat", "btime ", line, sizeof(line)) < 0 ||
-		sscanf(line, "btime %" SCNu64, &boot_s) != 1 || start_ticks(&ticks) < 0)
+	if (read_line("/proc/stat", "btime ", line, sizeof(line)) < 0 || start_ticks(&ticks) < 0)
 		return;
+	boot_s = strtod(line + strlen("btime "), NULL);
 	metrics_family(metrics, "weir_start_time_seconds", METRIC_GAUGE,
 		"When the process started, in seconds since 1970.");
-	metrics_value(metrics, (double)boot_s + ticks / (double)sysconf(_SC_CLK_TCK), NULL);
+	metrics_value(metrics, boot_s + ticks / (double)sysconf(_SC_CLK_TCK), NULL);
 }
 
 static double
@@ -74,19 +73,18 @@ add_usage(struct metrics *metrics)
 {
 	char line[LINE_SIZE];
 	struct rusage usage;
-	uint64_t size;
-	uint64_t resident;
 
 	if (getrusage(RUSAGE_SELF, &usage) == 0) {
 		metrics_family(metrics, "process_cpu_seconds_total", METRIC_COUNTER,
 			"Processor time used, user and system.");
 		metrics_value(metrics, seconds(&usage.ru_utime) + seconds(&usage.ru_stime), NULL);
 	}
-	if (read_line("/proc/self/statm", "", line, sizeof(line)) == 0 &&
-		sscanf(line, "%" SCNu64 " %" SCNu64, &size, &resident) == 2) {
+	if (read_line("/proc/self/statm", "", line, sizeof(line)) == 0 && strchr(line, ' ')) {
+		double resident = strtod(strchr(line, ' '), NULL); /* The second number. */
+
 		metrics_family(metrics, "process_resident_memory_bytes", METRIC_GAUGE,
 			"Memory of the process that is in RAM.");
-		metrics_value(metrics, (double)resident * (double)sysconf(_SC_PAGESIZE), NULL);
+		metrics_value(metrics, resident * (double)sysconf(_SC_PAGESIZE), NULL);
 	}
 }
 

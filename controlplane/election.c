@@ -32,9 +32,9 @@ struct election {
 	uv_loop_t *loop;
 	struct cluster *cluster;
 	struct dataplane_client *client;
-	struct vrrp_router **routers; /* In the order of the cluster. */
+	struct vrrp_router *routers[MODEL_ROUTERS_MAX]; /* In the order of the cluster. */
 	size_t n_routers;
-	struct link *links; /* At most one for each router. */
+	struct link links[MODEL_ROUTERS_MAX];
 	size_t n_links;
 	struct gate gate;
 	uv_timer_t gate_timer;
@@ -220,49 +220,43 @@ find_port(const struct node *node, const char *name)
 	return NULL;
 }
 
-/* The sockets for 'config', shared with other routers of its port and family. */
-static int
-get_link(struct election *election, const struct virtual_router *config, struct link **out,
-	struct err *err)
+/* The sockets for 'config', shared with other routers of its port and family. Returns NULL with
+ * 'err' set and '*code' a negative errno if there are none. */
+static struct link *
+get_link(struct election *election, const struct virtual_router *config, int *code, struct err *err)
 {
 	const struct lb_port *port = find_port(cluster_node(election->cluster), config->port);
-	struct link *link = &election->links[election->n_links];
-	struct vrrp_io_handler handler = {on_advert, on_link_change, link};
+	struct link *link = election->links;
 	const char *why;
-	int rc;
 
-	if (!port)
-		return err_set(err, -EINVAL, "virtual router '%s': this node has no port '%s'",
+	if (!port) {
+		*code = err_set(err, -EINVAL, "virtual router '%s': this node has no port '%s'",
 			config->name, config->port);
-	for (size_t i = 0; i < election->n_links; i++) {
-		if (election->links[i].port == port &&
-			election->links[i].family == config->family) {
-			*out = &election->links[i];
-			return 0;
-		}
+		return NULL;
 	}
-	link->election = election;
-	link->port = port;
-	link->family = config->family;
-	rc = vrrp_io_new(
-		&link->io, election->loop, port->host_interface, config->family, &handler, err);
-	if (rc < 0)
-		return rc;
+	for (; link < election->links + election->n_links; link++) {
+		if (link->port == port && link->family == config->family)
+			return link;
+	}
+	*link = (struct link){.election = election, .port = port, .family = config->family};
+	*code = vrrp_io_new(&link->io, election->loop, port->host_interface, config->family,
+		&(struct vrrp_io_handler){on_advert, on_link_change, link}, err);
+	if (*code < 0)
+		return NULL;
 	if (!vrrp_io_is_up(link->io, &why))
 		LOG_WARNING("%s: no IPv%d adverts: %s", port->name, (int)link->family, why);
 	election->n_links++;
-	*out = link;
-	return 0;
+	return link;
 }
 
 static int
 add_router(struct election *election, size_t index, struct err *err)
 {
 	const struct virtual_router *config = cluster_router(election->cluster, index)->config;
-	struct link *link = NULL;
-	int rc = get_link(election, config, &link, err);
+	int rc = 0;
+	struct link *link = get_link(election, config, &rc, err);
 
-	if (rc < 0)
+	if (!link)
 		return rc;
 	rc = vrrp_router_new(&election->routers[index], election->loop, election->cluster, index,
 		link->io, &election->lease);
@@ -276,11 +270,8 @@ add_router(struct election *election, size_t index, struct err *err)
 static void
 release(struct election *election)
 {
-	if (--election->n_handles > 0)
-		return;
-	free(election->links);
-	free(election->routers);
-	free(election);
+	if (--election->n_handles == 0)
+		free(election);
 }
 
 static void
@@ -308,7 +299,6 @@ election_new(struct election **out, uv_loop_t *loop, struct cluster *cluster,
 	struct dataplane_client *client, struct err *err)
 {
 	struct election *election = calloc(1, sizeof(*election));
-	size_t n = cluster_n_routers(cluster);
 	int rc;
 
 	if (!election)
@@ -316,18 +306,10 @@ election_new(struct election **out, uv_loop_t *loop, struct cluster *cluster,
 	election->loop = loop;
 	election->cluster = cluster;
 	election->client = client;
-	election->routers = calloc(n + 1, sizeof(*election->routers));
-	election->links = calloc(n + 1, sizeof(*election->links));
-	if (!election->routers || !election->links) {
-		free(election->routers);
-		free(election->links);
-		free(election);
-		return err_set(err, -ENOMEM, "out of memory");
-	}
 	lease_init(&election->lease);
 	gate_init(&election->gate);
 	init_handles(election);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < cluster_n_routers(cluster); i++) {
 		rc = add_router(election, i, err);
 		if (rc < 0) {
 			election_free(election);

@@ -33,14 +33,14 @@ advert_ns(const struct vrrp_fsm *fsm)
 static uint64_t
 skew_ns(const struct vrrp_fsm *fsm)
 {
-	return (256 - fsm->config.priority) * (fsm->master_cs * NS_PER_CS) / 256;
+	return (256u - fsm->config.priority) * (fsm->master_cs * NS_PER_CS) / 256;
 }
 
 /* Active_Down_Interval (6.1) */
 static uint64_t
 master_down_ns(const struct vrrp_fsm *fsm)
 {
-	return 3 * fsm->master_cs * NS_PER_CS + skew_ns(fsm);
+	return 3 * (fsm->master_cs * NS_PER_CS) + skew_ns(fsm);
 }
 
 __attribute__((format(printf, 2, 3))) static void
@@ -282,10 +282,7 @@ master_advert(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now
 	addr_format(&event->source, source, sizeof(source));
 	if (fsm->resigning) {
 		resigning_advert(fsm, event, now_ns, actions);
-	} else if (event->priority == VRRP_PRIORITY_RESIGN) {
-		send_advert(fsm, fsm->config.priority, now_ns, actions);
-		fsm->deadline_ns = now_ns + advert_ns(fsm);
-	} else if (now_ns >= fsm->hold_until_ns) {
+	} else if (event->priority != VRRP_PRIORITY_RESIGN && now_ns >= fsm->hold_until_ns) {
 		say(actions, "was stopped; %s has taken over", source);
 		follow(fsm, event, now_ns, actions);
 	} else if (outranked) {
@@ -295,7 +292,8 @@ master_advert(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now
 			event->priority);
 		follow(fsm, event, now_ns, actions);
 	} else {
-		/* Asserts itself at once, so that the other yields and bridges learn (6.4.3). */
+		/* Asserts itself at once, so that the other yields, or those who waited for one
+		 * that resigned, and that bridges learn (6.4.3). */
 		send_advert(fsm, fsm->config.priority, now_ns, actions);
 		fsm->deadline_ns = now_ns + advert_ns(fsm);
 	}

@@ -22,7 +22,7 @@ struct wire {
 static_assert(sizeof(struct wire) == VRRP_HEADER_SIZE, "RFC 9568 section 5.1");
 
 static const char *const result_texts[] = {
-#define VRRP_RESULT(id, text) [VRRP_##id] = text,
+#define VRRP_RESULT(id, text) [VRRP_##id] = (text),
 	VRRP_RESULTS
 #undef VRRP_RESULT
 };

@@ -156,7 +156,7 @@ strip_v4(uint8_t *buf, size_t size, struct vrrp_datagram *out)
 	if (size < sizeof(ip))
 		return -EBADMSG;
 	memcpy(&ip, buf, sizeof(ip));
-	header_size = ip.ihl * 4u;
+	header_size = (size_t)ip.ihl * 4;
 	if (header_size < sizeof(ip) || header_size > size)
 		return -EBADMSG;
 	*out = (struct vrrp_datagram){

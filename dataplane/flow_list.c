@@ -17,7 +17,7 @@
 #define TRIES 1000 /* Times that a bucket is waited for before it is left out. */
 
 static const char *const state_names[N_FLOW_STATES] = {
-#define FLOW_STATE(id, name) [FLOW_##id] = name,
+#define FLOW_STATE(id, name) [FLOW_##id] = (name),
 	FLOW_STATES
 #undef FLOW_STATE
 };

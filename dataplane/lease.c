@@ -28,16 +28,16 @@ lease_table_free(struct lease_table *table)
 uint16_t
 lease_find(const struct lease_table *table, const char *name)
 {
-	for (uint16_t i = LEASE_NONE + 1; i < LEASES_MAX; i++)
+	for (unsigned int i = LEASE_NONE + 1; i < LEASES_MAX; i++)
 		if (table->slots[i].n_users && strcmp(table->slots[i].name, name) == 0)
-			return i;
+			return (uint16_t)i;
 	return LEASE_NONE;
 }
 
 int
 lease_acquire(struct lease_table *table, const char *name)
 {
-	uint16_t i = lease_find(table, name);
+	unsigned int i = lease_find(table, name);
 
 	if (i == LEASE_NONE) {
 		for (i = LEASE_NONE + 1; i < LEASES_MAX && table->slots[i].n_users; i++)
@@ -47,7 +47,7 @@ lease_acquire(struct lease_table *table, const char *name)
 		snprintf(table->slots[i].name, sizeof(table->slots[i].name), "%s", name);
 	}
 	table->slots[i].n_users++;
-	return i;
+	return (int)i;
 }
 
 void

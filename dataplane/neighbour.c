@@ -63,7 +63,7 @@ options_valid(const uint8_t *at, const uint8_t *end, bool *has_source)
 
 		if (end - at < 8)
 			return false;
-		size = at[1] * 8u;
+		size = (size_t)at[1] * 8;
 		if (size == 0 || size > (size_t)(end - at))
 			return false;
 		if (at[0] == ND_OPTION_SOURCE)

@@ -98,9 +98,9 @@ allocate(const struct build *build)
 	s->backends = calloc(n_backends + 1, sizeof(*s->backends));
 	s->path_services = calloc(state->n_services + 1, sizeof(*s->path_services));
 	s->path_backends = calloc((size_t)BACKEND_ID_MAX + 1, sizeof(*s->path_backends));
-	s->vips_by_id = calloc((size_t)VIP_ID_MAX + 1, sizeof(*s->vips_by_id));
+	s->vips_by_id = calloc((size_t)VIP_ID_MAX + 1, sizeof(struct snapshot_vip *));
 	s->pools_by_id = calloc((size_t)POOL_ID_MAX + 1, sizeof(*s->pools_by_id));
-	s->backends_by_id = calloc((size_t)BACKEND_ID_MAX + 1, sizeof(*s->backends_by_id));
+	s->backends_by_id = calloc((size_t)BACKEND_ID_MAX + 1, sizeof(struct snapshot_backend *));
 	if (!s->addresses || !s->routers || !s->vips || !s->pools || !s->services || !s->backends ||
 		!s->path_services || !s->path_backends || !s->vips_by_id || !s->pools_by_id ||
 		!s->backends_by_id || service_table_init(&s->table, n_vips + state->n_services) < 0)

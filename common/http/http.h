@@ -126,7 +126,9 @@ struct http_source {
 	ssize_t (*read)(void *ctx, char *buf, size_t size);
 };
 
-/* 'ctx' must live until the request's on_done. 'body_size' may be HTTP_SIZE_UNKNOWN. */
+/* 'ctx' must live until the request's on_done. 'body_size' may be HTTP_SIZE_UNKNOWN. 'source' may
+ * be NULL where no body is sent, to tell its size alone: HEAD, and 304 with the size that 200 would
+ * have. (A 304 by http_respond() without a body says nothing of a length.) */
 void http_respond_source(struct http_request *req, unsigned int status,
 	const struct http_header *headers, size_t n_headers, int64_t body_size,
 	const struct http_source *source, void *ctx);

@@ -43,7 +43,7 @@ of(const struct http_request *req)
 {
 	struct mhd_request *mine;
 
-	memcpy(&mine, &req, sizeof(req)); /* 'base' is the first member; sheds const. */
+	memcpy(&mine, &req, sizeof(void *)); /* 'base' is the first member; sheds const. */
 	return mine;
 }
 

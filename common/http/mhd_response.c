@@ -34,7 +34,7 @@ mhd_response_bytes(const struct answer *answer, bool close_after)
 	void *body;
 	struct MHD_Response *response;
 
-	memcpy(&body, &answer->body, sizeof(body)); /* Is copied, not written to. */
+	memcpy(&body, &answer->body, sizeof(void *)); /* Is copied, not written to. */
 	response = MHD_create_response_from_buffer(
 		answer->size, answer->size ? body : NULL, MHD_RESPMEM_MUST_COPY);
 	if (response)

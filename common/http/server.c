@@ -7,9 +7,9 @@
 #include "common/http/core.h"
 #include "common/http/listener.h"
 #include "common/http/mhd.h"
+#include "common/http/shim.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,7 +17,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#define FDS_EXTRA 64 /* Files, sockets and pipes beside the connections. */
 #define POLL_BATCH 256
 
 void
@@ -197,17 +196,16 @@ core_connection_removed(struct http_server *server)
 	start_ticking(server, 0); /* Drained: told from the loop, not from inside of a call. */
 }
 
-/* Asks for as many descriptors as the connections may need; what is allowed is then enough or
- * connections are shed. */
+/* Allows as many descriptors as the process may have: each worker has its own connections. When
+ * they run out nevertheless, connections are shed. */
 static void
-raise_fd_limit(uint32_t max_connections)
+raise_fd_limit(void)
 {
-	rlim_t wanted = (rlim_t)max_connections * 2 + FDS_EXTRA;
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
-	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+	limit.rlim_cur = limit.rlim_max < SHIM_FDS_MAX ? limit.rlim_max : SHIM_FDS_MAX;
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
@@ -254,7 +252,7 @@ http_server_new(struct http_server **out, uv_loop_t *loop, const struct http_ser
 	if (!server)
 		return err_set(err, -ENOMEM, "out of memory");
 	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets that the client has closed. */
-	raise_fd_limit(config->max_connections);
+	raise_fd_limit();
 	result = mhd_new(&server->mhd, server, err);
 	for (size_t i = 0; result == 0 && i < config->n_listeners; i++) {
 		result = listener_open(&server->listeners[i], server, &config->listeners[i], err);

@@ -53,7 +53,9 @@ struct http_server_stats {
 struct http_server;
 
 /* Binds and listens on all listeners and starts to serve. Returns 0 and the server, or a negative
- * errno with 'err' naming the address and what to do (in use, not permitted), nothing left open. */
+ * errno with 'err' naming the address and what to do (in use, not permitted), nothing left open
+ * (memory goes when the loop has run its close callbacks). Ignores SIGPIPE for the process and
+ * raises its limit of descriptors to what is allowed. */
 int http_server_new(struct http_server **out, uv_loop_t *loop,
 	const struct http_server_config *config, struct err *err);
 
@@ -63,7 +65,8 @@ void http_server_drain(
 	struct http_server *server, uint32_t timeout_ms, void (*on_drained)(void *ctx), void *ctx);
 bool http_server_is_draining(const struct http_server *server);
 
-/* Closes everything at once; on_done of open requests is called. NULL is allowed. */
+/* Closes everything at once; on_done of open requests is called. Memory goes when the loop has run
+ * its close callbacks. Not from within a handler. NULL is allowed. */
 void http_server_free(struct http_server *server);
 
 void http_server_stats(const struct http_server *server, struct http_server_stats *out);

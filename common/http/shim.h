@@ -27,13 +27,14 @@ struct connection;
 bool shim_set(int fd, struct connection *connection);
 struct connection *shim_get(int fd);
 
-/* The system's own calls. */
-ssize_t shim_recv(int fd, void *buf, size_t size, int flags);
-ssize_t shim_send(int fd, const void *buf, size_t size, int flags);
-ssize_t shim_sendmsg(int fd, const struct msghdr *msg, int flags);
-ssize_t shim_sendfile(int fd, int file, off_t *offset, size_t size);
-int shim_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
-int shim_shutdown(int fd, int how);
-int shim_close(int fd);
+/* The system's own calls, under the names by which the linker keeps them. */
+ssize_t shim_recv(int fd, void *buf, size_t size, int flags) __asm__("__real_recv");
+ssize_t shim_send(int fd, const void *buf, size_t size, int flags) __asm__("__real_send");
+ssize_t shim_sendmsg(int fd, const struct msghdr *msg, int flags) __asm__("__real_sendmsg");
+ssize_t shim_sendfile(int fd, int file, off_t *offset, size_t size) __asm__("__real_sendfile64");
+int shim_setsockopt(int fd, int level, int name, const void *value, socklen_t size) __asm__(
+	"__real_setsockopt");
+int shim_shutdown(int fd, int how) __asm__("__real_shutdown");
+int shim_close(int fd) __asm__("__real_close");
 
 #endif /* COMMON_HTTP_SHIM_H */

@@ -167,7 +167,7 @@ tls_context_free(struct tls_context *context)
 int
 tls_context_reload(struct tls_context *context, struct err *err)
 {
-	SSL_CTX *fresh;
+	SSL_CTX *fresh = NULL;
 	SSL_CTX *old;
 	int result = make(context, &fresh, err);
 

@@ -168,7 +168,7 @@ raw_sendv(struct connection *connection, const struct iovec *iov, size_t n_iov, 
 
 	if (connection->ssl)
 		return tls_sendv(connection, iov, n_iov);
-	memcpy(&msg.msg_iov, &iov, sizeof(iov)); /* sendmsg() does not write to it. */
+	memcpy(&msg.msg_iov, &iov, sizeof(void *)); /* sendmsg() does not write to it. */
 	return shim_sendmsg(connection->fd, &msg, flags);
 }
 
@@ -189,7 +189,7 @@ send_304(struct connection *connection, const char *header, size_t size, int fla
 		iov[0].iov_len = size;
 		iov[1].iov_len = 0;
 	}
-	memcpy(&iov[0].iov_base, &header, sizeof(header));
+	memcpy(&iov[0].iov_base, &header, sizeof(void *));
 	n = raw_sendv(connection, iov, 2, flags);
 	if (n == (ssize_t)(kept + iov[1].iov_len))
 		return (ssize_t)size;

@@ -4,6 +4,7 @@
 import filecmp
 import json
 import shutil
+import signal
 
 from lablib import (building, ca, command, daemons, dns, host, lock, mariadb, namespaces, nodes,
                     paths, processes, secret, topology)
@@ -61,6 +62,18 @@ def _tear_down():
     namespaces.remove()
     host.restore(facts)
     shutil.rmtree(paths.LAB, ignore_errors=True)
+
+
+def _clean_up():
+    """Tears down after a failure, of which the message is still to come. Not to be interrupted: the
+    signal that ended `up` may come again (a second Ctrl-C), and to the programs run from here."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    complain("cleaning up")
+    try:
+        _tear_down()
+    except (LabError, OSError) as error:
+        complain(f"{error}\nnot all could be cleaned up: try scripts/lab down")
 
 
 def _make_databases():
@@ -173,8 +186,7 @@ def _bring_up(keep):
         code = _fetch_answers()
     except BaseException:
         if fresh and not keep:
-            complain("cleaning up")
-            _tear_down()
+            _clean_up()
         raise
     host.write_facts(ready=True)
     url = f"https://{topology.SITE}"

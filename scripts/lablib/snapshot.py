@@ -206,6 +206,7 @@ class Snapshot:
         return {
             "running": True,
             "healthy": not self.problems(),
+            "problems": self.problems(),
             "nodes": [state.as_json() for state in self.states.values()],
             "vips": [{"address": address, "owner": _only(self.claimants(address)),
                       "claimed_by": self.claimants(address)} for address in topology.VIPS],

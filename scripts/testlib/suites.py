@@ -107,7 +107,7 @@ def _run(suite, build):
         result = _runner(suite)(build)
         if result == Counts():
             raise LabError(f"suite {suite} ran no test")
-    except LabError as error:
+    except (LabError, OSError) as error:
         complain(f"test: {error}")
         result = Counts(failed=1)
     say(f"=== {suite} ({build.name} build): {result}")
@@ -138,7 +138,7 @@ def main(args):
     try:
         building.install_dependencies("run", "build", "test",
                                       *(["fuzz"] if "fuzz" in wanted else []))
-    except LabError as error:
+    except (LabError, OSError) as error:
         complain(f"test: {error}")
         return 1
 

@@ -89,7 +89,7 @@ class Client:
 class Cluster:
     """The cluster file and secrets of app nodes that use a pair of databases."""
 
-    def __init__(self, folder, db1_port, db2_port, threads=2, migrations=None):
+    def __init__(self, folder, db1_port, db2_port, threads=1, migrations=None):
         self.folder = folder
         self.ports = {name: free_port() for name in ("app1", "app2", "metrics1", "metrics2")}
         secret = folder / "secret"

@@ -35,9 +35,13 @@ def pair(folder):
         databases.stop()
 
 
-@pytest.fixture(scope="session")
-def cluster(folder, pair):
-    return Cluster(folder, pair.db1.port, pair.db2.port)
+@pytest.fixture(scope="module")
+def cluster(folder, pair, request):
+    """Of one worker, whose view of the databases is then the tier's; a module may ask for more."""
+    path = folder / request.module.__name__
+    path.mkdir()
+    threads = getattr(request.module, "THREADS", 1)
+    return Cluster(path, pair.db1.port, pair.db2.port, threads=threads)
 
 
 @pytest.fixture
@@ -53,10 +57,13 @@ def healed(pair):
 
 
 @pytest.fixture
-def app(cluster, healed):
+def app(cluster, pair, healed):
     tier = AppTier(cluster)
     try:
         tier.start()
+        # A replica that is killed while it alters its schema may need a hand to go on: MariaDB
+        # stores that and how far it has come one after the other.
+        pair.await_replicated()
         yield tier
     finally:
         tier.kill()
@@ -78,4 +85,4 @@ def pytest_runtest_makereport(item):
     report = (yield).get_result()
     tier = item.funcargs.get("app")
     if report.failed and tier:
-        report.sections.append((f"log of {tier.node}", tier.log.read_text()[-4000:]))
+        report.sections.append((f"log of {tier.node}", tier.log.read_text(errors="backslashreplace")[-4000:]))

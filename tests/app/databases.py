@@ -149,7 +149,12 @@ class Pair:
         def same():
             return (self.db1.value("SELECT @@gtid_binlog_pos")
                     == self.db2.value("SELECT @@gtid_slave_pos"))
-        until("db2 has all that db1 has", same)
+        try:
+            until("db2 has all that db1 has", same)
+        except AssertionError as error:
+            raise AssertionError(f"{error}:\n{self.db2.sql('SHOW SLAVE STATUS')}\n"
+                                 f"{(self.db2.folder / 'error.log').read_text()[-3000:]}") \
+                from error
 
     def stop(self):
         self.db1.kill()

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -274,6 +275,59 @@ connections_beyond_the_limit_are_closed_at_once(void **state)
 	free(client_exchange(&fixture, "GET /hello HTTP/1.0\r\n\r\n"));
 }
 
+#define FEW_FDS 80
+
+struct shortage {
+	int clients[3];
+	int others[FEW_FDS];
+	int n_others;
+};
+
+/* Connects while the server cannot accept, and uses up all descriptors. */
+static void
+make_shortage(struct fixture *f, void *arg)
+{
+	struct shortage *shortage = arg;
+	int fd;
+
+	for (int i = 0; i < 3; i++)
+		shortage->clients[i] = client_connect(f);
+	while (shortage->n_others < FEW_FDS && (fd = dup(0)) >= 0)
+		shortage->others[shortage->n_others++] = fd;
+}
+
+static void
+without_descriptors_connections_are_shed(void **state)
+{
+	struct shortage shortage = {0};
+	struct rlimit limit;
+	struct rlimit few;
+	struct http_server_stats before;
+	struct http_server_stats after;
+	char *response;
+
+	(void)state;
+	fixture_await_idle(&fixture);
+	fixture_stats(&fixture, &before);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	few = limit;
+	few.rlim_cur = FEW_FDS;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	fixture_call(&fixture, make_shortage, &shortage);
+	for (int i = 0; i < 3; i++)
+		assert_true(recv(shortage.clients[i], (char[1]){0}, 1, 0) <= 0);
+	for (int i = 0; i < 3; i++)
+		close(shortage.clients[i]);
+	while (shortage.n_others > 0)
+		close(shortage.others[--shortage.n_others]);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	fixture_stats(&fixture, &after);
+	assert_int_equal(after.n_shed - before.n_shed, 3);
+	response = client_exchange(&fixture, "GET /hello HTTP/1.0\r\n\r\n");
+	assert_non_null(strstr(response, "hello"));
+	free(response);
+}
+
 static void
 drained(void *ctx)
 {
@@ -482,6 +536,7 @@ main(void)
 		cmocka_unit_test(an_idle_connection_is_closed_later_than_a_silent_one),
 		cmocka_unit_test(a_handler_may_take_longer_than_any_deadline),
 		cmocka_unit_test(connections_beyond_the_limit_are_closed_at_once),
+		cmocka_unit_test(without_descriptors_connections_are_shed),
 		cmocka_unit_test(drain_lets_the_answer_in_flight_finish),
 		cmocka_unit_test(drain_ends_at_its_timeout),
 		cmocka_unit_test(drain_without_connections_is_over_at_once),

@@ -2,6 +2,7 @@
 """The lab under test: brought up once, by its own command, and taken down at the end."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
-from lablib.waiting import until  # noqa: E402  (the path above makes it importable)
+from lablib import host, paths, topology  # noqa: E402  (the path above makes it importable)
+from lablib.waiting import until, until_none  # noqa: E402
 
 UP_S = 600  # The first `up` may have to install and build.
 
@@ -58,7 +60,7 @@ class Lab:
         until(f"{node} is found down", lambda: set(self.edges_to(node).values()) == {"down"}, 10)
 
     def await_healthy(self):
-        until("the lab is healthy", lambda: self.status()["healthy"], 30)
+        until_none("the lab is healthy", lambda: self.status()["problems"], 30)
 
 
 class Poller:
@@ -96,6 +98,31 @@ class Poller:
         return until(f"{n_more} more requests succeed", reached, 30)
 
 
+def lines_of(*argv):
+    return set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines())
+
+
+def machine():
+    """What a lab could leave behind on the machine."""
+    links = {line.split(":")[1] for line in lines_of("ip", "-o", "link")}
+    lab_words = ("weir-", str(paths.LAB))
+    return {
+        "links": links,
+        "namespaces": {line for line in lines_of("ip", "netns") if line.startswith("weir-")},
+        "mounts": {line for line in lines_of("mount") if any(word in line for word in lab_words)},
+        "netns mount": host.is_mounted(paths.NETNS),
+        "processes": {line for line in lines_of("ps", "-eo", "args")
+                      if str(paths.LAB) in line},
+        "files": {path for path in (paths.LAB, paths.LOCK, paths.ETC_NETNS) if path.exists()},
+        "page": listens(topology.PAGE_ADDRESS),
+    }
+
+
+def listens(address):
+    with socket.socket() as probe:
+        return probe.connect_ex(address) == 0
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_other_lab():
     """Refuses to take over a lab that somebody uses: these tests kill its nodes."""
@@ -104,7 +131,13 @@ def no_other_lab():
 
 
 @pytest.fixture(scope="module")
-def lab():
+def machine_before():
+    """What the machine had before the lab."""
+    return machine()
+
+
+@pytest.fixture(scope="module")
+def lab(machine_before):
     """The lab, up."""
     the_lab = Lab()
     started = the_lab.run("up", timeout=UP_S)

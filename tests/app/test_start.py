@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Starting: migrations, and errors that a person can mend."""
+
+import shutil
+import socket
+import subprocess
+
+import pytest
+from apptier import PROGRAM, AppTier, Cluster
+from databases import REPOSITORY, until
+
+
+@pytest.fixture
+def migrations(folder):
+    path = folder / "migrations"
+    shutil.copytree(REPOSITORY / "apptier" / "migrations", path)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def apart(folder, pair, migrations, healed):
+    """An app node with migrations of its own; what they did is undone afterwards."""
+    path = folder / "apart"
+    path.mkdir()
+    tier = AppTier(Cluster(path, pair.db1.port, pair.db2.port, migrations=migrations))
+    try:
+        yield tier
+    finally:
+        tier.kill()
+        shutil.rmtree(path)
+        pair.db1.sql("DROP TABLE IF EXISTS weir.extra;"
+                     "DELETE FROM weir.schema_migrations WHERE version > 1")
+
+
+def test_migrations_are_applied_once_and_replicate(app, pair):
+    pair.await_replicated()
+    for database in (pair.db1, pair.db2):
+        rows = database.sql("SELECT version, name FROM weir.schema_migrations")
+        assert rows == [["1", "0001_links.sql"]]
+    assert pair.db2.sql("SHOW TABLES FROM weir LIKE 'links'")
+
+
+def test_a_new_migration_is_applied_at_the_next_start(app, apart, pair, migrations):
+    (migrations / "0002_extra.sql").write_text(
+        "CREATE TABLE extra (id INT PRIMARY KEY);\nINSERT INTO extra VALUES (1), (2);\n")
+    apart.start()
+    assert pair.db1.value("SELECT COUNT(*) FROM weir.extra") == "2"
+    pair.await_replicated()
+    assert pair.db2.value("SELECT COUNT(*) FROM weir.extra") == "2"
+    assert apart.stop() == 0
+    apart.start()
+    assert pair.db1.value("SELECT COUNT(*) FROM weir.extra") == "2"
+
+
+def test_two_nodes_that_start_together_migrate_once(app, folder, apart, pair, migrations):
+    (migrations / "0002_extra.sql").write_text(
+        "CREATE TABLE extra (id INT PRIMARY KEY);\nINSERT INTO extra VALUES (1);\n")
+    second = AppTier(apart.cluster, "app2")
+    try:
+        apart.start(healthy=False)
+        second.start(healthy=False)
+        apart.await_health("ok")
+        second.await_health("ok")
+    finally:
+        second.kill()
+    assert pair.db1.value("SELECT COUNT(*) FROM weir.extra") == "1"
+
+
+@pytest.mark.parametrize("name, text, word", [
+    ("0002_extra.sql", "CREATE TABLE extra (", "0002_extra.sql: You have an error"),
+    ("0001_links.sql", "SELECT 1;", "0001_links.sql is not what was applied"),
+    ("0001_again.sql", "SELECT 1;", "have the same number"),
+    ("extra.sql", "SELECT 1;", "begins with its number"),
+])
+def test_a_bad_migration_is_told_and_nothing_is_served(app, apart, migrations, name, text, word):
+    (migrations / name).write_text(text)
+    apart.start(healthy=False)
+    until("the log says what is wrong", lambda: word in apart.log.read_text())
+    assert apart.health().status == 503
+    assert apart.client().get("/api/links").status == 503
+
+
+def fails(cluster, *words, status=1):
+    """Starts it in vain; returns what it said."""
+    done = subprocess.run([PROGRAM, "--config", cluster.file, "--node", "app1"],
+                          capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == status, done.stderr
+    for word in words:
+        assert word in done.stderr
+    return done.stderr
+
+
+@pytest.fixture
+def broken(folder):
+    path = folder / "broken"
+    path.mkdir()
+    yield Cluster(path, 1, 2)
+    shutil.rmtree(path)
+
+
+def test_a_missing_secret_is_a_clear_error(broken):
+    (broken.folder / "secret" / "app").unlink()
+    fails(broken, "secret/app", "database.password_file", "No such file")
+
+
+def test_a_short_session_key_is_a_clear_error(broken):
+    (broken.folder / "secret" / "session_key").write_text("short\n")
+    fails(broken, "session key", "at least 32", "openssl rand")
+
+
+def test_a_busy_port_is_a_clear_error(broken):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", broken.ports["app1"]))
+        taken.listen()
+        fails(broken, f"127.0.0.1:{broken.ports['app1']}", "in use")
+
+
+def test_no_secret_is_ever_logged(app):
+    app.client().create()
+    log = app.log.read_text()
+    assert "app-secret" not in log and "migrate-secret" not in log
+    assert "0123456789abcdef" not in log
