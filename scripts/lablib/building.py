@@ -35,10 +35,11 @@ def _call(argv, what, **options):
         raise LabError(f"{what} failed", "see the messages above")
 
 
-def build(folder=paths.BUILD, options=()):
-    """Builds the tree in 'folder' with Meson's 'options', and says little when it is built."""
+def build(folder=paths.BUILD, options=(), targets=()):
+    """Builds the tree, or some of its targets, in 'folder' with Meson's 'options', and says little
+    when it is built."""
     rights = _owner(folder)
     if not (folder / "build.ninja").exists():
         _call(["meson", "setup", *options, folder], "meson setup", **rights)
     quiet = [] if sys.stdout.isatty() else ["--quiet"]
-    _call(["ninja", *quiet, "-C", folder], "the build", **rights)
+    _call(["ninja", *quiet, "-C", folder, *targets], "the build", **rights)

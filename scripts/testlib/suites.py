@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The suites: unit (C programs, by `meson test`), and a folder of pytest files for each other.
+"""The suites: unit (C programs, by `meson test`), fuzz (fuzz targets for a bounded time), and a
+folder of pytest files for each other.
 
 Some also run in a second build under AddressSanitizer and UndefinedBehaviorSanitizer. Tests find
 the daemons in the folder that WEIR_BUILD names."""
@@ -12,7 +13,7 @@ from pathlib import Path
 from lablib import building, paths
 from lablib.errors import LabError
 from lablib.progress import complain, say
-from testlib import counts
+from testlib import counts, fuzzing
 from testlib.counts import Counts
 
 TESTS = paths.REPOSITORY / "tests"
@@ -26,11 +27,15 @@ class Build:
     name: str
     folder: Path
     options: tuple = ()
+    targets: tuple = ()  # All, if none is named.
 
 
 PLAIN = Build("plain", paths.BUILD)
 SANITIZED = Build("sanitized", paths.REPOSITORY / "build-asan",
                   ("-Db_sanitize=address,undefined",))
+
+FUZZED = Build("fuzz", paths.REPOSITORY / "build-fuzz",
+               ("--native-file", fuzzing.TESTS / "clang.ini"), ("fuzzers",))
 
 SANITIZED_SUITES = {"unit", "packet"}
 
@@ -41,12 +46,13 @@ SANITIZER_ENVIRONMENT = {
 }
 
 # In the order in which they run: what fails first is the quickest to understand.
-ORDER = ("unit", "packet", "app", "interop", "lab")
+ORDER = ("unit", "packet", "fuzz", "app", "interop", "lab")
 
 
 def existing_suites():
-    """unit, and every folder below tests/ that has pytest files; unknown ones before `lab`."""
-    found = {path.parent.name for path in TESTS.glob("*/test_*.py")} | {"unit"}
+    """unit, fuzz, and every folder below tests/ that has pytest files; unknown ones before
+    `lab`."""
+    found = {path.parent.name for path in TESTS.glob("*/test_*.py")} | {"unit", "fuzz"}
     known = [name for name in ORDER if name in found and name != "lab"]
     others = sorted(found - set(ORDER))
     return known + others + (["lab"] if "lab" in found else [])
@@ -84,12 +90,21 @@ def _run_pytest(suite, build):
     return counts.of_pytest(report)
 
 
+def _runner(suite):
+    """The function that runs the suite in a build."""
+    if suite == "unit":
+        return _run_unit
+    if suite == "fuzz":
+        return lambda build: fuzzing.run(build.folder)
+    return lambda build: _run_pytest(suite, build)
+
+
 def _run(suite, build):
     """Builds what the suite needs and runs it. A suite that cannot run is a failure."""
     say(f"\n=== {suite} ({build.name} build)")
     try:
-        building.build(build.folder, build.options)
-        result = _run_unit(build) if suite == "unit" else _run_pytest(suite, build)
+        building.build(build.folder, build.options, build.targets)
+        result = _runner(suite)(build)
         if result == Counts():
             raise LabError(f"suite {suite} ran no test")
     except (LabError, OSError) as error:
@@ -104,7 +119,8 @@ def _usage(suites):
         "Installs what is missing, builds, and runs the suites (all by default):\n"
         f"  {' '.join(suites)}\n"
         f"of which {', '.join(sorted(SANITIZED_SUITES))} also run under AddressSanitizer and "
-        "UBSan;\n--plain leaves that out. The last line is `N passed, N failed`.")
+        "UBSan;\n--plain leaves that out. FUZZ_SECONDS is how long each fuzz target runs "
+        f"({fuzzing.SECONDS}).\nThe last line is `N passed, N failed`.")
 
 
 def main(args):
@@ -120,14 +136,15 @@ def main(args):
         complain(f"test: there is no suite '{unknown[0]}': the suites are {', '.join(suites)}")
         return 2
     try:
-        building.install_dependencies("run", "build", "test")
+        building.install_dependencies("run", "build", "test",
+                                      *(["fuzz"] if "fuzz" in wanted else []))
     except (LabError, OSError) as error:
         complain(f"test: {error}")
         return 1
 
     total = Counts()
     for suite in wanted:
-        total += _run(suite, PLAIN)
+        total += _run(suite, FUZZED if suite == "fuzz" else PLAIN)
         if suite in SANITIZED_SUITES and not plain:
             total += _run(suite, SANITIZED)
     say(f"\n{total}")

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Runs the fuzz entry over one good frame of every kind, each cut at every length, and then over
- * seeded random mutations of them: bytes changed, fields set to extremes, pieces cut out, doubled
- * or taken from another frame. */
-#include "pipeline_fuzz.h"
-
+/* Runs the fuzz target of the packet path over one good frame of every kind, each cut at every
+ * length, and then over seeded random mutations of them: bytes changed, fields set to extremes,
+ * pieces cut out, doubled or taken from another frame. tests/fuzz/pipeline_fuzz.c says what an
+ * input looks like and what is required of it. */
 #include "dataplane/hash.h"
 #include "frames.h"
-#include "world.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/pipeline_world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,11 +15,20 @@
 
 #define N_SEEDS 14
 #define N_MUTANTS 200000
-#define INPUT_MAX 512
+#define FRAME_MAX 512
+#define PROGRAM_FRAMES 50 /* Of one input. */
+#define PROGRAM_MAX (6 + PROGRAM_FRAMES * (4 + FRAME_MAX))
 
 struct input {
-	uint8_t bytes[INPUT_MAX]; /* Choices, then the frame. */
+	uint8_t bytes[FRAME_MAX];
 	size_t size;
+};
+
+/* An input of the fuzz target. */
+struct program {
+	uint8_t bytes[PROGRAM_MAX];
+	size_t size;
+	unsigned int n_frames;
 };
 
 static const char *const clients[] = {"198.51.100.7", "2001:db8:c::7"};
@@ -54,25 +63,59 @@ make_seeds(struct input *seeds)
 	extended(&frames[n++]);
 	assert_int_equal(n, N_SEEDS);
 	for (unsigned int i = 0; i < N_SEEDS; i++) {
-		seeds[i].bytes[0] = 0x40;
-		seeds[i].size = frames[i].packet.size + 1;
-		memcpy(seeds[i].bytes + 1, frames[i].packet.data, frames[i].packet.size);
+		seeds[i].size = frames[i].packet.size;
+		memcpy(seeds[i].bytes, frames[i].packet.data, frames[i].packet.size);
 	}
+}
+
+/* State 0 is in force and both leases are held. */
+static void
+begin(struct program *program)
+{
+	static const uint8_t steps[] = {5, 0, 4, 0xfe, 4, 0xff};
+
+	memcpy(program->bytes, steps, sizeof(steps));
+	program->size = sizeof(steps);
+	program->n_frames = 0;
+}
+
+static void
+run(const struct program *program)
+{
+	assert_int_equal(LLVMFuzzerTestOneInput(program->bytes, program->size), 0);
+}
+
+static void
+add(struct program *program, uint8_t how, const uint8_t *frame, size_t size)
+{
+	uint8_t *at = program->bytes + program->size;
+
+	at[0] = 0;
+	at[1] = how;
+	at[2] = (uint8_t)(size >> 8);
+	at[3] = (uint8_t)size;
+	memcpy(at + 4, frame, size);
+	program->size += 4 + size;
+	if (++program->n_frames < PROGRAM_FRAMES)
+		return;
+	run(program);
+	begin(program);
 }
 
 static void
 every_kind_of_frame_cut_at_every_length(void **state)
 {
 	struct input seeds[N_SEEDS] = {{.size = 0}};
+	struct program program;
 
 	(void)state;
 	make_seeds(seeds);
+	begin(&program);
 	for (unsigned int i = 0; i < N_SEEDS; i++)
-		for (unsigned int choice = 0; choice < 8; choice++)
-			for (size_t size = 1; size <= seeds[i].size; size++) {
-				seeds[i].bytes[0] = (uint8_t)(choice << 4 | choice);
-				assert_int_equal(LLVMFuzzerTestOneInput(seeds[i].bytes, size), 0);
-			}
+		for (unsigned int how = 0; how < 8; how++)
+			for (size_t size = 0; size <= seeds[i].size; size++)
+				add(&program, (uint8_t)(how << 4 | how), seeds[i].bytes, size);
+	run(&program);
 }
 
 static void
@@ -99,7 +142,7 @@ mutate(struct input *input, const struct input *other, uint64_t random)
 		}
 		break;
 	case 4: /* Double a piece. */
-		if (at + n < input->size && input->size + n <= INPUT_MAX) {
+		if (at + n < input->size && input->size + n <= FRAME_MAX) {
 			memmove(input->bytes + at + n, input->bytes + at, input->size - at);
 			input->size += n;
 		}
@@ -117,9 +160,9 @@ fix_checksum(struct input *input)
 {
 	struct frame frame;
 
-	if (input->size < 1 + FRAME_L3 + 60 || input->bytes[1 + 12] != 8 || input->bytes[1 + 13])
+	if (input->size < FRAME_L3 + 60 || input->bytes[12] != 8 || input->bytes[13])
 		return;
-	frame.packet.data = input->bytes + 1;
+	frame.packet.data = input->bytes;
 	frame_fix_ipv4(&frame);
 }
 
@@ -127,10 +170,12 @@ static void
 seeded_mutations_are_survived(void **state)
 {
 	struct input seeds[N_SEEDS] = {{.size = 0}};
+	struct program program;
 	uint64_t random = 20;
 
 	(void)state;
 	make_seeds(seeds);
+	begin(&program);
 	for (unsigned int i = 0; i < N_MUTANTS; i++) {
 		struct input input;
 		unsigned int n;
@@ -145,8 +190,9 @@ seeded_mutations_are_survived(void **state)
 		}
 		if (random & 1)
 			fix_checksum(&input);
-		assert_int_equal(LLVMFuzzerTestOneInput(input.bytes, input.size), 0);
+		add(&program, random >> 56 & 0xfe, input.bytes, input.size);
 	}
+	run(&program);
 }
 
 int

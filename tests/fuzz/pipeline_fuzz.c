@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The whole packet path. An input is a program: each step is a byte that says what happens and a
+ * few that say how (steps[] below). Frames gather to a burst, which runs when it is full, when
+ * anything else happens and at the end; then pipeline_check.c looks at what came of it. Frames are
+ * either given byte by byte or made of a few choices and then damaged, so that a fuzzer gets far
+ * with short inputs. */
+#include "dataplane/wire.h"
+#include "fuzz.h"
+#include "pipeline_check.h"
+#include "tests/dataplane/frames.h"
+
+#include <stdlib.h>
+
+#define FRAME_MAX 2000
+#define STEPS_MAX 400
+#define ROOM_MAX 255
+
+/* One input while it runs. */
+struct run {
+	struct fuzz_world *world;
+	struct fuzz_input input;
+	struct packet packets[PACKET_BURST_MAX];
+	struct passage passages[PACKET_BURST_MAX];
+	unsigned int n;
+};
+
+static const char *const clients[2][4] = {
+	{"198.51.100.7", "198.51.100.8", "203.0.113.250", "192.0.2.200"},
+	{"2001:db8:c::7", "2001:db8:c::8", "2001:db8:d::fffe", "fe80::7"},
+};
+static const char *const vips[2][4] = {
+	{WORLD_VIP4, WORLD_VIP4, WORLD_VIP4_ALONE, "192.0.2.3"},
+	{WORLD_VIP6, WORLD_VIP6, WORLD_VIP6, "2001:db8::3"},
+};
+static const uint16_t ports[8] = {80, 53, 443, 80, 53, 81, 0, 65535};
+
+static void
+run_burst(struct run *run)
+{
+	struct fuzz_world *world = run->world;
+	const struct stats *stats = pipeline_stats(world->pipeline);
+	struct tally tally;
+
+	if (run->n == 0)
+		return;
+	check_tally(&tally, stats);
+	pipeline_run(world->pipeline, world->now ? world->now->snapshot : NULL, run->packets,
+		run->n, world->now_ns);
+	for (unsigned int i = 0; i < run->n; i++)
+		check_packet(world, &run->packets[i], &run->passages[i]);
+	check_counters(&tally, stats, run->packets, run->passages, run->n);
+	check_flows(world, run->packets, run->passages, run->n);
+	for (unsigned int i = 0; i < run->n; i++) {
+		free(run->passages[i].buffer);
+		free(run->passages[i].before);
+	}
+	run->n = 0;
+}
+
+/* Adds a frame to the burst. Its buffers have just the size that it may use, so a sanitizer sees
+ * every step beyond. Of 'how' bit 0 is the port, bit 1 says that the checksum was verified, bit 2
+ * that there is no room around the frame. */
+static void
+add_frame(struct run *run, uint8_t how, const uint8_t *frame, uint32_t size)
+{
+	struct packet *packet = &run->packets[run->n];
+	struct passage *passage = &run->passages[run->n];
+	uint16_t room = how & 4 ? 0 : (uint16_t)(how % ROOM_MAX);
+
+	passage->size = size;
+	passage->in_port = how & 1;
+	passage->buffer_size = room + size + room;
+	passage->buffer = malloc(passage->buffer_size ? passage->buffer_size : 1);
+	passage->before = malloc(size ? size : 1);
+	fuzz_require(passage->buffer && passage->before, "memory for the test");
+	memcpy(passage->before, frame, size);
+	memcpy(passage->buffer + room, frame, size);
+	*packet = (struct packet){
+		.data = passage->buffer + room,
+		.size = size,
+		.headroom = room,
+		.tailroom = room,
+		.in_port = passage->in_port,
+		.flags = how & 2 ? PACKET_CHECKSUM_GOOD : 0,
+		.verdict = N_VERDICTS,
+	};
+	if (++run->n == PACKET_BURST_MAX)
+		run_burst(run);
+}
+
+/* how, size (2), frame */
+static void
+step_raw(struct run *run)
+{
+	uint8_t how = fuzz_byte(&run->input);
+	size_t size = fuzz_u16(&run->input) % FRAME_MAX;
+	const uint8_t *frame = fuzz_bytes(&run->input, size, &size);
+
+	add_frame(run, how, frame, (uint32_t)size);
+}
+
+static void
+make_frame(struct frame *frame, uint8_t kind, uint8_t who, uint16_t client_port)
+{
+	unsigned int v6 = kind >> 7;
+	const char *client = clients[v6][who & 3];
+	const char *vip = vips[v6][who >> 2 & 3];
+	uint16_t port = ports[who >> 4 & 7];
+
+	switch (kind & 7) {
+	case 0:
+	case 1:
+		frame_tcp(frame, client, client_port, vip, port, (kind >> 3 & 7) | TCP_FLAG_ACK);
+		break;
+	case 2:
+		frame_tcp(frame, client, client_port, vip, port, TCP_FLAG_SYN);
+		break;
+	case 3:
+		frame_udp(frame, client, client_port, vip, port);
+		break;
+	case 4:
+		frame_echo(frame, client, vip);
+		break;
+	case 5:
+		frame_icmp_error(frame, clients[v6][2], client, client_port, vip, port);
+		break;
+	case 6:
+		if (v6)
+			frame_solicit(frame, who & 0x80 ? "::" : client, vip);
+		else
+			frame_arp(frame, kind & 8 ? ARP_REPLY : ARP_REQUEST,
+				who & 0x80 ? vip : client, vip);
+		break;
+	default:
+		frame_ip(frame, client, vip, (uint8_t)client_port, clients, 32);
+		break;
+	}
+}
+
+/* Changes bytes: number, then for each offset and value; the IPv4 checksum is made right if 'fix'.
+ */
+static void
+damage(struct run *run, struct frame *frame, bool fix)
+{
+	for (unsigned int n = fuzz_byte(&run->input) % 8; n > 0; n--) {
+		uint8_t at = fuzz_byte(&run->input);
+		uint8_t value = fuzz_byte(&run->input);
+
+		if (at < frame->packet.size)
+			frame->packet.data[at] = value;
+	}
+	if (fix && frame->packet.size >= FRAME_L3 + 60 &&
+		frame_ethernet(frame)->type == be16_from(ETHER_IPV4))
+		frame_fix_ipv4(frame);
+}
+
+/* how, kind, who, client's port (2), bytes to cut, damage */
+static void
+step_made(struct run *run)
+{
+	uint8_t how = fuzz_byte(&run->input);
+	uint8_t kind = fuzz_byte(&run->input);
+	uint8_t who = fuzz_byte(&run->input);
+	uint16_t client_port = fuzz_u16(&run->input);
+	uint8_t cut = fuzz_byte(&run->input);
+	struct frame frame;
+
+	make_frame(&frame, kind, who, client_port);
+	damage(run, &frame, (how & 8) != 0);
+	if (cut < frame.packet.size)
+		frame.packet.size -= cut;
+	if (how & 1) /* To the port that it comes in by. */
+		memcpy(frame.packet.data, run->world->ports.ports[1].mac, 6);
+	add_frame(run, how, frame.packet.data, frame.packet.size);
+}
+
+/* kind, who, first client's port (2), number: as many flows */
+static void
+step_many(struct run *run)
+{
+	uint8_t kind = fuzz_byte(&run->input);
+	uint8_t who = fuzz_byte(&run->input);
+	uint16_t client_port = fuzz_u16(&run->input);
+	unsigned int n = fuzz_byte(&run->input) % 64;
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct frame frame;
+
+		make_frame(&frame, kind, who, (uint16_t)(client_port + i));
+		add_frame(run, 0, frame.packet.data, frame.packet.size);
+	}
+}
+
+/* unit (2 bits) and number: milliseconds, tenths of seconds, seconds, minutes */
+static void
+step_time(struct run *run)
+{
+	static const uint64_t units[4] = {NS_PER_MS, 100 * NS_PER_MS, NS_PER_S, 60 * NS_PER_S};
+	uint8_t byte = fuzz_byte(&run->input);
+
+	run_burst(run);
+	world_move_clock(run->world, units[byte >> 6] * (byte & 63));
+}
+
+/* router (1 bit) and tenths of seconds */
+static void
+step_lease(struct run *run)
+{
+	uint8_t byte = fuzz_byte(&run->input);
+
+	run_burst(run);
+	world_set_lease(run->world, byte & 1, (byte >> 1) * 100 * NS_PER_MS);
+}
+
+/* number of the state */
+static void
+step_state(struct run *run)
+{
+	run_burst(run);
+	world_set_state(run->world, fuzz_byte(&run->input));
+}
+
+/* bit 0: family, bit 1: known, bits 2 to 4: host, the rest: version of its address */
+static void
+step_neighbour(struct run *run)
+{
+	uint8_t byte = fuzz_byte(&run->input);
+
+	run_burst(run);
+	world_set_neighbour(run->world, byte & 1, (byte >> 2 & 7) % WORLD_HOSTS, byte & 2,
+		(uint8_t)(byte >> 5));
+}
+
+/* number of buckets */
+static void
+step_sweep(struct run *run)
+{
+	run_burst(run);
+	world_sweep(run->world, fuzz_byte(&run->input) % 16);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static void (*const steps[])(struct run *) = {step_raw, step_made, step_many, step_time,
+		step_lease, step_state, step_neighbour, step_sweep};
+	static struct fuzz_world world;
+	struct run run = {.world = &world, .input = {data, size}};
+
+	if (!world.pipeline)
+		world_new(&world);
+	world_reset(&world);
+	for (unsigned int n = 0; run.input.size > 0 && n < STEPS_MAX; n++)
+		steps[fuzz_byte(&run.input) % (sizeof(steps) / sizeof(steps[0]))](&run);
+	run_burst(&run);
+	return 0;
+}
