@@ -15,6 +15,8 @@
 #include "dataplane/pipeline.h"
 
 #include "dataplane/flow_table.h"
+#include "dataplane/fragment.h"
+#include "dataplane/icmp.h"
 #include "dataplane/local.h"
 #include "dataplane/maglev.h"
 #include "dataplane/parse.h"
@@ -38,6 +40,7 @@ struct work {
 struct pipeline {
 	struct work work[PACKET_BURST_MAX];
 	struct flow_table *flows;
+	struct fragment_table *fragments;
 	struct stats *stats;
 	const struct nexthop_table *nexthops;
 	struct local local;
@@ -53,10 +56,30 @@ struct burst {
 	uint64_t now_ns;
 };
 
+/* What is not simply a packet of a flow. Returns whether it is to be treated as one. */
+static bool
+take_other(const struct burst *burst, const struct packet *packet, struct parsed *parsed)
+{
+	struct pipeline *pipeline = burst->pipeline;
+
+	if (parsed->kind > PARSED_FRAGMENT || !local_is_to_port(pipeline->local.ports, packet))
+		return false;
+	if (parsed->kind == PARSED_ICMP_ERROR) {
+		icmp_count_error(packet, parsed, pipeline->stats);
+		return true;
+	}
+	/* Of the host's fragments no account is kept. */
+	if (service_find_vip(
+		    &burst->snapshot->table, parsed->target.address, parsed->target.family))
+		fragment_follow(pipeline->fragments, packet, parsed, burst->now_ns);
+	return parsed->kind == PARSED_FLOW;
+}
+
 static void
 pass_parse(const struct burst *burst)
 {
 	const struct snapshot *snapshot = burst->snapshot;
+	const struct port_table *ports = burst->pipeline->local.ports;
 
 	for (unsigned int i = 0; i < burst->n && i < PREFETCH_AHEAD; i++)
 		__builtin_prefetch(burst->packets[i].data);
@@ -69,8 +92,8 @@ pass_parse(const struct burst *burst)
 			__builtin_prefetch(packet[PREFETCH_AHEAD].data);
 		parse(packet, &work->parsed);
 		work->service = NULL;
-		if (work->parsed.kind > PARSED_ICMP_ERROR ||
-			!local_is_to_port(burst->pipeline->local.ports, packet))
+		if (work->parsed.kind != PARSED_FLOW ? !take_other(burst, packet, &work->parsed)
+						     : !local_is_to_port(ports, packet))
 			continue;
 		hash = service_hash(&work->parsed.target);
 		work->hash = hash;
@@ -266,6 +289,21 @@ count_verdicts(const struct burst *burst)
 		stats_add(&verdicts[burst->packets[i].verdict], 1);
 }
 
+static void
+decide(const struct burst *burst)
+{
+	if (burst->snapshot) {
+		pass_parse(burst);
+		pass_service(burst);
+		pass_flow(burst);
+		pass_decide(burst);
+	} else {
+		for (unsigned int i = 0; i < burst->n; i++)
+			burst->packets[i].verdict = V_HOST;
+	}
+	count_verdicts(burst);
+}
+
 int
 pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 {
@@ -283,6 +321,9 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 	if (rc == 0)
 		rc = flow_table_new(&pipeline->flows, config->n_flows, config->seed,
 			&config->timeouts, memory, pipeline->stats->flow_events);
+	if (rc == 0)
+		rc = fragment_table_new(
+			&pipeline->fragments, config->seed, memory, pipeline->stats->path_events);
 	if (rc < 0) {
 		pipeline_free(pipeline);
 		return rc;
@@ -299,6 +340,7 @@ pipeline_free(struct pipeline *pipeline)
 	if (!pipeline)
 		return;
 	memory = pipeline->memory;
+	fragment_table_free(pipeline->fragments);
 	flow_table_free(pipeline->flows);
 	stats_free(pipeline->stats);
 	memory.free(memory.ctx, pipeline);
@@ -312,16 +354,25 @@ pipeline_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct 
 
 	assert(n <= PACKET_BURST_MAX);
 	count_received(&burst);
-	if (snapshot) {
-		pass_parse(&burst);
-		pass_service(&burst);
-		pass_flow(&burst);
-		pass_decide(&burst);
-	} else {
-		for (unsigned int i = 0; i < n; i++)
-			packets[i].verdict = V_HOST;
-	}
-	count_verdicts(&burst);
+	decide(&burst);
+}
+
+unsigned int
+pipeline_release(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
+	uint64_t now_ns)
+{
+	unsigned int n = fragment_release(pipeline->fragments, packets, PACKET_BURST_MAX, now_ns);
+	const struct burst burst = {pipeline, snapshot, packets, n, now_ns};
+
+	if (n > 0)
+		decide(&burst);
+	return n;
+}
+
+void *
+pipeline_abandon(struct pipeline *pipeline)
+{
+	return fragment_abandon(pipeline->fragments);
 }
 
 void

@@ -179,6 +179,33 @@ flush_batches(struct worker *worker)
 	}
 }
 
+/* Does with packets what their verdicts say. */
+static void
+act(struct worker *worker, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		const struct packet *packet = &worker->packets[i];
+
+		if (packet->verdict == V_FORWARD || packet->verdict == V_REPLY)
+			add_to_batch(&worker->batches[packet->out_port], packet);
+		else if (packet->verdict == V_HOST)
+			add_to_batch(&worker->to_host, packet);
+		else if (packet->verdict != V_HOLD)
+			rte_pktmbuf_free(packet->buffer);
+	}
+	flush_batches(worker);
+}
+
+/* Handles packets that had been held and need be no longer. */
+static void
+release_held(struct worker *worker, const struct snapshot *snapshot, uint64_t now_ns)
+{
+	unsigned int n;
+
+	while ((n = pipeline_release(worker->pipeline, snapshot, worker->packets, now_ns)) > 0)
+		act(worker, n);
+}
+
 /* Receives and handles one burst. Returns how many frames there were. */
 static unsigned int
 run_burst(struct worker *worker, uint64_t now_ns)
@@ -188,23 +215,14 @@ run_burst(struct worker *worker, uint64_t now_ns)
 	struct rte_mbuf *mbufs[PACKET_BURST_MAX];
 	unsigned int n_received = rte_eth_rx_burst(
 		shared->ports[worker->port].id, worker->queue, mbufs, PACKET_BURST_MAX);
-	unsigned int n;
 
-	if (n_received == 0)
-		return 0;
-	n = fill_packets(worker, mbufs, n_received);
-	pipeline_run(worker->pipeline, snapshot, worker->packets, n, now_ns);
-	for (unsigned int i = 0; i < n; i++) {
-		const struct packet *packet = &worker->packets[i];
+	if (n_received > 0) {
+		unsigned int n = fill_packets(worker, mbufs, n_received);
 
-		if (packet->verdict == V_FORWARD || packet->verdict == V_REPLY)
-			add_to_batch(&worker->batches[packet->out_port], packet);
-		else if (packet->verdict == V_HOST)
-			add_to_batch(&worker->to_host, packet);
-		else
-			rte_pktmbuf_free(packet->buffer);
+		pipeline_run(worker->pipeline, snapshot, worker->packets, n, now_ns);
+		act(worker, n);
 	}
-	flush_batches(worker);
+	release_held(worker, snapshot, now_ns);
 	return n_received;
 }
 
@@ -426,10 +444,14 @@ empty_ring(struct rte_ring *ring)
 void
 worker_free(struct worker *worker)
 {
+	struct rte_mbuf *mbuf;
+
 	if (!worker)
 		return;
 	empty_ring(worker->host);
 	empty_ring(worker->inject);
+	while (worker->pipeline && (mbuf = pipeline_abandon(worker->pipeline)) != NULL)
+		rte_pktmbuf_free(mbuf);
 	pipeline_free(worker->pipeline);
 	if (worker->wake_fd >= 0)
 		close(worker->wake_fd);

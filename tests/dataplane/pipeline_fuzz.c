@@ -26,7 +26,9 @@ static void
 check(const struct world *world, const struct packet *packet, const uint8_t *before, uint32_t size,
 	uint32_t room)
 {
-	require((unsigned int)packet->verdict < N_VERDICTS, "no verdict");
+	require((unsigned int)packet->verdict < N_VERDICTS ||
+			(packet->verdict == V_HOLD && !(packet->flags & PACKET_WAS_HELD)),
+		"no verdict");
 	require(packet->size + packet->tailroom <= room, "frame grew out of its buffer");
 	if (packet->verdict == V_FORWARD || packet->verdict == V_REPLY) {
 		require(packet->out_port < world->ports.n_ports, "no such port");
@@ -40,18 +42,32 @@ check(const struct world *world, const struct packet *packet, const uint8_t *bef
 			"the host's packet was changed");
 }
 
+/* What was held comes back decided. */
+static void
+give_back(const struct world *world)
+{
+	struct packet packets[PACKET_BURST_MAX];
+	unsigned int n = pipeline_release(world->pipeline, world->snapshot, packets, world->now_ns);
+
+	for (unsigned int i = 0; i < n; i++) {
+		require((unsigned int)packets[i].verdict < N_VERDICTS, "held again");
+		free(packets[i].buffer);
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct world world;
 	uint32_t frame_size, room;
-	struct packet packet = {.verdict = N_VERDICTS};
+	struct packet packet = {0};
 
 	if (size < 1 || size > FRAME_MAX)
 		return 0;
 	if (!world.pipeline)
 		world_init(&world, 50); /* Small, so that flows are evicted as well. */
 	frame_size = (uint32_t)size - 1;
+	packet.verdict = (enum verdict) - 1;
 	packet.in_port = data[0] & 1;
 	packet.flags = data[0] & 2 ? PACKET_CHECKSUM_GOOD : 0;
 	packet.tailroom = data[0] & 4 ? 0 : data[0];
@@ -59,6 +75,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	packet.size = frame_size;
 	packet.data = malloc(room ? room : 1);
 	require(packet.data != NULL, "no memory for the test");
+	packet.buffer = packet.data;
 	memcpy(packet.data, data + 1, frame_size);
 	pipeline_run(world.pipeline, world.snapshot, &packet, 1, world.now_ns);
 	check(&world, &packet, data + 1, frame_size, room);
@@ -66,6 +83,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* A second on for one input in 16, but not so far that the leases run out. */
 	if (data[0] >= 0xf0 && world.now_ns < WORLD_START_NS + 3000 * NS_PER_S)
 		world.now_ns += NS_PER_S;
-	free(packet.data);
+	if (packet.verdict != V_HOLD)
+		free(packet.data);
+	give_back(&world);
 	return 0;
 }
