@@ -416,3 +416,11 @@ pipeline_recount(struct pipeline *pipeline, enum verdict was, enum verdict is)
 	stats_add(&pipeline->stats->verdicts[was], UINT64_MAX); /* Minus one. */
 	stats_add(&pipeline->stats->verdicts[is], 1);
 }
+
+void
+pipeline_refuse(struct pipeline *pipeline, uint32_t size, enum verdict verdict)
+{
+	stats_add(&pipeline->stats->n_packets, 1);
+	stats_add(&pipeline->stats->n_bytes, size);
+	stats_add(&pipeline->stats->verdicts[verdict], 1);
+}

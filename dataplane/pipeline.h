@@ -66,4 +66,7 @@ const struct flow_table *pipeline_flows(const struct pipeline *pipeline);
  * V_DROP_HOST_FULL) instead of that verdict. Worker only. */
 void pipeline_recount(struct pipeline *pipeline, enum verdict was, enum verdict is);
 
+/* Counts a frame of 'size' bytes that the edge has dropped before pipeline_run(). Worker only. */
+void pipeline_refuse(struct pipeline *pipeline, uint32_t size, enum verdict verdict);
+
 #endif /* DATAPLANE_PIPELINE_H */

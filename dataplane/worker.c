@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "dataplane/stats.h"
+#include "dataplane/vlan.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -91,11 +92,12 @@ set_idle(struct worker *worker, enum idle idle)
 	__atomic_store_n(&worker->idle, idle, __ATOMIC_RELAXED);
 }
 
-/* Fills packets from received buffers. Returns how many; buffers that cannot be made one piece
- * are freed, which only happens when the pool is empty. */
+/* Fills packets from received buffers. Returns how many; frames of other VLANs than the port's are
+ * freed, and buffers that cannot be made one piece, which only happens when the pool is empty. */
 static unsigned int
 fill_packets(struct worker *worker, struct rte_mbuf **mbufs, unsigned int n)
 {
+	uint16_t vlan = worker->shared->ports[worker->port].vlan;
 	unsigned int n_packets = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
@@ -115,6 +117,11 @@ fill_packets(struct worker *worker, struct rte_mbuf **mbufs, unsigned int n)
 		packet->out_port = worker->port;
 		packet->flags = checksum == RTE_MBUF_F_RX_IP_CKSUM_GOOD ? PACKET_CHECKSUM_GOOD : 0;
 		packet->buffer = mbuf;
+		if (vlan && !vlan_take(packet, vlan)) {
+			pipeline_refuse(worker->pipeline, packet->size, V_DROP_VLAN);
+			rte_pktmbuf_free(mbuf);
+			continue;
+		}
 		n_packets++;
 	}
 	return n_packets;
@@ -179,6 +186,20 @@ flush_batches(struct worker *worker)
 	}
 }
 
+/* Makes a packet ready to leave by its port. */
+static void
+add_to_port(struct worker *worker, const struct packet *packet)
+{
+	struct batch *batch = &worker->batches[packet->out_port];
+
+	add_to_batch(batch, packet);
+	if (port_tag(&worker->shared->ports[packet->out_port], batch->mbufs[batch->n - 1]))
+		return;
+	batch->n--;
+	pipeline_recount(worker->pipeline, packet->verdict, V_DROP_NO_ROOM);
+	rte_pktmbuf_free(batch->mbufs[batch->n]);
+}
+
 /* Does with packets what their verdicts say. */
 static void
 act(struct worker *worker, unsigned int n)
@@ -187,7 +208,7 @@ act(struct worker *worker, unsigned int n)
 		const struct packet *packet = &worker->packets[i];
 
 		if (packet->verdict == V_FORWARD || packet->verdict == V_REPLY)
-			add_to_batch(&worker->batches[packet->out_port], packet);
+			add_to_port(worker, packet);
 		else if (packet->verdict == V_HOST)
 			add_to_batch(&worker->to_host, packet);
 		else if (packet->verdict != V_HOLD)
@@ -233,12 +254,15 @@ run_injected(struct worker *worker)
 	struct rte_mbuf *mbufs[PACKET_BURST_MAX];
 	unsigned int n =
 		rte_ring_sc_dequeue_burst(worker->inject, (void **)mbufs, PACKET_BURST_MAX, NULL);
-	unsigned int n_sent;
+	struct port *port = &worker->shared->ports[worker->port];
+	unsigned int n_sent = 0;
 
 	if (n == 0)
 		return 0;
-	n_sent = port_transmit(
-		&worker->shared->ports[worker->port], worker->index, mbufs, (uint16_t)n);
+	/* They come from the pool, with room in front. */
+	for (unsigned int i = 0; i < n; i++)
+		port_tag(port, mbufs[i]);
+	n_sent = port_transmit(port, worker->index, mbufs, (uint16_t)n);
 	if (n_sent < n) {
 		stats_add(&worker->n_inject_drops, n - n_sent);
 		rte_pktmbuf_free_bulk(mbufs + n_sent, n - n_sent);
