@@ -56,12 +56,12 @@ struct burst {
 	uint64_t now_ns;
 };
 
-/* What is not simply a packet of a flow. Returns whether it is to be treated as one. */
-static bool
-take_other(const struct burst *burst, const struct packet *packet, struct parsed *parsed)
+/* What is not simply a packet of a flow. Returns whether it is to be treated as one. Not inlined
+ * and without the burst, which the compiler then keeps in registers. */
+static bool __attribute__((noinline))
+take_other(struct pipeline *pipeline, const struct snapshot *snapshot, const struct packet *packet,
+	struct parsed *parsed, uint64_t now_ns)
 {
-	struct pipeline *pipeline = burst->pipeline;
-
 	if (parsed->kind > PARSED_FRAGMENT || !local_is_to_port(pipeline->local.ports, packet))
 		return false;
 	if (parsed->kind == PARSED_ICMP_ERROR) {
@@ -69,9 +69,8 @@ take_other(const struct burst *burst, const struct packet *packet, struct parsed
 		return true;
 	}
 	/* Of the host's fragments no account is kept. */
-	if (service_find_vip(
-		    &burst->snapshot->table, parsed->target.address, parsed->target.family))
-		fragment_follow(pipeline->fragments, packet, parsed, burst->now_ns);
+	if (service_find_vip(&snapshot->table, parsed->target.address, parsed->target.family))
+		fragment_follow(pipeline->fragments, packet, parsed, now_ns);
 	return parsed->kind == PARSED_FLOW;
 }
 
@@ -92,8 +91,10 @@ pass_parse(const struct burst *burst)
 			__builtin_prefetch(packet[PREFETCH_AHEAD].data);
 		parse(packet, &work->parsed);
 		work->service = NULL;
-		if (work->parsed.kind != PARSED_FLOW ? !take_other(burst, packet, &work->parsed)
-						     : !local_is_to_port(ports, packet))
+		if (__builtin_expect(work->parsed.kind != PARSED_FLOW, 0)
+				? !take_other(burst->pipeline, snapshot, packet, &work->parsed,
+					  burst->now_ns)
+				: !local_is_to_port(ports, packet))
 			continue;
 		hash = service_hash(&work->parsed.target);
 		work->hash = hash;
@@ -268,14 +269,14 @@ pass_decide(const struct burst *burst)
 }
 
 static void
-count_received(const struct burst *burst)
+count_received(const struct pipeline *pipeline, const struct packet *packets, unsigned int n)
 {
-	struct stats *stats = burst->pipeline->stats;
+	struct stats *stats = pipeline->stats;
 	uint64_t n_bytes = 0;
 
-	for (unsigned int i = 0; i < burst->n; i++)
-		n_bytes += burst->packets[i].size;
-	stats_add(&stats->n_packets, burst->n);
+	for (unsigned int i = 0; i < n; i++)
+		n_bytes += packets[i].size;
+	stats_add(&stats->n_packets, n);
 	stats_add(&stats->n_bytes, n_bytes);
 	stats_add(&stats->n_bursts, 1);
 }
@@ -289,19 +290,23 @@ count_verdicts(const struct burst *burst)
 		stats_add(&verdicts[burst->packets[i].verdict], 1);
 }
 
+/* Decides about packets that have been counted as received. */
 static void
-decide(const struct burst *burst)
+decide(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
+	unsigned int n, uint64_t now_ns)
 {
-	if (burst->snapshot) {
-		pass_parse(burst);
-		pass_service(burst);
-		pass_flow(burst);
-		pass_decide(burst);
+	const struct burst burst = {pipeline, snapshot, packets, n, now_ns};
+
+	if (snapshot) {
+		pass_parse(&burst);
+		pass_service(&burst);
+		pass_flow(&burst);
+		pass_decide(&burst);
 	} else {
-		for (unsigned int i = 0; i < burst->n; i++)
-			burst->packets[i].verdict = V_HOST;
+		for (unsigned int i = 0; i < n; i++)
+			packets[i].verdict = V_HOST;
 	}
-	count_verdicts(burst);
+	count_verdicts(&burst);
 }
 
 int
@@ -350,11 +355,9 @@ void
 pipeline_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
 	unsigned int n, uint64_t now_ns)
 {
-	const struct burst burst = {pipeline, snapshot, packets, n, now_ns};
-
 	assert(n <= PACKET_BURST_MAX);
-	count_received(&burst);
-	decide(&burst);
+	count_received(pipeline, packets, n);
+	decide(pipeline, snapshot, packets, n, now_ns);
 }
 
 unsigned int
@@ -362,10 +365,9 @@ pipeline_release(struct pipeline *pipeline, const struct snapshot *snapshot, str
 	uint64_t now_ns)
 {
 	unsigned int n = fragment_release(pipeline->fragments, packets, PACKET_BURST_MAX, now_ns);
-	const struct burst burst = {pipeline, snapshot, packets, n, now_ns};
 
 	if (n > 0)
-		decide(&burst);
+		decide(pipeline, snapshot, packets, n, now_ns);
 	return n;
 }
 

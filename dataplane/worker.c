@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "dataplane/batch.h"
 #include "dataplane/stats.h"
 #include "dataplane/vlan.h"
 
@@ -39,13 +40,6 @@ LOG_MODULE("worker");
 
 #define SWEEP_NS NS_PER_MS
 #define SWEEP_ROUNDS_MAX 64 /* Rounds made up for at once after a sleep. */
-
-/* Frames that leave by one port. */
-struct batch {
-	uint16_t n;
-	struct rte_mbuf *mbufs[PACKET_BURST_MAX];
-	enum verdict verdicts[PACKET_BURST_MAX];
-};
 
 /* How a worker waits when there is nothing to do. */
 enum idle {
@@ -127,28 +121,6 @@ fill_packets(struct worker *worker, struct rte_mbuf **mbufs, unsigned int n)
 	return n_packets;
 }
 
-/* The core may have moved the frame's start and end. */
-static struct rte_mbuf *
-take_buffer(const struct packet *packet)
-{
-	struct rte_mbuf *mbuf = packet->buffer;
-
-	mbuf->data_off = (uint16_t)(packet->data - (uint8_t *)mbuf->buf_addr);
-	mbuf->data_len = (uint16_t)packet->size;
-	mbuf->pkt_len = packet->size;
-	mbuf->port = packet->in_port;
-	mbuf->ol_flags = 0;
-	return mbuf;
-}
-
-static void
-add_to_batch(struct batch *batch, const struct packet *packet)
-{
-	batch->mbufs[batch->n] = take_buffer(packet);
-	batch->verdicts[batch->n] = packet->verdict;
-	batch->n++;
-}
-
 static void
 drop_rest(struct worker *worker, struct batch *batch, unsigned int n_done, enum verdict verdict)
 {
@@ -192,7 +164,7 @@ add_to_port(struct worker *worker, const struct packet *packet)
 {
 	struct batch *batch = &worker->batches[packet->out_port];
 
-	add_to_batch(batch, packet);
+	batch_add(batch, packet);
 	if (port_tag(&worker->shared->ports[packet->out_port], batch->mbufs[batch->n - 1]))
 		return;
 	batch->n--;
@@ -210,7 +182,7 @@ act(struct worker *worker, unsigned int n)
 		if (packet->verdict == V_FORWARD || packet->verdict == V_REPLY)
 			add_to_port(worker, packet);
 		else if (packet->verdict == V_HOST)
-			add_to_batch(&worker->to_host, packet);
+			batch_add(&worker->to_host, packet);
 		else if (packet->verdict != V_HOLD)
 			rte_pktmbuf_free(packet->buffer);
 	}
