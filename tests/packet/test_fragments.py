@@ -258,8 +258,8 @@ def test_fragments_for_a_port_without_service_are_counted(dataplane, wire):
 def test_fragments_for_the_host_are_the_hosts(dataplane, wire):
     """The host reassembles an echo request and answers, in fragments as well."""
     wire.forget()
-    for part in fragment(IP(src=CLIENT4, dst=HOST4, id=next(idents)) / ICMP(id=99) / Raw(bytes(2000)),
-                         fragsize=800):
+    question = IP(src=CLIENT4, dst=HOST4, id=next(idents)) / ICMP(id=99) / Raw(bytes(2000))
+    for part in fragment(question, fragsize=800):
         wire.send(TO_PORT / part)
     got = wire.expect(lambda f: IP in f and f[IP].src == HOST4 and f[IP].proto == 1, "answer", n=2)
     assert sum(frame[IP].len - 20 for frame in got) == 2008

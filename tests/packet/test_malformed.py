@@ -34,7 +34,8 @@ def with_options(options):
     tcp = bytes(TCP(sport=7, dport=80, flags="S"))
     header = bytes(IP(src=CLIENT4, dst=VIP4, ihl=5 + len(options) // 4, proto=6, chksum=0,
                       len=20 + len(options + tcp))) + options
-    return bytes(Ether(dst=PORT_MAC, src=CLIENT_MAC, type=0x800)) + header[:10] + struct.pack("!H", checksum(header)) + header[12:] + tcp
+    header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
+    return bytes(Ether(dst=PORT_MAC, src=CLIENT_MAC, type=0x800)) + header + tcp
 
 
 def ipv6(*headers, **fields):

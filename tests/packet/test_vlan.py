@@ -104,8 +104,8 @@ def test_addresses_are_announced_with_the_tag(tagged):
 
 
 def test_fragments_that_waited_leave_with_the_tag(tagged):
-    parts = fragment(IP(src=CLIENT4, dst=VIP4, id=77) / UDP(sport=4715, dport=53) / Raw(bytes(1500)),
-                     fragsize=800)
+    whole = IP(src=CLIENT4, dst=VIP4, id=77) / UDP(sport=4715, dport=53) / Raw(bytes(1500))
+    parts = fragment(whole, fragsize=800)
     tagged.wire.forget()
     for part in reversed(parts):
         tagged.wire.send(TO_PORT / part)
