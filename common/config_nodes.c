@@ -9,6 +9,7 @@
 #define FLOWS_MIN 1024
 #define FLOWS_MAX (1u << 28)
 #define QUEUES_MAX 64
+#define VLAN_MAX 4094         /* 4095 is reserved. */
 #define INTERFACE_NAME_MAX 15 /* IFNAMSIZ - 1 */
 #define SOCKET_PATH_MAX 107   /* sun_path of sockaddr_un, without the NUL */
 
@@ -25,6 +26,9 @@ build_port(struct config_reader *reader, const char *path, const struct raw_port
 			port->host_interface, INTERFACE_NAME_MAX);
 	port->n_queues = (uint16_t)config_number(
 		reader, path, "queues", raw->queues, (struct config_range){1, QUEUES_MAX, 1});
+	if (raw->vlan)
+		port->vlan = (uint16_t)config_number(
+			reader, path, "vlan", raw->vlan, (struct config_range){1, VLAN_MAX, 1});
 }
 
 static const char *

@@ -20,6 +20,7 @@ static const cyaml_schema_field_t port_fields[] = {
 	TEXT(raw_port, device),
 	TEXT(raw_port, host_interface),
 	TEXT(raw_port, queues),
+	TEXT(raw_port, vlan),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t port_entry = ENTRY(raw_port, port_fields);

@@ -10,7 +10,7 @@
 #include <cyaml/cyaml.h>
 
 struct raw_port {
-	char *name, *device, *host_interface, *queues;
+	char *name, *device, *host_interface, *queues, *vlan;
 };
 
 struct raw_lb {

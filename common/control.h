@@ -10,6 +10,7 @@
  *   ready   {}                   -> {ready, waiting: ["next hop of web1 (192.0.2.1)", ...]}
  *   stats   {}                   -> {generation, flows: {active, capacity},
  *                                    verdicts: {NAME: packets}, flow_events: {NAME: n},
+ *                                    path_events: {NAME: n},
  *                                    services: [{name, packets, bytes, new_flows, drops}],
  *                                    backends: [{pool, name, address, packets, bytes, new_flows,
  *                                                active_flows}],

@@ -215,6 +215,9 @@ write_stats(struct metrics *metrics, json_t *stats)
 		"verdict", json_object_get(stats, "verdicts"));
 	write_named(metrics, "weir_flow_events_total", "What happened in the flow tables.", "event",
 		json_object_get(stats, "flow_events"));
+	write_named(metrics, "weir_path_events_total",
+		"Fragments and ICMP errors, on their way to a verdict.", "event",
+		json_object_get(stats, "path_events"));
 	for (size_t i = 0; i < sizeof(counted_families) / sizeof(counted_families[0]); i++)
 		write_counted(metrics, &counted_families[i], stats);
 }

@@ -391,6 +391,11 @@ print_stats(json_t *answer, FILE *file)
 	fprintf(file, "\nflows: %s of at most %s\n\n", active, capacity);
 	print_counts(json_object_get(answer, "flow_events"), "FLOW EVENT", "TIMES",
 		"Nothing has happened to flows so far.", file);
+	if (json_object_get(answer, "path_events")) {
+		fprintf(file, "\n");
+		print_counts(json_object_get(answer, "path_events"), "PATH EVENT", "TIMES",
+			"No fragment and no ICMP error about a flow has come so far.", file);
+	}
 }
 
 /* --- drain, undrain, failover --- */

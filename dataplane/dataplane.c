@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "dataplane/control.h"
+#include "dataplane/fragment.h"
 #include "dataplane/pool.h"
 
 #include <errno.h>
@@ -100,7 +101,8 @@ open_ports(struct dataplane *dataplane, struct err *err)
 static int
 make_pool(struct dataplane *dataplane, struct err *err)
 {
-	uint32_t n = BUFFERS_SPARE + rte_lcore_count() * (WORKER_HOST_SLOTS + 2 * WORKER_CACHE);
+	uint32_t n = BUFFERS_SPARE +
+		     rte_lcore_count() * (WORKER_HOST_SLOTS + 2 * WORKER_CACHE + FRAGMENT_HELD_MAX);
 	uint16_t mtu = 0;
 	int rc;
 

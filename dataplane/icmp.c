@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ICMP echo; see icmp.h. */
+/* ICMP echo and errors; see icmp.h. */
 #include "dataplane/icmp.h"
 
 #include "common/checksum.h"
@@ -49,7 +49,7 @@ icmp_echo_answer(struct packet *packet, const struct parsed *parsed, const uint8
 
 	if (icmp->code != 0 || !is_unicast(parsed->key.client, parsed->key.family) ||
 		(ethernet->source[0] & 1))
-		return V_DROP_BAD_HEADER;
+		return V_DROP_BAD_ECHO;
 	if (checksum_finish(echo_sum(packet, parsed)) != 0)
 		return V_DROP_BAD_CHECKSUM;
 	if (parsed->target.family == ADDR_V4) {
@@ -73,4 +73,21 @@ icmp_echo_answer(struct packet *packet, const struct parsed *parsed, const uint8
 	memcpy(ethernet->destination, ethernet->source, sizeof(ethernet->destination));
 	memcpy(ethernet->source, mac, sizeof(ethernet->source));
 	return V_REPLY;
+}
+
+void
+icmp_count_error(const struct packet *packet, const struct parsed *parsed, struct stats *stats)
+{
+	const struct wire_icmp *icmp = (const struct wire_icmp *)(packet->data + parsed->l4);
+	bool is_v4 = parsed->target.family == ADDR_V4;
+	enum path_event event = PATH_ICMP_PARAMETER;
+
+	if (is_v4 ? icmp->type == ICMP4_UNREACHABLE && icmp->code == ICMP4_CODE_TOO_BIG
+		  : icmp->type == ICMP6_TOO_BIG)
+		event = PATH_ICMP_TOO_BIG;
+	else if (icmp->type == (is_v4 ? ICMP4_UNREACHABLE : ICMP6_UNREACHABLE))
+		event = PATH_ICMP_UNREACHABLE;
+	else if (icmp->type == (is_v4 ? ICMP4_TIME_EXCEEDED : ICMP6_TIME_EXCEEDED))
+		event = PATH_ICMP_TIME_EXCEEDED;
+	stats_add(&stats->path_events[event], 1);
 }

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Answers to ICMP echo requests for a VIP that is held here, made in place of the question. */
+/* Answers to ICMP echo requests for a VIP that is held here, made in place of the question; and
+ * what ICMP errors are about. */
 #ifndef DATAPLANE_ICMP_H
 #define DATAPLANE_ICMP_H
 
 #include "dataplane/packet.h"
 #include "dataplane/parse.h"
+#include "dataplane/stats.h"
 
 /* Returns V_REPLY with the answer in the packet's place, or why there is none. 'mac' is the
  * port's. The packet is of kind PARSED_ECHO. */
 enum verdict icmp_echo_answer(
 	struct packet *packet, const struct parsed *parsed, const uint8_t mac[static 6]);
+
+/* Counts an error about a flow (PARSED_ICMP_ERROR) by its kind. */
+void icmp_count_error(
+	const struct packet *packet, const struct parsed *parsed, struct stats *stats);
 
 #endif /* DATAPLANE_ICMP_H */

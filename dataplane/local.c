@@ -34,6 +34,7 @@ run_vip(const struct local *local, const struct snapshot_vip *vip, struct packet
 			return V_DROP_OTHER_STATION;
 		return held ? icmp_echo_answer(packet, parsed, mac) : V_DROP_NOT_HELD;
 	case PARSED_FLOW:
+	case PARSED_FRAGMENT:
 	case PARSED_IP:
 		return local_is_to_port(local->ports, packet) ? V_DROP_NO_SERVICE
 							      : V_DROP_OTHER_STATION;

@@ -25,7 +25,7 @@ arp_answer(struct packet *packet, const struct parsed *parsed, const uint8_t mac
 	if (be16_to(arp->operation) != ARP_REQUEST)
 		return V_HOST;
 	if (arp->sender_mac[0] & 1)
-		return V_DROP_BAD_HEADER;
+		return V_DROP_BAD_NEIGHBOUR;
 	memcpy(vip, arp->target, sizeof(vip));
 	arp->operation = be16_from(ARP_REPLY);
 	memcpy(arp->target_mac, arp->sender_mac, sizeof(arp->target_mac));
@@ -86,12 +86,12 @@ check_solicitation(const struct packet *packet, const struct parsed *parsed)
 
 	if (ip->hop_limit != HOP_LIMIT_ND || nd->code != 0 || nd->target[0] == 0xff ||
 		ip->source[0] == 0xff)
-		return V_DROP_BAD_HEADER;
+		return V_DROP_BAD_NEIGHBOUR;
 	if (!options_valid((const uint8_t *)(nd + 1), end, &has_source))
-		return V_DROP_BAD_HEADER;
+		return V_DROP_BAD_NEIGHBOUR;
 	if (is_unspecified(ip->source) &&
 		(has_source || !is_solicited_node(ip->destination, nd->target)))
-		return V_DROP_BAD_HEADER;
+		return V_DROP_BAD_NEIGHBOUR;
 	sum = nd_pseudo_sum(ip->source, ip->destination, size);
 	if (checksum_finish(checksum_add(sum, nd, size)) != 0)
 		return V_DROP_BAD_CHECKSUM;
@@ -117,7 +117,7 @@ nd_answer(struct packet *packet, const struct parsed *parsed, const uint8_t mac[
 		memcpy(source_mac, ethernet->source, sizeof(source_mac));
 		memcpy(source, ip->source, sizeof(source));
 		if (source_mac[0] & 1)
-			return V_DROP_BAD_HEADER;
+			return V_DROP_BAD_NEIGHBOUR;
 		advert.destination_mac = source_mac;
 		advert.destination = source;
 		advert.flags |= ND_FLAG_SOLICITED;

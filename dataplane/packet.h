@@ -3,7 +3,8 @@
  *
  * The edge fills everything above 'verdict' from its own buffer and, after pipeline_run(), does
  * what the verdict says: V_FORWARD and V_REPLY leave by 'out_port', V_HOST goes to the host's
- * kernel behind 'in_port', all others are dropped. The core may rewrite the bytes and move 'data'
+ * kernel behind 'in_port', V_HOLD: the buffer is the core's until pipeline_release() gives it back;
+ * all others are dropped. The core may rewrite the bytes and move 'data'
  * and 'size' within headroom and tailroom. */
 #ifndef DATAPLANE_PACKET_H
 #define DATAPLANE_PACKET_H
@@ -16,6 +17,7 @@
 
 /* Bits of packet.flags */
 #define PACKET_CHECKSUM_GOOD 0x01 /* The port has verified the IPv4 header checksum. */
+#define PACKET_WAS_HELD 0x02      /* Set by the core: held once, which is enough. */
 
 struct packet {
 	uint8_t *data;     /* Ethernet header first. */

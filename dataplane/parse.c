@@ -6,10 +6,11 @@
 #include "dataplane/parse.h"
 
 #include "common/checksum.h"
+#include "dataplane/ipext.h"
 
 #include <stdbool.h>
 
-static_assert(N_VERDICTS <= 256, "a problem is kept in a byte");
+static_assert(V_HOLD < 256, "a problem is kept in a byte");
 
 /* ICMP error messages carry at least 8 bytes of what was behind the inner IP header (RFC 792). */
 #define INNER_L4_MIN 8
@@ -56,12 +57,12 @@ parse_tcp(const uint8_t *data, struct parsed *p)
 	uint32_t size;
 
 	if (!room(p, p->l4, sizeof(*tcp)))
-		return V_DROP_TRUNCATED;
+		return V_DROP_TRUNCATED_L4;
 	size = (tcp->offset >> 4) * 4u;
 	if (size < sizeof(*tcp))
-		return V_DROP_BAD_HEADER;
+		return V_DROP_BAD_TCP;
 	if (!room(p, p->l4, size))
-		return V_DROP_TRUNCATED;
+		return V_DROP_TRUNCATED_L4;
 	p->kind = PARSED_FLOW;
 	p->signal = (uint8_t)tcp_signal(tcp->flags);
 	return FINE;
@@ -74,12 +75,13 @@ parse_udp(const uint8_t *data, struct parsed *p)
 	uint32_t size;
 
 	if (!room(p, p->l4, sizeof(*udp)))
-		return V_DROP_TRUNCATED;
+		return V_DROP_TRUNCATED_L4;
 	size = be16_to(udp->size);
 	if (size < sizeof(*udp))
-		return V_DROP_BAD_HEADER;
-	if (!room(p, p->l4, size))
-		return V_DROP_TRUNCATED;
+		return V_DROP_BAD_UDP;
+	/* A first fragment has only the begin of its datagram. */
+	if (!room(p, p->l4, size) && !p->fragment)
+		return V_DROP_TRUNCATED_L4;
 	p->kind = PARSED_FLOW;
 	p->signal = FLOW_SIGNAL_UDP;
 	return FINE;
@@ -95,7 +97,7 @@ set_inner_flow(const uint8_t *data, uint32_t l4, uint8_t protocol, struct parsed
 	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
 		return FINE;
 	if (!room(p, l4, INNER_L4_MIN))
-		return V_DROP_TRUNCATED;
+		return V_DROP_ICMP_INNER;
 	p->kind = PARSED_ICMP_ERROR;
 	p->signal = FLOW_SIGNAL_NONE;
 	ports = load32(data + l4);
@@ -111,14 +113,15 @@ parse_icmp4_error(const uint8_t *data, struct parsed *p)
 	uint32_t size;
 
 	if (!room(p, at, sizeof(*inner)))
-		return V_DROP_TRUNCATED;
+		return V_DROP_ICMP_INNER;
 	size = (inner->version_ihl & 15) * 4u;
 	if (inner->version_ihl >> 4 != 4 || size < sizeof(*inner))
-		return V_DROP_BAD_HEADER;
-	/* Later fragments have no ports; sent by another than the VIP it is not ours to tell. */
-	if (be16_to(inner->fragment) & IPV4_OFFSET_MASK ||
-		memcmp(inner->source, p->target.address, sizeof(inner->source)) != 0)
+		return V_DROP_ICMP_INNER;
+	/* Sent by another than the VIP it is not ours to tell. */
+	if (memcmp(inner->source, p->target.address, sizeof(inner->source)) != 0)
 		return FINE;
+	if (be16_to(inner->fragment) & IPV4_OFFSET_MASK)
+		return V_DROP_ICMP_FRAGMENT;
 	memset(p->key.client, 0, sizeof(p->key.client));
 	memcpy(p->key.client, inner->destination, sizeof(inner->destination));
 	return set_inner_flow(data, at + size, inner->protocol, p);
@@ -131,7 +134,7 @@ parse_icmp4(const uint8_t *data, struct parsed *p)
 
 	p->kind = PARSED_ICMP;
 	if (!room(p, p->l4, sizeof(*icmp)))
-		return V_DROP_TRUNCATED;
+		return V_DROP_TRUNCATED_L4;
 	switch (icmp->type) {
 	case ICMP4_ECHO:
 		p->kind = PARSED_ECHO;
@@ -145,67 +148,24 @@ parse_icmp4(const uint8_t *data, struct parsed *p)
 	}
 }
 
-/* Walks to the upper layer header. '*protocol' and '*offset' begin with what the IPv6 header says
- * and end with the upper layer's. Returns 0, V_DROP_FRAGMENT, or what is wrong. */
-static enum verdict
-walk_extensions(const uint8_t *data, const struct parsed *p, uint8_t *protocol, uint32_t *offset)
-{
-	for (unsigned int n = 0; n <= PARSE_EXTENSIONS_MAX; n++) {
-		const struct wire_extension *extension =
-			(const struct wire_extension *)(data + *offset);
-		const struct wire_fragment *fragment =
-			(const struct wire_fragment *)(data + *offset);
-		uint32_t size;
-
-		switch (*protocol) {
-		case IPPROTO_HOPOPTS:
-		case IPPROTO_ROUTING:
-		case IPPROTO_DSTOPTS:
-			if (!room(p, *offset, sizeof(*extension)))
-				return V_DROP_TRUNCATED;
-			size = (extension->size + 1u) * 8;
-			break;
-		case IPPROTO_AH:
-			if (!room(p, *offset, sizeof(*extension)))
-				return V_DROP_TRUNCATED;
-			size = (extension->size + 2u) * 4;
-			break;
-		case IPPROTO_FRAGMENT:
-			if (!room(p, *offset, sizeof(*fragment)))
-				return V_DROP_TRUNCATED;
-			/* A fragment that is the whole packet is none (RFC 6946 4). */
-			if (be16_to(fragment->offset) & 0xfff9)
-				return V_DROP_FRAGMENT;
-			size = sizeof(*fragment);
-			break;
-		default:
-			return FINE;
-		}
-		if (!room(p, *offset, size))
-			return V_DROP_TRUNCATED;
-		*protocol = extension->next_header;
-		*offset += size;
-	}
-	return V_DROP_BAD_HEADER;
-}
-
 static enum verdict
 parse_icmp6_error(const uint8_t *data, struct parsed *p)
 {
 	uint32_t at = p->l4 + (uint32_t)sizeof(struct wire_icmp);
 	const struct wire_ipv6 *inner = (const struct wire_ipv6 *)(data + at);
-	uint32_t l4 = at + (uint32_t)sizeof(*inner);
-	uint8_t protocol;
+	struct ipext walk = {.end = p->end, .offset = at + (uint32_t)sizeof(*inner)};
 
-	if (!room(p, at, sizeof(*inner)))
-		return V_DROP_TRUNCATED;
+	if (!room(p, at, sizeof(*inner)) || be32_to(inner->version_class_label) >> 28 != 6)
+		return V_DROP_ICMP_INNER;
 	if (memcmp(inner->source, p->target.address, sizeof(inner->source)) != 0)
 		return FINE;
-	protocol = inner->next_header;
-	if (walk_extensions(data, p, &protocol, &l4) != FINE)
-		return FINE;
+	walk.protocol = inner->next_header;
+	if (ipext_walk(data, &walk) != FINE)
+		return V_DROP_ICMP_INNER;
+	if (walk.later)
+		return V_DROP_ICMP_FRAGMENT;
 	memcpy(p->key.client, inner->destination, sizeof(inner->destination));
-	return set_inner_flow(data, l4, protocol, p);
+	return set_inner_flow(data, walk.offset, walk.protocol, p);
 }
 
 static enum verdict
@@ -214,7 +174,7 @@ parse_nd_solicit(const uint8_t *data, struct parsed *p)
 	const struct wire_nd *nd = (const struct wire_nd *)(data + p->l4);
 
 	if (!room(p, p->l4, sizeof(*nd)))
-		return V_DROP_TRUNCATED;
+		return V_DROP_TRUNCATED_L4;
 	p->kind = PARSED_ND_SOLICIT;
 	memcpy(p->target.address, nd->target, sizeof(nd->target));
 	return FINE;
@@ -227,7 +187,7 @@ parse_icmp6(const uint8_t *data, struct parsed *p)
 
 	p->kind = PARSED_ICMP;
 	if (!room(p, p->l4, sizeof(*icmp)))
-		return V_DROP_TRUNCATED;
+		return V_DROP_TRUNCATED_L4;
 	if (icmp->type == ICMP6_ND_SOLICIT)
 		return parse_nd_solicit(data, p);
 	if (icmp->type >= ICMP6_UNREACHABLE && icmp->type <= ICMP6_PARAMETER)
@@ -258,6 +218,31 @@ parse_l4(const uint8_t *data, struct parsed *p, uint8_t icmp,
 	return problem;
 }
 
+/* A fragment: the first one must have the whole upper layer header (RFC 1858 3.2.1, 3128, 8200
+ * 4.5), the others must keep off it. Whether IPv6's later ones are of TCP or UDP only their first
+ * one knows for sure. */
+static enum verdict
+parse_fragment(const uint8_t *data, struct parsed *p)
+{
+	uint8_t protocol = p->l4_protocol;
+	enum verdict problem;
+
+	if (!p->headless) {
+		if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
+			return V_DROP_FRAGMENT;
+		problem = protocol == IPPROTO_TCP ? parse_tcp(data, p) : parse_udp(data, p);
+		if (problem == FINE)
+			set_ports(p, load32(data + p->l4), protocol, p->key.family);
+		else
+			return problem == V_DROP_TRUNCATED_L4 ? V_DROP_FRAGMENT_TINY : problem;
+	} else if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP &&
+		   (p->target.family == ADDR_V4 || !ipext_is_header(protocol))) {
+		return V_DROP_FRAGMENT;
+	}
+	p->kind = PARSED_FRAGMENT;
+	return FINE;
+}
+
 static bool
 checksum_good(const struct wire_ipv4 *ip, uint32_t size)
 {
@@ -269,6 +254,7 @@ parse_ipv4(const struct packet *packet, struct parsed *p)
 {
 	const struct wire_ipv4 *ip = (const struct wire_ipv4 *)(packet->data + p->l3);
 	uint32_t size, total;
+	enum verdict problem;
 
 	if (!room(p, p->l3, sizeof(*ip)))
 		return V_DROP_TRUNCATED;
@@ -286,10 +272,39 @@ parse_ipv4(const struct packet *packet, struct parsed *p)
 	p->end = (uint16_t)(p->l3 + total);
 	p->l4 = (uint16_t)(p->l3 + size);
 	p->l4_protocol = ip->protocol;
-	if (be16_to(ip->fragment) & (IPV4_MORE_FRAGMENTS | IPV4_OFFSET_MASK))
-		return V_DROP_FRAGMENT;
+	if (size > sizeof(*ip)) {
+		problem = ipext_check_options((const uint8_t *)(ip + 1), size - sizeof(*ip));
+		if (problem != FINE)
+			return problem;
+	}
+	if (be16_to(ip->fragment) & (IPV4_MORE_FRAGMENTS | IPV4_OFFSET_MASK)) {
+		p->fragment = p->l3;
+		p->headless = be16_to(ip->fragment) & IPV4_OFFSET_MASK;
+		return parse_fragment(packet->data, p);
+	}
 	p->kind = PARSED_IP;
 	return parse_l4(packet->data, p, IPPROTO_ICMP, parse_icmp4);
+}
+
+/* Extension headers of an IPv6 packet, and whatever is behind them. */
+static enum verdict
+parse_extensions(const uint8_t *data, struct parsed *p)
+{
+	struct ipext walk = {.end = p->end, .offset = p->l4, .protocol = p->l4_protocol};
+	enum verdict problem = ipext_walk(data, &walk);
+
+	p->l4 = (uint16_t)walk.offset;
+	p->l4_protocol = walk.protocol;
+	p->fragment = (uint16_t)walk.fragment;
+	p->headless = walk.later;
+	if (problem == V_DROP_TRUNCATED && walk.fragment)
+		return V_DROP_FRAGMENT_TINY; /* RFC 7112 5 */
+	if (problem != FINE)
+		return problem;
+	if (walk.fragment)
+		return parse_fragment(data, p);
+	p->kind = PARSED_IP;
+	return parse_l4(data, p, IPPROTO_ICMPV6, parse_icmp6);
 }
 
 static enum verdict
@@ -297,7 +312,6 @@ parse_ipv6(const struct packet *packet, struct parsed *p)
 {
 	const struct wire_ipv6 *ip = (const struct wire_ipv6 *)(packet->data + p->l3);
 	uint32_t l4 = p->l3 + (uint32_t)sizeof(*ip);
-	enum verdict problem;
 
 	if (!room(p, p->l3, sizeof(*ip)))
 		return V_DROP_TRUNCATED;
@@ -309,11 +323,14 @@ parse_ipv6(const struct packet *packet, struct parsed *p)
 	if (!room(p, l4, be16_to(ip->payload_size)))
 		return V_DROP_TRUNCATED;
 	p->end = (uint16_t)(l4 + be16_to(ip->payload_size));
-	p->l4_protocol = ip->next_header;
-	problem = walk_extensions(packet->data, p, &p->l4_protocol, &l4);
 	p->l4 = (uint16_t)l4;
-	if (problem != FINE)
-		return problem;
+	p->l4_protocol = ip->next_header;
+	if (ipext_is_header(ip->next_header)) {
+		/* Only a jumbogram's hop-by-hop options follow a size of 0 (RFC 2675 3). */
+		if (be16_to(ip->payload_size) == 0 && ip->next_header == IPPROTO_HOPOPTS)
+			return V_DROP_JUMBO;
+		return parse_extensions(packet->data, p);
+	}
 	p->kind = PARSED_IP;
 	return parse_l4(packet->data, p, IPPROTO_ICMPV6, parse_icmp6);
 }

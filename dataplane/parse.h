@@ -8,14 +8,13 @@
 #include "dataplane/packet.h"
 #include "dataplane/service.h"
 
+#include <stdbool.h>
 #include <stdint.h>
-
-/* Extension headers of one IPv6 packet that are walked through at most. */
-#define PARSE_EXTENSIONS_MAX 8
 
 enum parsed_kind {
 	PARSED_FLOW,       /* TCP or UDP. */
 	PARSED_ICMP_ERROR, /* About a TCP or UDP packet that 'target' is said to have sent. */
+	PARSED_FRAGMENT,   /* Of TCP or UDP; the first one with its ports. See fragment.h. */
 	PARSED_ECHO,       /* ICMP echo request. */
 	PARSED_ICMP,       /* ICMP of another kind. */
 	PARSED_ND_SOLICIT, /* Neighbour solicitation for 'target'. */
@@ -39,7 +38,13 @@ struct parsed {
 	uint16_t l3;  /* Offset of the IP or ARP header. */
 	uint16_t l4;  /* Offset behind the IP headers. */
 	uint16_t end; /* Offset behind the IP packet; the rest of the frame is padding. */
+	/* Of a fragment: offset of the header that says so (IPv4's own, or IPv6's fragment header);
+	 * else 0. */
+	uint16_t fragment;
+	bool headless; /* A later fragment: there is no TCP or UDP header at 'l4'. */
 };
+
+static_assert(sizeof(struct parsed) == 64, "a cache line");
 
 void parse(const struct packet *packet, struct parsed *out);
 

@@ -15,6 +15,8 @@
 #include "dataplane/pipeline.h"
 
 #include "dataplane/flow_table.h"
+#include "dataplane/fragment.h"
+#include "dataplane/icmp.h"
 #include "dataplane/limit.h"
 #include "dataplane/local.h"
 #include "dataplane/maglev.h"
@@ -42,6 +44,7 @@ struct work {
 struct pipeline {
 	struct work work[PACKET_BURST_MAX];
 	struct flow_table *flows;
+	struct fragment_table *fragments;
 	struct stats *stats;
 	const struct nexthop_table *nexthops;
 	struct local local;
@@ -60,10 +63,29 @@ struct burst {
 	uint64_t now_ns;
 };
 
+/* What is not simply a packet of a flow. Returns whether it is to be treated as one. Not inlined
+ * and without the burst, which the compiler then keeps in registers. */
+static bool __attribute__((noinline))
+take_other(struct pipeline *pipeline, const struct snapshot *snapshot, const struct packet *packet,
+	struct parsed *parsed, uint64_t now_ns)
+{
+	if (parsed->kind > PARSED_FRAGMENT || !local_is_to_port(pipeline->local.ports, packet))
+		return false;
+	if (parsed->kind == PARSED_ICMP_ERROR) {
+		icmp_count_error(packet, parsed, pipeline->stats);
+		return true;
+	}
+	/* Of the host's fragments no account is kept. */
+	if (service_find_vip(&snapshot->table, parsed->target.address, parsed->target.family))
+		fragment_follow(pipeline->fragments, packet, parsed, now_ns);
+	return parsed->kind == PARSED_FLOW;
+}
+
 static void
 pass_parse(const struct burst *burst)
 {
 	const struct snapshot *snapshot = burst->snapshot;
+	const struct port_table *ports = burst->pipeline->local.ports;
 
 	for (unsigned int i = 0; i < burst->n && i < PREFETCH_AHEAD; i++)
 		__builtin_prefetch(burst->packets[i].data);
@@ -76,8 +98,10 @@ pass_parse(const struct burst *burst)
 			__builtin_prefetch(packet[PREFETCH_AHEAD].data);
 		parse(packet, &work->parsed);
 		work->service = NULL;
-		if (work->parsed.kind > PARSED_ICMP_ERROR ||
-			!local_is_to_port(burst->pipeline->local.ports, packet))
+		if (__builtin_expect(work->parsed.kind != PARSED_FLOW, 0)
+				? !take_other(burst->pipeline, snapshot, packet, &work->parsed,
+					  burst->now_ns)
+				: !local_is_to_port(ports, packet))
 			continue;
 		hash = service_hash(&work->parsed.target);
 		work->hash = hash;
@@ -336,14 +360,14 @@ pass_decide(const struct burst *burst)
 }
 
 static void
-count_received(const struct burst *burst)
+count_received(const struct pipeline *pipeline, const struct packet *packets, unsigned int n)
 {
-	struct stats *stats = burst->pipeline->stats;
+	struct stats *stats = pipeline->stats;
 	uint64_t n_bytes = 0;
 
-	for (unsigned int i = 0; i < burst->n; i++)
-		n_bytes += burst->packets[i].size;
-	stats_add(&stats->n_packets, burst->n);
+	for (unsigned int i = 0; i < n; i++)
+		n_bytes += packets[i].size;
+	stats_add(&stats->n_packets, n);
 	stats_add(&stats->n_bytes, n_bytes);
 	stats_add(&stats->n_bursts, 1);
 }
@@ -355,6 +379,25 @@ count_verdicts(const struct burst *burst)
 
 	for (unsigned int i = 0; i < burst->n; i++)
 		stats_add(&verdicts[burst->packets[i].verdict], 1);
+}
+
+/* Decides about packets that have been counted as received. */
+static void
+decide(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
+	unsigned int n, uint64_t now_ns)
+{
+	const struct burst burst = {pipeline, snapshot, packets, n, now_ns};
+
+	if (snapshot) {
+		pass_parse(&burst);
+		pass_service(&burst);
+		pass_flow(&burst);
+		pass_decide(&burst);
+	} else {
+		for (unsigned int i = 0; i < n; i++)
+			packets[i].verdict = V_HOST;
+	}
+	count_verdicts(&burst);
 }
 
 int
@@ -383,6 +426,9 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 		memory->ctx, STATS_SERVICES_MAX * sizeof(*pipeline->limits.services), LINE_BYTES);
 	if (rc == 0 && !pipeline->limits.services)
 		rc = -ENOMEM;
+	if (rc == 0)
+		rc = fragment_table_new(
+			&pipeline->fragments, config->seed, memory, pipeline->stats->path_events);
 	if (rc < 0) {
 		pipeline_free(pipeline);
 		return rc;
@@ -400,6 +446,7 @@ pipeline_free(struct pipeline *pipeline)
 	if (!pipeline)
 		return;
 	memory = pipeline->memory;
+	fragment_table_free(pipeline->fragments);
 	flow_table_free(pipeline->flows);
 	scheduler_worker_fini(&pipeline->scheduler);
 	stats_free(pipeline->stats);
@@ -411,20 +458,26 @@ void
 pipeline_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
 	unsigned int n, uint64_t now_ns)
 {
-	const struct burst burst = {pipeline, snapshot, packets, n, now_ns};
-
 	assert(n <= PACKET_BURST_MAX);
-	count_received(&burst);
-	if (snapshot) {
-		pass_parse(&burst);
-		pass_service(&burst);
-		pass_flow(&burst);
-		pass_decide(&burst);
-	} else {
-		for (unsigned int i = 0; i < n; i++)
-			packets[i].verdict = V_HOST;
-	}
-	count_verdicts(&burst);
+	count_received(pipeline, packets, n);
+	decide(pipeline, snapshot, packets, n, now_ns);
+}
+
+unsigned int
+pipeline_release(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
+	uint64_t now_ns)
+{
+	unsigned int n = fragment_release(pipeline->fragments, packets, PACKET_BURST_MAX, now_ns);
+
+	if (n > 0)
+		decide(pipeline, snapshot, packets, n, now_ns);
+	return n;
+}
+
+void *
+pipeline_abandon(struct pipeline *pipeline)
+{
+	return fragment_abandon(pipeline->fragments);
 }
 
 void
@@ -526,4 +579,12 @@ pipeline_imitate(struct pipeline *pipeline, const struct pipeline *original,
 	for (size_t i = 0; i < n_services; i++)
 		flow_copy_words(&pipeline->limits.services[services[i].id],
 			&original->limits.services[services[i].id], sizeof(struct limit_usage));
+}
+
+void
+pipeline_refuse(struct pipeline *pipeline, uint32_t size, enum verdict verdict)
+{
+	stats_add(&pipeline->stats->n_packets, 1);
+	stats_add(&pipeline->stats->n_bytes, size);
+	stats_add(&pipeline->stats->verdicts[verdict], 1);
 }

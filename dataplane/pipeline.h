@@ -43,6 +43,15 @@ void pipeline_free(struct pipeline *pipeline);
 void pipeline_run(struct pipeline *pipeline, const struct snapshot *snapshot,
 	struct packet *packets, unsigned int n, uint64_t now_ns);
 
+/* Gives back at most PACKET_BURST_MAX of the packets that were held (V_HOLD), with the verdict that
+ * they have now, to be treated as those of a burst; never held again. Returns how many. Worker
+ * only; call it after each burst until it returns 0, and about once a millisecond. */
+unsigned int pipeline_release(struct pipeline *pipeline, const struct snapshot *snapshot,
+	struct packet *packets, uint64_t now_ns);
+
+/* Takes away the buffer of one held packet, undecided; NULL when none is left. For the end. */
+void *pipeline_abandon(struct pipeline *pipeline);
+
 /* Removes expired flows from the next 'n_buckets' buckets, going round the table. Worker only;
  * call it about once a millisecond with FLOW_SWEEP_BUCKETS or so. */
 void pipeline_sweep(struct pipeline *pipeline, uint64_t now_ns, uint32_t n_buckets);
@@ -78,5 +87,8 @@ const struct service_slot *pipeline_locate(struct pipeline *pipeline,
  * there, or NULL. */
 void pipeline_imitate(struct pipeline *pipeline, const struct pipeline *original,
 	const struct snapshot *snapshot, const struct flow_copy *flow, uint64_t now_ns);
+
+/* Counts a frame of 'size' bytes that the edge has dropped before pipeline_run(). Worker only. */
+void pipeline_refuse(struct pipeline *pipeline, uint32_t size, enum verdict verdict);
 
 #endif /* DATAPLANE_PIPELINE_H */

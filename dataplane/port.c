@@ -3,10 +3,13 @@
 #include "dataplane/port.h"
 
 #include "common/log.h"
+#include "dataplane/vlan.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,6 +50,23 @@ set_sysctl(const char *family, const char *interface, const char *key, const cha
 	close(fd);
 }
 
+/* Leaves the tags of received frames where they are: one that the driver of the interface has put
+ * aside does not reach a socket of AF_XDP. */
+static int
+keep_tags(int fd, struct ifreq *ifr)
+{
+	struct ethtool_value value = {.cmd = ETHTOOL_GFLAGS};
+
+	ifr->ifr_data = (char *)&value;
+	if (ioctl(fd, SIOCETHTOOL, ifr) < 0)
+		return -errno;
+	if (!(value.data & ETH_FLAG_RXVLAN))
+		return 0;
+	value.cmd = ETHTOOL_SFLAGS;
+	value.data &= ~(unsigned int)ETH_FLAG_RXVLAN;
+	return ioctl(fd, SIOCETHTOOL, ifr) < 0 ? -errno : 0;
+}
+
 /* The kernel's interface under a virtual device is now the dataplane's: it must be up, and the
  * kernel must neither speak nor answer there, also not while no dataplane runs. The host has its
  * own interface to the same network, the exception TAP. */
@@ -55,7 +75,7 @@ take_interface(const struct lb_port *config, struct err *err)
 {
 	struct ifreq ifr = {0};
 	char name[IFNAMSIZ];
-	int fd, rc = 0;
+	int fd, tags, rc = 0;
 
 	if (strncmp(config->device, "net_tap", 7) == 0 ||
 		!eal_device_argument(config->device, "iface", name, sizeof(name)))
@@ -73,6 +93,10 @@ take_interface(const struct lb_port *config, struct err *err)
 		if (ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
 			rc = -errno;
 	}
+	if (config->vlan && rc == 0 && (tags = keep_tags(fd, &ifr)) < 0)
+		LOG_WARNING("port %s: interface %s may put VLAN tags aside, and frames then count "
+			    "as untagged (ethtool -K %s rxvlan off): %s",
+			config->name, name, name, strerror(-tags));
 	close(fd);
 	if (rc < 0)
 		return err_set(err, rc, "port %s: cannot bring interface %s up: %s", config->name,
@@ -175,6 +199,7 @@ port_open(struct port *port, const struct lb_port *config, unsigned int n_worker
 			port->name, config->n_queues, info.max_rx_queues);
 	}
 	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
+	port->vlan = config->vlan;
 	port->n_workers = n_workers;
 	port->n_rx_queues = config->n_queues;
 	/* AF_XDP's queues go both ways. */
@@ -373,6 +398,19 @@ port_describe(const struct port *port, struct port_info *info)
 	snprintf(info->name, sizeof(info->name), "%s", port->name);
 	memcpy(info->mac, port->mac, sizeof(info->mac));
 	info->mtu = port->mtu;
+}
+
+bool
+port_tag(const struct port *port, struct rte_mbuf *mbuf)
+{
+	char *data;
+
+	if (port->vlan == 0)
+		return true;
+	data = rte_pktmbuf_prepend(mbuf, VLAN_TAG_SIZE);
+	if (data)
+		vlan_put((uint8_t *)data, port->vlan);
+	return data != NULL;
 }
 
 uint16_t

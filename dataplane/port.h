@@ -28,7 +28,8 @@ struct port {
 	uint16_t n_tx_queues;   /* Worker w uses queue w % n_tx_queues. */
 	uint16_t n_rx_slots;    /* Descriptors of a queue. */
 	uint16_t n_tx_slots;
-	uint16_t mtu; /* Largest IP packet. */
+	uint16_t mtu;  /* Largest IP packet. */
+	uint16_t vlan; /* That its frames are tagged with; 0: none. */
 	uint8_t mac[6];
 	bool rx_interrupts; /* The driver has them. */
 	int rx_fd;          /* Readable while frames wait; -1: there is no such descriptor. */
@@ -62,6 +63,10 @@ void port_close(struct port *port);
 bool port_is_up(const struct port *port);
 int port_stats(const struct port *port, struct port_stats *out);
 void port_describe(const struct port *port, struct port_info *info);
+
+/* Gives a frame that is to leave by the port the tag of its VLAN, if it has one. Returns false if
+ * there is no room in front of it. */
+bool port_tag(const struct port *port, struct rte_mbuf *mbuf);
 
 /* Sends 'n' frames from worker 'worker'; returns how many the port took, from the first on. The
  * rest stays the caller's. */

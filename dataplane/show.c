@@ -61,6 +61,21 @@ show_flow_events(const struct dataplane *dataplane)
 }
 
 static json_t *
+show_path_events(const struct dataplane *dataplane)
+{
+	json_t *out = json_object();
+
+	for (unsigned int e = 0; e < N_PATH_EVENTS; e++) {
+		uint64_t n = 0;
+
+		for (unsigned int w = 0; w < dataplane->n_workers; w++)
+			n += stats_read(&stats_of(dataplane, w)->path_events[e]);
+		json_object_set_new(out, path_event_name((enum path_event)e), integer(n));
+	}
+	return out;
+}
+
+static json_t *
 show_flow_count(const struct dataplane *dataplane)
 {
 	uint64_t n = 0, capacity = dataplane->node->lb.n_flows;
@@ -181,11 +196,12 @@ show_stats(void *ctx, json_t *params, struct err *err)
 	(void)err;
 	for (uint16_t i = 0; i < dataplane->n_ports; i++)
 		json_array_append_new(ports, show_port(dataplane, i));
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "generation",
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "generation",
 		(json_int_t)(snapshot ? snapshot_generation(snapshot) : 0), "flows",
 		show_flow_count(dataplane), "verdicts", show_verdicts(dataplane), "flow_events",
-		show_flow_events(dataplane), "services", show_services(dataplane), "backends",
-		show_backends(dataplane), "ports", ports, "routers", show_routers(dataplane));
+		show_flow_events(dataplane), "path_events", show_path_events(dataplane), "services",
+		show_services(dataplane), "backends", show_backends(dataplane), "ports", ports,
+		"routers", show_routers(dataplane));
 }
 
 /* What a "flows" request asks for, and what it found. */

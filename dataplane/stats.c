@@ -15,6 +15,15 @@ static const struct {
 #undef FLOW_EVENT
 };
 
+static const struct {
+	const char *name;
+	const char *help;
+} path_events[N_PATH_EVENTS] = {
+#define PATH_EVENT(id, name, help) [PATH_##id] = {name, help},
+	PATH_EVENTS
+#undef PATH_EVENT
+};
+
 int
 stats_new(struct stats **out, const struct memory *memory)
 {
@@ -58,4 +67,16 @@ const char *
 flow_event_help(enum flow_event event)
 {
 	return flow_events[event].help;
+}
+
+const char *
+path_event_name(enum path_event event)
+{
+	return path_events[event].name;
+}
+
+const char *
+path_event_help(enum path_event event)
+{
+	return path_events[event].help;
 }

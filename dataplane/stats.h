@@ -43,9 +43,32 @@ enum flow_event {
 		N_FLOW_EVENTS
 };
 
+/* PATH_EVENT(identifier, "name", "what it means"): of packets that are on their way to a verdict.
+ */
+#define PATH_EVENTS                                                                                \
+	PATH_EVENT(FRAGMENTS_FIRST, "fragments_first", "first fragments that others follow")       \
+	PATH_EVENT(FRAGMENTS_FOLLOWED, "fragments_followed", "later fragments that followed")      \
+	PATH_EVENT(FRAGMENTS_HELD, "fragments_held", "fragments that had to wait for their first") \
+	PATH_EVENT(FRAGMENTS_FORGOTTEN, "fragments_forgotten",                                     \
+		"incomplete packets forgotten: no room")                                           \
+	PATH_EVENT(ICMP_UNREACHABLE, "icmp_unreachable", "destination unreachable about a flow")   \
+	PATH_EVENT(ICMP_TOO_BIG, "icmp_too_big",                                                   \
+		"fragmentation needed or packet too big about a flow")                             \
+	PATH_EVENT(ICMP_TIME_EXCEEDED, "icmp_time_exceeded", "time exceeded about a flow")         \
+	PATH_EVENT(ICMP_PARAMETER, "icmp_parameter", "parameter problem about a flow")
+
+enum path_event {
+#define PATH_EVENT(id, name, help) PATH_##id,
+	PATH_EVENTS
+#undef PATH_EVENT
+		N_PATH_EVENTS
+};
+
 struct stats {
-	uint64_t verdicts[N_VERDICTS]; /* Packets. */
+	uint64_t
+		verdicts[N_VERDICTS + 1]; /* Packets; the last one takes V_HOLD and is not shown. */
 	uint64_t flow_events[N_FLOW_EVENTS];
+	uint64_t path_events[N_PATH_EVENTS];
 	uint64_t n_packets; /* Received. */
 	uint64_t n_bytes;
 	uint64_t n_bursts;
@@ -59,6 +82,8 @@ void stats_free(struct stats *stats);
 
 const char *flow_event_name(enum flow_event event);
 const char *flow_event_help(enum flow_event event);
+const char *path_event_name(enum path_event event);
+const char *path_event_help(enum path_event event);
 
 /* Writer's side. */
 static inline void

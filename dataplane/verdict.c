@@ -5,10 +5,11 @@
 static const struct {
 	const char *name;
 	const char *help;
-} verdicts[N_VERDICTS] = {
+} verdicts[N_VERDICTS + 1] = {
 #define VERDICT(id, name, help) [V_##id] = {name, help},
 	VERDICTS
 #undef VERDICT
+		[V_HOLD] = {"hold", "kept until its first fragment comes"},
 };
 
 const char *

@@ -10,10 +10,10 @@
 	VERDICT(REPLY, "reply", "answered by the dataplane itself (ARP, ND, ICMP echo)")           \
 	VERDICT(HOST, "host", "handed to the host's kernel")                                       \
 	VERDICT(DROP_TRUNCATED, "drop_truncated", "shorter than its headers say")                  \
-	VERDICT(DROP_BAD_HEADER, "drop_bad_header", "version, header length or option invalid")    \
+	VERDICT(DROP_BAD_HEADER, "drop_bad_header", "IP version or header length invalid")         \
 	VERDICT(DROP_BAD_CHECKSUM, "drop_bad_checksum", "IPv4 header or ICMP checksum wrong")      \
 	VERDICT(DROP_OTHER_STATION, "drop_other_station", "frame for another link-layer address")  \
-	VERDICT(DROP_FRAGMENT, "drop_fragment", "fragment for a VIP")                              \
+	VERDICT(DROP_FRAGMENT, "drop_fragment", "fragment of neither TCP nor UDP for a VIP")       \
 	VERDICT(DROP_TTL, "drop_ttl", "time to live used up")                                      \
 	VERDICT(DROP_NOT_HELD, "drop_not_held", "ARP, ND or echo for a VIP held by another node")  \
 	VERDICT(DROP_VIP_CLAIMED, "drop_vip_claimed", "another station announces a VIP held here") \
@@ -28,13 +28,36 @@
 	VERDICT(DROP_BACKENDS_FULL, "drop_backends_full",                                          \
 		"new flow, and all backends have their most")                                      \
 	VERDICT(DROP_TX_FULL, "drop_tx_full", "transmit queue full")                               \
-	VERDICT(DROP_HOST_FULL, "drop_host_full", "queue to the host's kernel full")
+	VERDICT(DROP_HOST_FULL, "drop_host_full", "queue to the host's kernel full")               \
+	VERDICT(DROP_TRUNCATED_L4, "drop_truncated_l4", "TCP, UDP or ICMP shorter than it says")   \
+	VERDICT(DROP_BAD_OPTION, "drop_bad_option", "IPv4 option longer than its header or empty") \
+	VERDICT(DROP_SOURCE_ROUTE, "drop_source_route", "packet with a route to go on")            \
+	VERDICT(DROP_EXTENSIONS, "drop_extensions",                                                \
+		"IPv6 extension headers too many or misplaced")                                    \
+	VERDICT(DROP_JUMBO, "drop_jumbo", "IPv6 jumbogram")                                        \
+	VERDICT(DROP_BAD_TCP, "drop_bad_tcp", "TCP header length invalid")                         \
+	VERDICT(DROP_BAD_UDP, "drop_bad_udp", "UDP length invalid")                                \
+	VERDICT(DROP_BAD_ECHO, "drop_bad_echo", "echo request with a code, or from no one host")   \
+	VERDICT(DROP_BAD_NEIGHBOUR, "drop_bad_neighbour", "ARP or ND message against its rules")   \
+	VERDICT(DROP_ICMP_INNER, "drop_icmp_inner", "ICMP error about an unreadable packet")       \
+	VERDICT(DROP_ICMP_FRAGMENT, "drop_icmp_fragment", "ICMP error about a later fragment")     \
+	VERDICT(DROP_FRAGMENT_BAD, "drop_fragment_bad", "fragment of an impossible size or place") \
+	VERDICT(DROP_FRAGMENT_TINY, "drop_fragment_tiny", "fragment that splits the headers")      \
+	VERDICT(DROP_FRAGMENT_OVERLAP, "drop_fragment_overlap",                                    \
+		"of a packet with overlapping fragments")                                          \
+	VERDICT(DROP_FRAGMENT_DUPLICATE, "drop_fragment_duplicate", "fragment that came before")   \
+	VERDICT(DROP_FRAGMENT_LOST, "drop_fragment_lost", "fragment whose first one did not come") \
+	VERDICT(DROP_FRAGMENT_FULL, "drop_fragment_full",                                          \
+		"no room to keep account of the fragment")                                         \
+	VERDICT(DROP_VLAN, "drop_vlan", "frame of another VLAN than the port's")
 
 enum verdict {
 #define VERDICT(id, name, help) V_##id,
 	VERDICTS
 #undef VERDICT
-		N_VERDICTS
+		N_VERDICTS,
+	/* Not decided yet: the packet core has kept the packet (packet.h). Never counted. */
+	V_HOLD = N_VERDICTS
 };
 
 /* "forward", "drop_ttl", ...: the name in statistics and metrics. */

@@ -107,12 +107,16 @@ enum {
 	ICMP4_PARAMETER = 12,
 
 	ICMP6_UNREACHABLE = 1,
+	ICMP6_TOO_BIG = 2,
+	ICMP6_TIME_EXCEEDED = 3,
 	ICMP6_PARAMETER = 4, /* The last error that this version knows. */
 	ICMP6_ECHO = 128,
 	ICMP6_ECHO_RESPONSE = 129,
 	ICMP6_ND_SOLICIT = 135,
 	ICMP6_ND_ADVERT = 136,
 };
+
+#define ICMP4_CODE_TOO_BIG 4 /* Of ICMP4_UNREACHABLE: fragmentation needed. */
 
 /* Neighbour solicitation and advertisement, RFC 4861 4.3 and 4.4. */
 struct wire_nd {

@@ -4,7 +4,9 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "dataplane/batch.h"
 #include "dataplane/stats.h"
+#include "dataplane/vlan.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -38,13 +40,6 @@ LOG_MODULE("worker");
 
 #define SWEEP_NS NS_PER_MS
 #define SWEEP_ROUNDS_MAX 64 /* Rounds made up for at once after a sleep. */
-
-/* Frames that leave by one port. */
-struct batch {
-	uint16_t n;
-	struct rte_mbuf *mbufs[PACKET_BURST_MAX];
-	enum verdict verdicts[PACKET_BURST_MAX];
-};
 
 /* How a worker waits when there is nothing to do. */
 enum idle {
@@ -91,11 +86,12 @@ set_idle(struct worker *worker, enum idle idle)
 	__atomic_store_n(&worker->idle, idle, __ATOMIC_RELAXED);
 }
 
-/* Fills packets from received buffers. Returns how many; buffers that cannot be made one piece
- * are freed, which only happens when the pool is empty. */
+/* Fills packets from received buffers. Returns how many; frames of other VLANs than the port's are
+ * freed, and buffers that cannot be made one piece, which only happens when the pool is empty. */
 static unsigned int
 fill_packets(struct worker *worker, struct rte_mbuf **mbufs, unsigned int n)
 {
+	uint16_t vlan = worker->shared->ports[worker->port].vlan;
 	unsigned int n_packets = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
@@ -115,31 +111,14 @@ fill_packets(struct worker *worker, struct rte_mbuf **mbufs, unsigned int n)
 		packet->out_port = worker->port;
 		packet->flags = checksum == RTE_MBUF_F_RX_IP_CKSUM_GOOD ? PACKET_CHECKSUM_GOOD : 0;
 		packet->buffer = mbuf;
+		if (vlan && !vlan_take(packet, vlan)) {
+			pipeline_refuse(worker->pipeline, packet->size, V_DROP_VLAN);
+			rte_pktmbuf_free(mbuf);
+			continue;
+		}
 		n_packets++;
 	}
 	return n_packets;
-}
-
-/* The core may have moved the frame's start and end. */
-static struct rte_mbuf *
-take_buffer(const struct packet *packet)
-{
-	struct rte_mbuf *mbuf = packet->buffer;
-
-	mbuf->data_off = (uint16_t)(packet->data - (uint8_t *)mbuf->buf_addr);
-	mbuf->data_len = (uint16_t)packet->size;
-	mbuf->pkt_len = packet->size;
-	mbuf->port = packet->in_port;
-	mbuf->ol_flags = 0;
-	return mbuf;
-}
-
-static void
-add_to_batch(struct batch *batch, const struct packet *packet)
-{
-	batch->mbufs[batch->n] = take_buffer(packet);
-	batch->verdicts[batch->n] = packet->verdict;
-	batch->n++;
 }
 
 static void
@@ -179,6 +158,47 @@ flush_batches(struct worker *worker)
 	}
 }
 
+/* Makes a packet ready to leave by its port. */
+static void
+add_to_port(struct worker *worker, const struct packet *packet)
+{
+	struct batch *batch = &worker->batches[packet->out_port];
+
+	batch_add(batch, packet);
+	if (port_tag(&worker->shared->ports[packet->out_port], batch->mbufs[batch->n - 1]))
+		return;
+	batch->n--;
+	pipeline_recount(worker->pipeline, packet->verdict, V_DROP_NO_ROOM);
+	rte_pktmbuf_free(batch->mbufs[batch->n]);
+}
+
+/* Does with packets what their verdicts say. */
+static void
+act(struct worker *worker, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		const struct packet *packet = &worker->packets[i];
+
+		if (packet->verdict == V_FORWARD || packet->verdict == V_REPLY)
+			add_to_port(worker, packet);
+		else if (packet->verdict == V_HOST)
+			batch_add(&worker->to_host, packet);
+		else if (packet->verdict != V_HOLD)
+			rte_pktmbuf_free(packet->buffer);
+	}
+	flush_batches(worker);
+}
+
+/* Handles packets that had been held and need be no longer. */
+static void
+release_held(struct worker *worker, const struct snapshot *snapshot, uint64_t now_ns)
+{
+	unsigned int n;
+
+	while ((n = pipeline_release(worker->pipeline, snapshot, worker->packets, now_ns)) > 0)
+		act(worker, n);
+}
+
 /* Receives and handles one burst. Returns how many frames there were. */
 static unsigned int
 run_burst(struct worker *worker, uint64_t now_ns)
@@ -188,23 +208,14 @@ run_burst(struct worker *worker, uint64_t now_ns)
 	struct rte_mbuf *mbufs[PACKET_BURST_MAX];
 	unsigned int n_received = rte_eth_rx_burst(
 		shared->ports[worker->port].id, worker->queue, mbufs, PACKET_BURST_MAX);
-	unsigned int n;
 
-	if (n_received == 0)
-		return 0;
-	n = fill_packets(worker, mbufs, n_received);
-	pipeline_run(worker->pipeline, snapshot, worker->packets, n, now_ns);
-	for (unsigned int i = 0; i < n; i++) {
-		const struct packet *packet = &worker->packets[i];
+	if (n_received > 0) {
+		unsigned int n = fill_packets(worker, mbufs, n_received);
 
-		if (packet->verdict == V_FORWARD || packet->verdict == V_REPLY)
-			add_to_batch(&worker->batches[packet->out_port], packet);
-		else if (packet->verdict == V_HOST)
-			add_to_batch(&worker->to_host, packet);
-		else
-			rte_pktmbuf_free(packet->buffer);
+		pipeline_run(worker->pipeline, snapshot, worker->packets, n, now_ns);
+		act(worker, n);
 	}
-	flush_batches(worker);
+	release_held(worker, snapshot, now_ns);
 	return n_received;
 }
 
@@ -215,12 +226,15 @@ run_injected(struct worker *worker)
 	struct rte_mbuf *mbufs[PACKET_BURST_MAX];
 	unsigned int n =
 		rte_ring_sc_dequeue_burst(worker->inject, (void **)mbufs, PACKET_BURST_MAX, NULL);
-	unsigned int n_sent;
+	struct port *port = &worker->shared->ports[worker->port];
+	unsigned int n_sent = 0;
 
 	if (n == 0)
 		return 0;
-	n_sent = port_transmit(
-		&worker->shared->ports[worker->port], worker->index, mbufs, (uint16_t)n);
+	/* They come from the pool, with room in front. */
+	for (unsigned int i = 0; i < n; i++)
+		port_tag(port, mbufs[i]);
+	n_sent = port_transmit(port, worker->index, mbufs, (uint16_t)n);
 	if (n_sent < n) {
 		stats_add(&worker->n_inject_drops, n - n_sent);
 		rte_pktmbuf_free_bulk(mbufs + n_sent, n - n_sent);
@@ -426,10 +440,14 @@ empty_ring(struct rte_ring *ring)
 void
 worker_free(struct worker *worker)
 {
+	struct rte_mbuf *mbuf;
+
 	if (!worker)
 		return;
 	empty_ring(worker->host);
 	empty_ring(worker->inject);
+	while (worker->pipeline && (mbuf = pipeline_abandon(worker->pipeline)) != NULL)
+		rte_pktmbuf_free(mbuf);
 	pipeline_free(worker->pipeline);
 	if (worker->wake_fd >= 0)
 		close(worker->wake_fd);

@@ -104,6 +104,8 @@ static const struct mistake {
 	{"memory_mb: 160", "memory_mb: 16", 0, "'16' is not a whole number from 64 to"},
 	{"memory_mb: 160", "memory_mb: 160MB", 0, "'160MB' is not a whole number"},
 	{"hugepages: no", "hugepages: maybe", 0, "'maybe' is not known here; choose from: no, yes"},
+	{"queues: 1", "vlan: 4095", 0, "'4095' is not a whole number from 1 to 4094"},
+	{"queues: 1", "vlan: 0", 0, "'0' is not a whole number from 1 to 4094"},
 	{"queues: 1", "queues: -1", 0, "'-1' is not a whole number from 1 to 64"},
 	{"name: lb2", "name: lb1", 0, "'lb1' is used twice"},
 	{"database: replica", "database: primary", 0, "db1 and db2 are both the primary"},

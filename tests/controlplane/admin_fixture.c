@@ -15,6 +15,7 @@ static const char stats_text[] =
 	"{\"generation\": 1, \"flows\": {\"active\": 1234, \"capacity\": 131072},"
 	" \"verdicts\": {\"forward\": 123456, \"drop_short\": 0, \"drop_no_service\": 7},"
 	" \"flow_events\": {\"new\": 42, \"evicted\": 0},"
+	" \"path_events\": {\"fragments_held\": 3, \"icmp_too_big\": 0},"
 	" \"services\": [{\"name\": \"http4\", \"packets\": 1500, \"bytes\": 2048, "
 	"\"new_flows\": 3, \"drops\": 1}, {\"name\": \"gone\", \"packets\": 9}],"
 	" \"backends\": [{\"pool\": \"web4\", \"name\": \"web1\", \"address\": \"10.77.1.21\","

@@ -48,6 +48,7 @@ the_page_tells_all_that_the_monitor_reads(void **state)
 		"weir_verdict_packets_total{verdict=\"forward\"} 123456",
 		"weir_verdict_packets_total{verdict=\"drop_short\"} 0",
 		"weir_flow_events_total{event=\"new\"} 42",
+		"weir_path_events_total{event=\"fragments_held\"} 3",
 		"weir_port_rx_packets_total{port=\"front\"} 2000000",
 		"weir_port_tx_errors_total{port=\"front\"} 5",
 		"weir_port_host_tx_packets_total{port=\"front\"} 11",

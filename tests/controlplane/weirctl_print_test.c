@@ -154,6 +154,7 @@ stats_leave_out_what_did_not_happen(void **state)
 		"{\"flows\": {\"active\": 1234, \"capacity\": 131072},"
 		" \"verdicts\": {\"forward\": 123456, \"drop_short\": 0, \"drop_no_service\": 7},"
 		" \"flow_events\": {\"new\": 42, \"evicted\": 0},"
+		" \"path_events\": {\"fragments_held\": 3, \"icmp_too_big\": 0},"
 		" \"ports\": [{\"name\": \"front\", \"rx_packets\": 2000000,"
 		"   \"rx_bytes\": 3221225472, \"rx_missed\": 0, \"tx_packets\": 1999,"
 		"   \"tx_bytes\": 100, \"tx_errors\": 5, \"host_rx_packets\": 10,"
@@ -170,7 +171,10 @@ stats_leave_out_what_did_not_happen(void **state)
 		"flows: 1.23k of at most 131k\n"
 		"\n"
 		"FLOW EVENT  TIMES\n"
-		"new            42\n");
+		"new            42\n"
+		"\n"
+		"PATH EVENT      TIMES\n"
+		"fragments_held      3\n");
 }
 
 static void

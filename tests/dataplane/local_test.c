@@ -197,31 +197,31 @@ bad_solicitations_are_dropped(void **state)
 
 	frame_solicit(&frame, HOST6, WORLD_VIP6);
 	frame_ipv6(&frame)->hop_limit = 254;
-	assert_verdict(world, &frame, V_DROP_BAD_HEADER);
+	assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
 	frame_solicit(&frame, HOST6, WORLD_VIP6);
 	nd->code = 1;
 	frame_fix_icmp(&frame, 54);
-	assert_verdict(world, &frame, V_DROP_BAD_HEADER);
+	assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
 	frame_solicit(&frame, HOST6, WORLD_VIP6);
 	nd->checksum ^= 1;
 	assert_verdict(world, &frame, V_DROP_BAD_CHECKSUM);
 	frame_solicit(&frame, HOST6, WORLD_VIP6);
 	((struct wire_nd_link *)(nd + 1))->size = 0;
 	frame_fix_icmp(&frame, 54);
-	assert_verdict(world, &frame, V_DROP_BAD_HEADER);
+	assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
 	frame_solicit(&frame, HOST6, WORLD_VIP6);
 	((struct wire_nd_link *)(nd + 1))->size = 2;
 	frame_fix_icmp(&frame, 54);
-	assert_verdict(world, &frame, V_DROP_BAD_HEADER);
+	assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
 	/* No address, but its link-layer address; and not to the right group. */
 	frame_solicit(&frame, HOST6, WORLD_VIP6);
 	memset(frame_ipv6(&frame)->source, 0, 16);
 	frame_fix_icmp(&frame, 54);
-	assert_verdict(world, &frame, V_DROP_BAD_HEADER);
+	assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
 	frame_solicit(&frame, "::", WORLD_VIP6);
 	frame_ipv6(&frame)->destination[15] ^= 1;
 	frame_fix_icmp(&frame, 54);
-	assert_verdict(world, &frame, V_DROP_BAD_HEADER);
+	assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
 	frame_solicit(&frame, "::", WORLD_VIP6);
 	frame.packet.tailroom = 7;
 	assert_verdict(world, &frame, V_DROP_NO_ROOM);
@@ -282,12 +282,12 @@ echo_that_should_not_be_answered_is_not(void **state)
 
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
 		frame_echo(&frame, sources[i], WORLD_VIP4);
-		assert_verdict(world, &frame, V_DROP_BAD_HEADER);
+		assert_verdict(world, &frame, V_DROP_BAD_ECHO);
 	}
 	frame_echo(&frame, "ff02::1", WORLD_VIP6);
-	assert_verdict(world, &frame, V_DROP_BAD_HEADER);
+	assert_verdict(world, &frame, V_DROP_BAD_ECHO);
 	frame_echo(&frame, "::", WORLD_VIP6);
-	assert_verdict(world, &frame, V_DROP_BAD_HEADER);
+	assert_verdict(world, &frame, V_DROP_BAD_ECHO);
 	frame_echo(&frame, HOST4, WORLD_VIP4);
 	frame.packet.data[frame.packet.size - 1] ^= 1;
 	assert_verdict(world, &frame, V_DROP_BAD_CHECKSUM);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/ipext.h"
 #include "dataplane/parse.h"
 #include "frames.h"
 
@@ -184,35 +185,129 @@ wrong_tcp_and_udp_sizes_are_named(void **state)
 	frame_tcp(&frame, CLIENT4, 4711, VIP4, 80, 0);
 	tcp = (struct wire_tcp *)(frame.packet.data + 34);
 	tcp->offset = 4 << 4;
-	assert_bad(&frame, V_DROP_BAD_HEADER);
+	assert_bad(&frame, V_DROP_BAD_TCP);
 	tcp->offset = 6 << 4;
-	assert_bad(&frame, V_DROP_TRUNCATED);
+	assert_bad(&frame, V_DROP_TRUNCATED_L4);
 
 	frame_udp(&frame, CLIENT4, 4711, VIP4, 80);
 	udp = (struct wire_udp *)(frame.packet.data + 34);
+	udp->size = be16_from(0);
+	assert_bad(&frame, V_DROP_BAD_UDP);
 	udp->size = be16_from(7);
-	assert_bad(&frame, V_DROP_BAD_HEADER);
+	assert_bad(&frame, V_DROP_BAD_UDP);
 	udp->size = be16_from(13);
-	assert_bad(&frame, V_DROP_TRUNCATED);
+	assert_bad(&frame, V_DROP_TRUNCATED_L4);
+}
+
+static void
+assert_fragment(const struct frame *frame, bool headless, uint16_t at)
+{
+	struct parsed p = parsed(frame);
+
+	assert_int_equal(p.kind, PARSED_FRAGMENT);
+	assert_int_equal(p.headless, headless);
+	assert_int_equal(p.fragment, at);
+	if (!headless)
+		assert_int_equal(be16_to(p.key.client_port), 4711);
+}
+
+static void
+set_fragment(struct frame *frame, uint16_t word)
+{
+	frame_ipv4(frame)->fragment = be16_from(word);
+	frame_fix_ipv4(frame);
 }
 
 static void
 fragments_are_told_from_whole_packets(void **state)
 {
-	static const uint16_t words[] = {IPV4_MORE_FRAGMENTS, 1, IPV4_MORE_FRAGMENTS | 100};
 	struct frame frame;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		frame_udp(&frame, CLIENT4, 4711, VIP4, 80);
-		frame_ipv4(&frame)->fragment = be16_from(words[i]);
-		frame_fix_ipv4(&frame);
-		assert_bad(&frame, V_DROP_FRAGMENT);
-	}
 	frame_udp(&frame, CLIENT4, 4711, VIP4, 80);
-	frame_ipv4(&frame)->fragment = be16_from(0x4000); /* DF */
-	frame_fix_ipv4(&frame);
+	set_fragment(&frame, IPV4_MORE_FRAGMENTS);
+	assert_fragment(&frame, false, 14);
+	set_fragment(&frame, 1);
+	assert_fragment(&frame, true, 14);
+	set_fragment(&frame, IPV4_MORE_FRAGMENTS | 100);
+	assert_fragment(&frame, true, 14);
+	set_fragment(&frame, 0x4000); /* DF */
 	assert_int_equal(parsed(&frame).kind, PARSED_FLOW);
+	assert_int_equal(parsed(&frame).fragment, 0);
+}
+
+static void
+first_fragments_must_have_whole_headers(void **state)
+{
+	struct frame frame;
+
+	(void)state;
+	for (uint16_t size = 0; size < 20; size++) {
+		frame_tcp(&frame, CLIENT4, 4711, VIP4, 80, 0);
+		frame_ipv4(&frame)->total_size = be16_from((uint16_t)(20 + size));
+		set_fragment(&frame, IPV4_MORE_FRAGMENTS);
+		assert_bad(&frame, V_DROP_FRAGMENT_TINY);
+	}
+	for (uint16_t size = 0; size < 8; size++) {
+		frame_udp(&frame, CLIENT4, 4711, VIP4, 80);
+		frame_ipv4(&frame)->total_size = be16_from((uint16_t)(20 + size));
+		set_fragment(&frame, IPV4_MORE_FRAGMENTS);
+		assert_bad(&frame, V_DROP_FRAGMENT_TINY);
+	}
+	/* An UDP header says the size of the whole datagram. */
+	frame_udp(&frame, CLIENT4, 4711, VIP4, 80);
+	((struct wire_udp *)(frame.packet.data + 34))->size = be16_from(4000);
+	set_fragment(&frame, IPV4_MORE_FRAGMENTS);
+	assert_fragment(&frame, false, 14);
+}
+
+static void
+fragments_of_what_has_no_ports_are_refused(void **state)
+{
+	struct frame frame;
+
+	(void)state;
+	frame_echo(&frame, CLIENT4, VIP4);
+	set_fragment(&frame, IPV4_MORE_FRAGMENTS);
+	assert_bad(&frame, V_DROP_FRAGMENT);
+	set_fragment(&frame, 5);
+	assert_bad(&frame, V_DROP_FRAGMENT);
+}
+
+static void
+ipv4_options_are_checked(void **state)
+{
+	static const struct {
+		uint8_t options[8];
+		enum verdict problem;
+	} cases[] = {
+		{{1, 1, 1, 1, 7, 4, 1, 0}, V_FORWARD}, /* Record route. */
+		{{0, 9, 9, 9, 9, 9, 9, 9}, V_FORWARD}, /* Behind the end anything goes. */
+		{{7, 8, 4, 0, 0, 0, 0, 0}, V_FORWARD},
+		{{7, 9, 4, 0, 0, 0, 0, 0}, V_DROP_BAD_OPTION}, /* Longer than the header. */
+		{{7, 0, 4, 0, 0, 0, 0, 0}, V_DROP_BAD_OPTION},
+		{{7, 1, 4, 0, 0, 0, 0, 0}, V_DROP_BAD_OPTION},
+		{{1, 1, 1, 1, 1, 1, 1, 7}, V_DROP_BAD_OPTION}, /* No room for a length. */
+		{{131, 7, 4, 0, 0, 0, 0, 0}, V_DROP_SOURCE_ROUTE},
+		{{1, 137, 7, 4, 0, 0, 0, 0}, V_DROP_SOURCE_ROUTE},
+	};
+	struct {
+		uint8_t options[8];
+		struct wire_tcp tcp;
+	} WIRE payload = {.tcp = {be16_from(4711), be16_from(80), .offset = 0x50}};
+	struct frame frame;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memcpy(payload.options, cases[i].options, sizeof(payload.options));
+		frame_ip(&frame, CLIENT4, VIP4, IPPROTO_TCP, &payload, sizeof(payload));
+		frame_ipv4(&frame)->version_ihl = 0x47;
+		frame_fix_ipv4(&frame);
+		if (cases[i].problem == V_FORWARD)
+			assert_flow(&frame, CLIENT4, VIP4, IPPROTO_TCP);
+		else
+			assert_bad(&frame, cases[i].problem);
+	}
 }
 
 /* A TCP packet behind 'n' extension headers of type 'type' with 8 bytes each. */
@@ -238,17 +333,41 @@ extension_headers_are_walked_up_to_a_bound(void **state)
 
 	(void)state;
 	for (size_t t = 0; t < sizeof(types); t++) {
-		for (unsigned int n = 0; n <= PARSE_EXTENSIONS_MAX; n++) {
+		unsigned int n_max = types[t] == IPPROTO_HOPOPTS ? 1 : IPEXT_HEADERS_MAX;
+
+		for (unsigned int n = 0; n <= n_max; n++) {
 			extended(&frame, n, types[t], be16_from(0));
 			assert_flow(&frame, CLIENT6, VIP6, IPPROTO_TCP);
 			assert_int_equal(parsed(&frame).l4, 54 + 8 * n);
 		}
-		extended(&frame, PARSE_EXTENSIONS_MAX + 1, types[t], be16_from(0));
-		assert_bad(&frame, V_DROP_BAD_HEADER);
+		extended(&frame, n_max + 1, types[t], be16_from(0));
+		assert_bad(&frame, V_DROP_EXTENSIONS);
 	}
 	extended(&frame, 1, IPPROTO_DSTOPTS, be16_from(0));
 	frame.packet.data[55] = 3; /* Says that it has 32 bytes of the 28 that are there. */
 	assert_bad(&frame, V_DROP_TRUNCATED);
+	extended(&frame, 1, IPPROTO_AH, be16_from(0)); /* Its size has another unit: 8 bytes. */
+	assert_flow(&frame, CLIENT6, VIP6, IPPROTO_TCP);
+}
+
+static void
+misplaced_headers_routes_and_jumbograms_are_refused(void **state)
+{
+	struct frame frame;
+
+	(void)state;
+	extended(&frame, 2, IPPROTO_DSTOPTS, be16_from(0));
+	frame.packet.data[54] = IPPROTO_HOPOPTS; /* Not at the start. */
+	assert_bad(&frame, V_DROP_EXTENSIONS);
+	extended(&frame, 1, IPPROTO_ROUTING, be16_from(0x0001)); /* Type 0, one address to go. */
+	assert_bad(&frame, V_DROP_SOURCE_ROUTE);
+	extended(&frame, 1, IPPROTO_HOPOPTS, be16_from(0));
+	frame_ipv6(&frame)->payload_size = be16_from(0);
+	assert_bad(&frame, V_DROP_JUMBO);
+	/* Without hop-by-hop options it is just empty. */
+	frame_tcp(&frame, CLIENT6, 4711, VIP6, 80, 0);
+	frame_ipv6(&frame)->payload_size = be16_from(0);
+	assert_bad(&frame, V_DROP_TRUNCATED_L4);
 }
 
 static void
@@ -259,11 +378,77 @@ ipv6_fragments_are_told_from_atomic_ones(void **state)
 	(void)state;
 	extended(&frame, 1, IPPROTO_FRAGMENT, be16_from(0)); /* RFC 6946 */
 	assert_flow(&frame, CLIENT6, VIP6, IPPROTO_TCP);
+	assert_int_equal(parsed(&frame).fragment, 0);
 	extended(&frame, 1, IPPROTO_FRAGMENT, be16_from(1));
-	assert_bad(&frame, V_DROP_FRAGMENT);
+	assert_fragment(&frame, false, 54);
 	extended(&frame, 1, IPPROTO_FRAGMENT, be16_from(8));
-	assert_bad(&frame, V_DROP_FRAGMENT);
+	assert_fragment(&frame, true, 54);
 	assert_int_equal(parsed(&frame).target.family, ADDR_V6);
+	extended(&frame, 2, IPPROTO_FRAGMENT, be16_from(1)); /* A fragment of a fragment. */
+	assert_bad(&frame, V_DROP_EXTENSIONS);
+	/* The chain of headers does not end in the first fragment. */
+	extended(&frame, 1, IPPROTO_FRAGMENT, be16_from(1));
+	frame.packet.data[54] = IPPROTO_DSTOPTS;
+	frame.packet.data[63] = 10;
+	assert_bad(&frame, V_DROP_FRAGMENT_TINY);
+	extended(&frame, 1, IPPROTO_FRAGMENT, be16_from(1));
+	frame_ipv6(&frame)->payload_size = be16_from(8 + 19);
+	assert_bad(&frame, V_DROP_FRAGMENT_TINY);
+	extended(&frame, 1, IPPROTO_FRAGMENT, be16_from(8));
+	frame.packet.data[54] = IPPROTO_ICMPV6;
+	assert_bad(&frame, V_DROP_FRAGMENT);
+}
+
+/* An ICMPv6 error whose packet has an extension header of 8 bytes in front of its ports. */
+static void
+extended_error(struct frame *frame, uint8_t type, be16 fragment)
+{
+	uint8_t payload[8 + 40 + 8 + 8] = {2};
+	struct wire_ipv6 *inner = (struct wire_ipv6 *)(payload + 8);
+	struct addr vip = frame_addr(VIP6), client = frame_addr(CLIENT6);
+	be16 ports[2] = {be16_from(80), be16_from(4711)};
+
+	inner->version_class_label = be32_from(6u << 28);
+	inner->next_header = type;
+	memcpy(inner->source, vip.bytes, 16);
+	memcpy(inner->destination, client.bytes, 16);
+	payload[48] = IPPROTO_TCP;
+	memcpy(payload + 50, &fragment, sizeof(fragment));
+	memcpy(payload + 56, ports, sizeof(ports));
+	frame_ip(frame, "2001:db8:f::1", VIP6, IPPROTO_ICMPV6, payload, sizeof(payload));
+}
+
+static void
+icmp_errors_about_extended_and_fragmented_packets_are_read(void **state)
+{
+	static const uint8_t types[] = {
+		IPPROTO_HOPOPTS, IPPROTO_DSTOPTS, IPPROTO_FRAGMENT, IPPROTO_AH, IPPROTO_ROUTING};
+	struct frame frame;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(types); i++) {
+		be16 first = be16_from(types[i] == IPPROTO_FRAGMENT ? 1 : 0);
+
+		extended_error(&frame, types[i], first);
+		assert_int_equal(parsed(&frame).kind, PARSED_ICMP_ERROR);
+		assert_int_equal(be16_to(parsed(&frame).key.client_port), 4711);
+		assert_int_equal(be16_to(parsed(&frame).target.port), 80);
+		frame_ipv6(&frame)->payload_size = be16_from(8 + 40 + 8 + 7);
+		assert_bad(&frame, V_DROP_ICMP_INNER);
+	}
+	extended_error(&frame, IPPROTO_FRAGMENT, be16_from(8));
+	assert_bad(&frame, V_DROP_ICMP_FRAGMENT);
+	extended_error(&frame, IPPROTO_DSTOPTS, be16_from(0));
+	frame.packet.data[54 + 8] = 0x40; /* IPv4 in ICMPv6. */
+	assert_bad(&frame, V_DROP_ICMP_INNER);
+
+	frame_icmp_error(&frame, "203.0.113.1", CLIENT4, 4711, VIP4, 80);
+	((struct wire_ipv4 *)(frame.packet.data + 42))->fragment = be16_from(IPV4_MORE_FRAGMENTS);
+	assert_int_equal(parsed(&frame).kind, PARSED_ICMP_ERROR);
+	((struct wire_ipv4 *)(frame.packet.data + 42))->fragment = be16_from(100);
+	assert_bad(&frame, V_DROP_ICMP_FRAGMENT);
+	frame.packet.data[42] = 0x44;
+	assert_bad(&frame, V_DROP_ICMP_INNER);
 }
 
 static void
@@ -365,7 +550,7 @@ truncation_at_every_length_is_noticed(void **state)
 	cut_everywhere(&frame);
 	frame_solicit(&frame, "fe80::1", VIP6);
 	cut_everywhere(&frame);
-	extended(&frame, PARSE_EXTENSIONS_MAX, IPPROTO_DSTOPTS, be16_from(0));
+	extended(&frame, IPEXT_HEADERS_MAX, IPPROTO_DSTOPTS, be16_from(0));
 	cut_everywhere(&frame);
 }
 
@@ -380,17 +565,18 @@ truncation_inside_the_packet_is_noticed(void **state)
 		frame_icmp_error(&frame, "203.0.113.1", CLIENT4, 4711, VIP4, 80);
 		frame_ipv4(&frame)->total_size = be16_from(size);
 		frame_fix_ipv4(&frame);
-		assert_bad(&frame, V_DROP_TRUNCATED);
+		assert_bad(&frame, size < 28 ? V_DROP_TRUNCATED_L4 : V_DROP_ICMP_INNER);
 	}
 	for (uint16_t size = 0; size < 8 + 40 + 8; size++) {
 		frame_icmp_error(&frame, "2001:db8:f::1", CLIENT6, 4711, VIP6, 80);
 		frame_ipv6(&frame)->payload_size = be16_from(size);
-		assert_bad(&frame, V_DROP_TRUNCATED);
+		assert_bad(&frame, size < 8 ? V_DROP_TRUNCATED_L4 : V_DROP_ICMP_INNER);
 	}
-	for (uint16_t size = 0; size < 8 * PARSE_EXTENSIONS_MAX + 20; size++) {
-		extended(&frame, PARSE_EXTENSIONS_MAX, IPPROTO_DSTOPTS, be16_from(0));
+	for (uint16_t size = 0; size < 8 * IPEXT_HEADERS_MAX + 20; size++) {
+		extended(&frame, IPEXT_HEADERS_MAX, IPPROTO_DSTOPTS, be16_from(0));
 		frame_ipv6(&frame)->payload_size = be16_from(size);
-		assert_bad(&frame, V_DROP_TRUNCATED);
+		assert_bad(&frame,
+			size < 8 * IPEXT_HEADERS_MAX ? V_DROP_TRUNCATED : V_DROP_TRUNCATED_L4);
 	}
 }
 
@@ -407,6 +593,11 @@ main(void)
 		cmocka_unit_test(wrong_tcp_and_udp_sizes_are_named),
 		cmocka_unit_test(fragments_are_told_from_whole_packets),
 		cmocka_unit_test(extension_headers_are_walked_up_to_a_bound),
+		cmocka_unit_test(first_fragments_must_have_whole_headers),
+		cmocka_unit_test(fragments_of_what_has_no_ports_are_refused),
+		cmocka_unit_test(ipv4_options_are_checked),
+		cmocka_unit_test(misplaced_headers_routes_and_jumbograms_are_refused),
+		cmocka_unit_test(icmp_errors_about_extended_and_fragmented_packets_are_read),
 		cmocka_unit_test(ipv6_fragments_are_told_from_atomic_ones),
 		cmocka_unit_test(icmp_errors_name_the_flow_they_are_about),
 		cmocka_unit_test(every_kind_is_recognized),

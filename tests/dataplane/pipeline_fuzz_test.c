@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#define N_SEEDS 14
+#define N_SEEDS 21
 #define N_MUTANTS 200000
 #define FRAME_MAX 512
 #define PROGRAM_FRAMES 50 /* Of one input. */
@@ -44,6 +44,39 @@ extended(struct frame *frame)
 	frame_ip(frame, clients[1], vips[1], 0, payload, sizeof(payload));
 }
 
+/* The first, a middle and the last fragment of one datagram: 'n' is 0, 1 or 2. */
+static void
+fragmented(struct frame *frame, int family, uint16_t n)
+{
+	uint8_t payload[8 + 64] = {[0] = IPPROTO_UDP, [7] = 9}; /* IPv6: fragment header. */
+	struct wire_udp udp = {be16_from(4711), be16_from(53), be16_from(192), be16_from(0)};
+	be16 offset = be16_from((uint16_t)(n * 64 | (n < 2)));
+	size_t skip = family == 0 ? 8 : 0;
+
+	memcpy(payload + 2, &offset, sizeof(offset));
+	if (n == 0)
+		memcpy(payload + 8, &udp, sizeof(udp));
+	frame_ip(frame, clients[family], vips[family], family == 0 ? IPPROTO_UDP : IPPROTO_FRAGMENT,
+		payload + skip, sizeof(payload) - skip);
+	if (family == 0) {
+		frame_ipv4(frame)->fragment =
+			be16_from((uint16_t)(n * 8 | (n < 2 ? IPV4_MORE_FRAGMENTS : 0)));
+		frame_fix_ipv4(frame);
+	}
+}
+
+static void
+with_options(struct frame *frame)
+{
+	/* Record route with an address, fillers, end; UDP. */
+	static const uint8_t payload[32] = {
+		7, 7, 4, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0x12, 0x67, 0, 53, 0, 20};
+
+	frame_ip(frame, clients[0], vips[0], IPPROTO_UDP, payload, sizeof(payload));
+	frame_ipv4(frame)->version_ihl = 0x48;
+	frame_fix_ipv4(frame);
+}
+
 static void
 make_seeds(struct input *seeds)
 {
@@ -61,6 +94,9 @@ make_seeds(struct input *seeds)
 	frame_solicit(&frames[n++], "fe80::1", WORLD_VIP6);
 	frame_solicit(&frames[n++], "::", WORLD_VIP6);
 	extended(&frames[n++]);
+	with_options(&frames[n++]);
+	for (uint16_t i = 0; i < 6; i++)
+		fragmented(&frames[n++], i % 2, (uint16_t)(i / 2));
 	assert_int_equal(n, N_SEEDS);
 	for (unsigned int i = 0; i < N_SEEDS; i++) {
 		seeds[i].size = frames[i].packet.size;

@@ -334,17 +334,6 @@ icmp_errors_follow_the_flow_they_are_about(void **state)
 }
 
 static void
-fragments_for_a_vip_are_counted_by_name(void **state)
-{
-	struct frame frame;
-
-	frame_udp(&frame, clients[0], 4711, WORLD_VIP4, 53);
-	frame_ipv4(&frame)->fragment = be16_from(IPV4_MORE_FRAGMENTS);
-	frame_fix_ipv4(&frame);
-	assert_verdict(*state, &frame, V_DROP_FRAGMENT);
-}
-
-static void
 a_full_table_forwards_by_hashing_alone(void **state)
 {
 	struct world world;
@@ -584,7 +573,6 @@ main(void)
 		PIPELINE_TEST(services_without_backends_say_so),
 		PIPELINE_TEST(a_backend_without_neighbour_says_so_and_heals),
 		PIPELINE_TEST(icmp_errors_follow_the_flow_they_are_about),
-		PIPELINE_TEST(fragments_for_a_vip_are_counted_by_name),
 		cmocka_unit_test(a_full_table_forwards_by_hashing_alone),
 		PIPELINE_TEST(a_burst_may_hold_one_new_flow_many_times),
 		cmocka_unit_test(a_flow_that_moves_inside_a_burst_is_found_again),

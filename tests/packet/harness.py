@@ -17,6 +17,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -33,6 +34,7 @@ HOST4, HOST6 = "10.9.0.2", "fd09::2"
 CLIENT4, CLIENT6, CLIENT_MAC = "10.9.0.10", "fd09::10", "02:00:00:00:00:10"
 VIP4, VIP6 = "10.9.0.100", "fd09::100"
 ETH_P_ALL = 3
+SOL_PACKET, PACKET_AUXDATA, TP_STATUS_VLAN_VALID = 263, 8, 0x10  # linux/if_packet.h
 NOISE = b"not worth a look"  # Frames with it are not taken apart when they arrive.
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33  # More than the system's limit.
@@ -121,19 +123,24 @@ class Namespace:
 
 
 class Wire:
-    """The far end of the port's cable. Plays hosts: {address: link-layer address}."""
+    """The far end of the port's cable. Plays hosts: {address: link-layer address}. With 'vlan' it
+    is an access port of a switch: frames get that tag on their way in and lose it on their way
+    out; those that leave with another or none are 'strays'."""
 
-    def __init__(self, namespace, interface):
+    def __init__(self, namespace, interface, vlan=0):
         def make():
             sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
             sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 24)
+            sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
             sock.bind((interface, 0))
             return sock
 
         self.sock = namespace.call(make)
+        self.vlan = vlan
         self.hosts = {}
         self.frames = []
         self.capture = None  # A list: frames are put there as bytes, and not into 'frames'.
+        self.strays = []
         self.changed = threading.Condition()
         self.stop_read, self.stop_write = os.pipe()
         self.thread = threading.Thread(target=self._listen, daemon=True)
@@ -144,15 +151,21 @@ class Wire:
             readable, _, _ = select.select([self.sock, self.stop_read], [], [])
             if self.stop_read in readable:
                 return
-            data, (_, _, kind, _, _) = self.sock.recvfrom(65536)
+            data, auxiliary, _, (_, _, kind, _, _) = self.sock.recvmsg(65536, 64)
             if kind == socket.PACKET_OUTGOING or NOISE in data:
                 continue
+            # The kernel has put the tag aside.
+            tag = next((struct.unpack("=IIIHHHH", value)[5] for _, _, value in auxiliary
+                        if struct.unpack("=I", value[:4])[0] & TP_STATUS_VLAN_VALID), None)
             capture = self.capture
             if capture is not None:
                 capture.append(data)
                 if not self._may_ask(data):
                     continue
             frame = Ether(data)
+            if tag != (self.vlan or None):
+                self.strays.append(frame)
+                continue
             self._answer(frame)
             if capture is not None:
                 continue
@@ -181,7 +194,13 @@ class Wire:
                           / ICMPv6NDOptDstLLAddr(lladdr=mac))
 
     def send(self, frame):
-        self.sock.send(frame if isinstance(frame, bytes) else bytes(frame))
+        data = frame if isinstance(frame, bytes) else bytes(frame)
+        if self.vlan:
+            data = data[:12] + struct.pack("!HH", 0x8100, self.vlan) + data[12:]
+        self.send_as_it_is(data)
+
+    def send_as_it_is(self, data):
+        self.sock.send(data)
 
     def forget(self):
         """Forgets the frames seen so far."""
@@ -272,9 +291,10 @@ def router(name, *addresses, port="front"):
 class Dataplane:
     """The process under test with its two namespaces. start() may follow a stop() or kill()."""
 
-    def __init__(self, folder, ports=("front",), queues=1, device=None, **keys):
+    def __init__(self, folder, ports=("front",), queues=1, device=None, vlans=None, **keys):
         self.folder = str(folder)
         self.ports = ports
+        self.vlans = vlans or {}  # By port.
         self.config = os.path.join(self.folder, "weir.yaml")
         self.socket = os.path.join(self.folder, "control.sock")
         self.log_path = os.path.join(self.folder, "log")
@@ -304,7 +324,7 @@ class Dataplane:
             self.net.name, "numrxqueues", str(queues), "numtxqueues", str(queues))
         self.net.sysctl(f"net/ipv6/conf/{peer}/disable_ipv6", 1)
         self.net.ip("link", "set", peer, "arp", "off", "up")
-        self.wires[port] = Wire(self.net, peer)
+        self.wires[port] = Wire(self.net, peer, self.vlans.get(port, 0))
         stack.callback(self.wires[port].close)
 
     def write_config(self, queues=1, device=None, **keys):
@@ -322,6 +342,8 @@ class Dataplane:
             text += [f"        - name: {port}",
                      f"          device: \"{device.format(n=index, name=port)}\"",
                      f"          host_interface: weir{index}", f"          queues: {queues}"]
+            if port in self.vlans:
+                text.append(f"          vlan: {self.vlans[port]}")
         with open(self.config, "w", encoding="ascii") as file:
             file.write("\n".join(text) + "\n")
 
