@@ -41,7 +41,7 @@ choose_kept(const struct schedule *schedule, struct scheduler_worker *worker,
 
 	if (seen.backend && seen.age_s <= schedule->persistence_timeout_s &&
 		takes_flows(schedule, seen.backend)) {
-		if (occasion != SCHEDULER_STRAY) {
+		if (occasion != SCHEDULER_STRAY && !worker->only_looks) {
 			persistence_renew(&seen, now_s);
 			stats_add(&worker->events[FLOW_PERSISTED], 1);
 		}
@@ -49,7 +49,7 @@ choose_kept(const struct schedule *schedule, struct scheduler_worker *worker,
 	}
 	backend = picks ? schedule->scheduler->pick(schedule, worker, key)
 			: *maglev_entry(schedule->maglev, client);
-	if (occasion == SCHEDULER_STRAY)
+	if (occasion == SCHEDULER_STRAY || worker->only_looks)
 		return backend;
 	outcome = persistence_keep(&seen, &backend, now_s);
 	if (outcome == PERSISTENCE_EVICTED)
@@ -84,6 +84,17 @@ scheduler_worker_fini(struct scheduler_worker *worker)
 	if (worker->turns)
 		worker->memory.free(worker->memory.ctx, worker->turns);
 	worker->turns = NULL;
+}
+
+void
+scheduler_worker_imitate(struct scheduler_worker *worker, const struct scheduler_worker *original)
+{
+	for (uint32_t i = 0; i < STATS_SERVICES_MAX; i++)
+		worker->turns[i] = __atomic_load_n(&original->turns[i], __ATOMIC_RELAXED);
+	worker->random = __atomic_load_n(&original->random, __ATOMIC_RELAXED);
+	worker->offset = original->offset;
+	worker->persistence = original->persistence;
+	worker->only_looks = true;
 }
 
 uint16_t

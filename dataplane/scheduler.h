@@ -51,6 +51,7 @@ struct scheduler_worker {
 	const struct backend_stats *backends; /* By id: flows of this worker. */
 	uint64_t *events;                     /* By enum flow_event. */
 	struct persistence *persistence;      /* Shared; NULL: there is none. */
+	bool only_looks;                      /* Leaves the shared table as it is. */
 	struct memory memory;
 };
 
@@ -82,6 +83,21 @@ const struct scheduler *scheduler_of(enum scheduler_kind kind);
 int scheduler_worker_init(struct scheduler_worker *worker, const struct memory *memory,
 	struct stats *stats, struct persistence *persistence, uint64_t seed);
 void scheduler_worker_fini(struct scheduler_worker *worker);
+
+/* Lets 'worker' choose next what 'original' would, which belongs to another thread, without telling
+ * anybody of it. The original must outlive that. */
+void scheduler_worker_imitate(
+	struct scheduler_worker *worker, const struct scheduler_worker *original);
+
+/* The turn of a service, which it takes. */
+static inline uint32_t
+scheduler_take_turn(struct scheduler_worker *worker, uint16_t service_id)
+{
+	uint32_t turn = worker->turns[service_id];
+
+	__atomic_store_n(&worker->turns[service_id], turn + 1, __ATOMIC_RELAXED);
+	return turn;
+}
 
 /* The backend for the flow; 0: none takes it. Worker only. */
 uint16_t scheduler_choose(const struct schedule *schedule, struct scheduler_worker *worker,

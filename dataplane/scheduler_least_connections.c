@@ -36,8 +36,10 @@ take_lesser(struct load *best, const struct scheduler_worker *worker, uint16_t i
 static uint64_t
 next_random(struct scheduler_worker *worker)
 {
-	worker->random += UINT64_C(0x9e3779b97f4a7c15);
-	return hash_mix(worker->random);
+	uint64_t next = worker->random + UINT64_C(0x9e3779b97f4a7c15);
+
+	__atomic_store_n(&worker->random, next, __ATOMIC_RELAXED);
+	return hash_mix(next);
 }
 
 static uint16_t
@@ -48,7 +50,8 @@ pick(const struct schedule *schedule, struct scheduler_worker *worker, const str
 
 	(void)key;
 	if (maglev->n_members <= SCAN_MAX) {
-		uint32_t first = worker->turns[schedule->service_id]++ % maglev->n_members;
+		uint32_t first =
+			scheduler_take_turn(worker, schedule->service_id) % maglev->n_members;
 
 		for (uint32_t n = 0; n < maglev->n_members; n++) {
 			uint32_t i = first + n;

@@ -6,7 +6,7 @@
 static uint16_t
 pick(const struct schedule *schedule, struct scheduler_worker *worker, const struct flow_key *key)
 {
-	uint32_t turn = worker->offset + worker->turns[schedule->service_id]++;
+	uint32_t turn = worker->offset + scheduler_take_turn(worker, schedule->service_id);
 
 	(void)key;
 	return schedule->rota->entries[turn % schedule->rota->size];

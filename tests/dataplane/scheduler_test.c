@@ -488,6 +488,45 @@ a_client_leaves_a_backend_that_is_lost_or_drained_for_good(void **state)
 }
 
 static void
+an_imitation_foresees_the_choice_and_leaves_no_trace(void **state)
+{
+	const struct memory memory = memory_heap();
+	struct world *world = *state;
+	struct scheduler_worker workers[2] = {{0}, {0}};
+	struct stats *stats;
+
+	assert_int_equal(stats_new(&stats, &memory), 0);
+	for (int w = 0; w < 2; w++)
+		assert_int_equal(scheduler_worker_init(&workers[w], &memory, stats,
+					 w ? NULL : world->persistence, (uint64_t)w + 1),
+			0);
+	for (int kind = 0; kind < 2 * N_SCHEDULERS; kind++) {
+		if (kind >= N_SCHEDULERS)
+			persist(world, 32, 64);
+		use(world, (enum scheduler_kind)(kind % N_SCHEDULERS));
+		for (uint16_t i = 0; i < 40; i++) {
+			const struct schedule *schedule = &world->snapshot->schedules[WORLD_HTTP4];
+			struct flow_key key = {.client = {10, 0, (uint8_t)kind, (uint8_t)(i / 2)},
+				.client_port = be16_from(i),
+				.family = ADDR_V4};
+			uint16_t foreseen;
+
+			scheduler_worker_imitate(&workers[1], &workers[0]);
+			foreseen = scheduler_choose(
+				schedule, &workers[1], &key, SCHEDULER_BEGIN, world->now_ns);
+			assert_int_equal(scheduler_choose(schedule, &workers[0], &key,
+						 SCHEDULER_BEGIN, world->now_ns),
+				foreseen);
+		}
+	}
+	/* 20 clients of each scheduler came twice. */
+	assert_int_equal(stats->flow_events[FLOW_PERSISTED], 20 * N_SCHEDULERS);
+	for (int w = 0; w < 2; w++)
+		scheduler_worker_fini(&workers[w]);
+	stats_free(stats);
+}
+
+static void
 any_port_takes_what_no_other_service_takes(void **state)
 {
 	struct world *world = *state;
@@ -570,6 +609,7 @@ main(void)
 		WORLD_TEST(workers_share_what_they_know_of_clients),
 		WORLD_TEST(a_client_stays_while_backends_come_and_is_free_after_the_timeout),
 		WORLD_TEST(a_client_leaves_a_backend_that_is_lost_or_drained_for_good),
+		WORLD_TEST(an_imitation_foresees_the_choice_and_leaves_no_trace),
 		WORLD_TEST(any_port_takes_what_no_other_service_takes),
 		WORLD_TEST(a_ramp_of_weight_moves_no_flow),
 	};
