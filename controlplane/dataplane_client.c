@@ -44,6 +44,7 @@ struct dataplane_client {
 	bool lease_open;       /* A lease is unanswered. */
 	bool ready_open;       /* A question is unanswered. */
 	bool stats_open;
+	bool ping_open;
 	json_t *stats;
 };
 
@@ -207,14 +208,31 @@ ask_stats(uv_timer_t *timer)
 }
 
 static void
+on_ping_reply(void *ctx, json_t *result, const char *error)
+{
+	struct dataplane_client *client = ctx;
+
+	(void)result;
+	(void)error;
+	client->ping_open = false;
+	client->n_silent = 0;
+}
+
+/* Asks something small if no answer is owed, so that a silence is noticed on a backup, too. */
+static void
 on_tick(uv_timer_t *timer)
 {
 	struct dataplane_client *client = timer->data;
-	bool is_owed = client->lease_open || client->ready_open || client->stats_open;
+	bool is_owed = client->lease_open || client->ready_open || client->stats_open ||
+		       client->ping_open || client->pushed;
 	struct cluster_dataplane dataplane;
 	char text[CLUSTER_WHY_SIZE];
 
-	client->n_silent = is_owed || client->pushed ? client->n_silent + 1 : 0;
+	if (!is_owed)
+		client->ping_open = rpc_call(client->rpc, "hello",
+					    json_pack("{s:i}", "version", CONTROL_VERSION),
+					    on_ping_reply, client) == 0;
+	client->n_silent = is_owed ? client->n_silent + 1 : 0;
 	if (client->n_silent < (client->pushed ? SILENT_TICKS_PUSHING : SILENT_TICKS))
 		return;
 	snprintf(text, sizeof(text), "no answer for %u ms", client->n_silent * TICK_MS);

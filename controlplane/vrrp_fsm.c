@@ -13,9 +13,10 @@
 #define NS_PER_CS (10 * NS_PER_MS)
 #define NEVER UINT64_MAX
 
-/* A resigning master waits for its successor this many intervals: the successor needs at most one
- * (the skew), and may miss two adverts. */
-#define RESIGN_INTERVALS 3
+/* A resigning master waits for its successor this many intervals. The successor needs at most one
+ * (the skew) after an advert that it hears; the rest is for adverts that are lost and for a busy
+ * machine. Waiting costs nothing: the addresses are held meanwhile. */
+#define RESIGN_INTERVALS 10
 
 static const char *const state_names[] = {
 	[VRRP_INIT] = "init",

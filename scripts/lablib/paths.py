@@ -19,7 +19,7 @@ MIGRATIONS = LAB / "migrations"
 TLS = LAB / "tls"
 CA = TLS / "ca.crt"
 
-LOCK = Path("/run/lock/weir-lab.lock")
+LOCK = Path("/run/weir-lab.lock")
 NETNS = Path("/run/netns")  # Where ip-netns(8) keeps the names of network namespaces ...
 ETC_NETNS = Path("/etc/netns")  # ... and files that take the place of those in /etc.
 

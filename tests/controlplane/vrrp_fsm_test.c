@@ -477,7 +477,7 @@ a_shutdown_waits_for_the_successor_but_not_for_ever(void **state)
 	(void)state;
 	SCRIPT(PAIR, "shutdown a", "until a init 100", "says a shutdown; 192.0.2.2", "is b master",
 		"gap 0", "apart 2");
-	SCRIPT(PAIR, "freeze b", "shutdown a", "until a init 400", "took 300 301",
+	SCRIPT(PAIR, "freeze b", "shutdown a", "until a init 1100", "took 1000 1001",
 		"says a shutdown; nobody", "holds a no");
 	SCRIPT(PAIR, "shutdown b", "is b init", "run 1000", "is a master", "gap 0");
 }
