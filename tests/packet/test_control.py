@@ -38,7 +38,7 @@ def test_another_version_is_refused(control):
 
 def test_an_unknown_method_is_refused_with_those_there_are(control):
     assert control.error("reboot") == ("there is no method 'reboot': choose one of hello state "
-                                       "lease ready stats flows")
+                                       "lease ready stats flows trace")
 
 
 def alter(path, value):
