@@ -81,8 +81,8 @@ take_other(struct pipeline *pipeline, const struct snapshot *snapshot, const str
 	return parsed->kind == PARSED_FLOW;
 }
 
-static void
-pass_parse(const struct burst *burst)
+/* Both are called from two places, and yet belong into the run's own code. */
+static inline void __attribute__((always_inline)) pass_parse(const struct burst *burst)
 {
 	const struct snapshot *snapshot = burst->snapshot;
 	const struct port_table *ports = burst->pipeline->local.ports;
@@ -110,8 +110,7 @@ pass_parse(const struct burst *burst)
 	}
 }
 
-static void
-pass_service(const struct burst *burst)
+static inline void __attribute__((always_inline)) pass_service(const struct burst *burst)
 {
 	const struct service_table *services = &burst->snapshot->table;
 	const struct flow_table *flows = burst->pipeline->flows;
@@ -157,7 +156,7 @@ pass_flow(const struct burst *burst)
 
 /* The flow of the packet as it was before it, or nowhere. An earlier packet of the burst may have
  * made, moved or removed it since pass_flow(). */
-static struct flow_slot
+static inline struct flow_slot __attribute__((always_inline))
 find_flow(const struct flow_table *flows, const struct work *work)
 {
 	const struct flow_key *key = &work->parsed.key;
@@ -205,7 +204,7 @@ schedule(const struct burst *burst, const struct path_service *service, const st
 	return scheduler_flow_choice(service->maglev, key);
 }
 
-static bool
+static inline bool __attribute__((always_inline))
 keeps_flows(const struct snapshot *snapshot, const struct path_service *service, uint16_t backend)
 {
 	const struct path_backend *path = &snapshot->path_backends[backend];
@@ -239,7 +238,7 @@ admit(const struct burst *burst, const struct path_service *service, const struc
 	return chosen;
 }
 
-/* Whether the packet, of a service with a limit of packets, is one too many. */
+/* Whether the packet is one too many. */
 static bool
 exceeds_packets(
 	const struct burst *burst, const struct path_service *service, const struct work *work)
@@ -247,14 +246,17 @@ exceeds_packets(
 	const struct path_limit *limit = &burst->snapshot->path_limits[work->service->service];
 	struct limits *limits = &burst->pipeline->limits;
 
-	return !limit_take(&limits->services[service->id].packets_due_ns,
-		(uint64_t)limit->packet_ns * limits->n_workers, burst->now_ns);
+	if (!(service->options & PATH_METERED) ||
+		limit_take(&limits->services[service->id].packets_due_ns,
+			(uint64_t)limit->packet_ns * limits->n_workers, burst->now_ns))
+		return false;
+	burst->pipeline->refusal = V_DROP_PACKET_LIMIT;
+	return true;
 }
 
-/* Which backend the packet goes to; 0: there is none. */
-static uint16_t
-choose_backend(
-	const struct burst *burst, const struct path_service *service, const struct work *work)
+/* Which backend the packet goes to; 0: there is none. 'limited' is a constant, as in serve(). */
+static inline uint16_t __attribute__((always_inline)) choose_backend(const struct burst *burst,
+	const struct path_service *service, const struct work *work, bool limited)
 {
 	struct pipeline *pipeline = burst->pipeline;
 	const struct flow_key *key = &work->parsed.key;
@@ -274,7 +276,7 @@ choose_backend(
 		return backend;
 	}
 	backend = schedule(burst, service, key, signal);
-	if (backend && __builtin_expect(service->options & PATH_LIMITED, 0))
+	if (limited && backend && (service->options & PATH_LIMITED))
 		backend = admit(burst, service, work, backend);
 	if (!backend)
 		return 0;
@@ -288,9 +290,8 @@ choose_backend(
 	return backend;
 }
 
-static enum verdict
-send_to(const struct burst *burst, uint16_t backend, struct packet *packet,
-	const struct parsed *parsed)
+static inline enum verdict __attribute__((always_inline)) send_to(const struct burst *burst,
+	uint16_t backend, struct packet *packet, const struct parsed *parsed)
 {
 	const struct pipeline *pipeline = burst->pipeline;
 	const struct path_backend *path = &burst->snapshot->path_backends[backend];
@@ -302,35 +303,26 @@ send_to(const struct burst *burst, uint16_t backend, struct packet *packet,
 	return rewrite_dr(packet, parsed, &hop, pipeline->local.ports->ports[hop.port].mac);
 }
 
-static enum verdict
-take_refusal(struct pipeline *pipeline)
+/* The packet of a service. There are two of these, so that services without limits do not pay for
+ * them: 'limited' is known when it is compiled. */
+static inline enum verdict __attribute__((always_inline))
+serve(const struct burst *burst, const struct path_service *service, struct packet *packet,
+	const struct work *work, bool limited)
 {
-	enum verdict refusal = pipeline->refusal;
-
-	pipeline->refusal = V_DROP_NO_BACKEND;
-	return refusal;
-}
-
-static enum verdict
-run_service(const struct burst *burst, struct packet *packet, const struct work *work)
-{
-	const struct path_service *service =
-		&burst->snapshot->path_services[work->service->service];
 	struct stats *stats = burst->pipeline->stats;
 	struct service_stats *service_stats = &stats->services[service->id];
+	enum verdict verdict = V_DROP_NO_BACKEND;
 	uint16_t backend = 0;
-	enum verdict verdict;
 
-	if (__builtin_expect(service->options & PATH_METERED, 0) &&
-		exceeds_packets(burst, service, work))
-		burst->pipeline->refusal = V_DROP_PACKET_LIMIT;
-	else
-		backend = choose_backend(burst, service, work);
+	if (limited)
+		burst->pipeline->refusal = V_DROP_NO_BACKEND;
+	if (!limited || !exceeds_packets(burst, service, work))
+		backend = choose_backend(burst, service, work, limited);
 	packet->backend = backend;
 	if (backend)
 		verdict = send_to(burst, backend, packet, &work->parsed);
-	else
-		verdict = take_refusal(burst->pipeline);
+	else if (limited)
+		verdict = burst->pipeline->refusal;
 	if (verdict != V_FORWARD) {
 		stats_add(&service_stats->n_drops, 1);
 		return verdict;
@@ -340,6 +332,28 @@ run_service(const struct burst *burst, struct packet *packet, const struct work 
 	stats_add(&stats->backends[backend].n_packets, 1);
 	stats_add(&stats->backends[backend].n_bytes, packet->size);
 	return V_FORWARD;
+}
+
+static enum verdict __attribute__((noinline)) serve_limited(const struct burst *burst,
+	const struct path_service *service, struct packet *packet, const struct work *work)
+{
+	return serve(burst, service, packet, work, true);
+}
+
+static enum verdict
+run_service(const struct burst *burst, struct packet *packet, const struct work *work)
+{
+	const struct path_service *service =
+		&burst->snapshot->path_services[work->service->service];
+
+	if (__builtin_expect(service->options & (PATH_LIMITED | PATH_METERED), 0)) {
+		/* Of a copy the address may be known without keeping the burst itself, which all
+		 * packets use, out of registers. */
+		const struct burst copy = *burst;
+
+		return serve_limited(&copy, service, packet, work);
+	}
+	return serve(burst, service, packet, work, false);
 }
 
 static void
@@ -411,7 +425,6 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 		return -ENOMEM;
 	pipeline->memory = *memory;
 	pipeline->nexthops = config->nexthops;
-	pipeline->refusal = V_DROP_NO_BACKEND;
 	pipeline->local.ports = config->ports;
 	pipeline->local.leases = config->leases;
 	rc = stats_new(&pipeline->stats, memory);
@@ -544,6 +557,7 @@ pipeline_double(struct pipeline **out, const struct pipeline *original)
 		.ports = original->local.ports,
 		.nexthops = original->nexthops,
 		.leases = original->local.leases,
+		.persistence = original->scheduler.persistence,
 	};
 
 	return pipeline_new(out, &config);
@@ -571,6 +585,7 @@ pipeline_imitate(struct pipeline *pipeline, const struct pipeline *original,
 
 	memcpy(pipeline->flows->timeouts, original->flows->timeouts,
 		sizeof(pipeline->flows->timeouts));
+	scheduler_worker_imitate(&pipeline->scheduler, &original->scheduler);
 	if (flow)
 		flow_restore(pipeline->flows, flow, now_ns);
 	for (size_t i = 0; i < n_backends; i++)
