@@ -97,6 +97,16 @@ static const cyaml_schema_field_t pool_fields[] = {
 };
 static const cyaml_schema_value_t pool_entry = ENTRY(raw_pool, pool_fields);
 
+static const cyaml_schema_field_t tunnel_fields[] = {
+	TEXT(raw_tunnel, type),
+	TEXT(raw_tunnel, source),
+	TEXT(raw_tunnel, source4),
+	TEXT(raw_tunnel, source6),
+	TEXT(raw_tunnel, gue_port),
+	TEXT(raw_tunnel, mtu),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t service_fields[] = {
 	TEXT(raw_service, name),
 	TEXT(raw_service, address),
@@ -105,6 +115,8 @@ static const cyaml_schema_field_t service_fields[] = {
 	TEXT(raw_service, mode),
 	TEXT(raw_service, scheduler),
 	TEXT(raw_service, pool),
+	TEXT(raw_service, mss),
+	MAP(raw_service, tunnel, tunnel_fields),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t service_entry = ENTRY(raw_service, service_fields);

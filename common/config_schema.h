@@ -51,8 +51,14 @@ struct raw_pool {
 	unsigned int backends_count;
 };
 
+struct raw_tunnel {
+	char *type, *source, *source4, *source6, *gue_port, *mtu;
+};
+
 struct raw_service {
 	char *name, *address, *port, *protocol, *mode, *scheduler, *pool;
+	char *mss;
+	struct raw_tunnel *tunnel;
 };
 
 struct raw_limits {

@@ -18,7 +18,7 @@ struct word {
 	int value;
 };
 
-static const struct word forward_modes[] = {{"dr", MODE_DR}, {NULL, 0}};
+static const struct word forward_modes[] = {{"dr", MODE_DR}, {"tunnel", MODE_TUNNEL}, {NULL, 0}};
 static const struct word schedulers[] = {{"maglev", SCHEDULER_MAGLEV}, {NULL, 0}};
 static const struct word protocols[] = {{"tcp", PROTOCOL_TCP}, {"udp", PROTOCOL_UDP}, {NULL, 0}};
 
@@ -180,12 +180,23 @@ encode_pool(const struct control_pool *pool)
 static json_t *
 encode_service(const struct control_service *service)
 {
-	return json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:I}", "name", service->name, "address",
+	json_t *json = json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:I}", "name", service->name, "address",
 		encode_addr(&service->address), "port", (int)service->port, "protocol",
 		protocol_name((enum protocol)service->protocol), "mode",
 		forward_mode_name((enum forward_mode)service->mode), "scheduler",
 		scheduler_name((enum scheduler_kind)service->scheduler), "pool",
 		(json_int_t)service->pool);
+
+	if (json && service->mss &&
+		json_object_set_new(json, "mss", json_integer(service->mss)) < 0)
+		goto no_memory;
+	if (json && service->mode == MODE_TUNNEL &&
+		json_object_set_new(json, "tunnel", tunnel_encode(&service->tunnel)) < 0)
+		goto no_memory;
+	return json;
+no_memory:
+	json_decref(json);
+	return NULL;
 }
 
 json_t *
@@ -325,11 +336,39 @@ decode_pool(json_t *json, struct control_pool *out, struct err *err)
 	return rc;
 }
 
+/* The members 'mss' and 'tunnel', which need not be there. */
+static int
+decode_tunnel(json_t *json, struct control_service *out, struct err *err)
+{
+	bool v6 = out->address.family == ADDR_V6;
+	uint64_t mss = 0;
+	int rc;
+
+	if (json_object_get(json, "mss")) {
+		rc = json_field_integer(json, "mss", v6 ? MSS_MIN_V6 : MSS_MIN_V4,
+			v6 ? MSS_MAX_V6 : MSS_MAX_V4, &mss, err);
+		if (rc < 0)
+			return rc;
+		if (out->protocol != PROTOCOL_TCP)
+			return err_set(err, -EINVAL, "mss: is of protocol tcp only");
+	}
+	out->mss = (uint16_t)mss;
+	if (out->mode != MODE_TUNNEL)
+		return json_object_get(json, "tunnel")
+			       ? err_set(err, -EINVAL, "tunnel: is of mode tunnel only")
+			       : 0;
+	rc = tunnel_decode(json_object_get(json, "tunnel"), &out->tunnel, err);
+	if (rc < 0)
+		err_prefix(err, "tunnel");
+	return rc;
+}
+
 static int
 decode_service(json_t *json, size_t n_pools, struct control_service *out, struct err *err)
 {
 	static const char *const keys[] = {
-		"name", "address", "port", "protocol", "mode", "scheduler", "pool", NULL};
+		"name", "address", "port", "protocol", "mode", "scheduler", "pool",
+		"mss", "tunnel", NULL};
 	enum protocol protocol;
 	enum forward_mode mode;
 	enum scheduler_kind scheduler;
@@ -359,7 +398,7 @@ decode_service(json_t *json, size_t n_pools, struct control_service *out, struct
 	out->mode = (uint8_t)mode;
 	out->scheduler = (uint8_t)scheduler;
 	out->pool = (uint32_t)pool;
-	return 0;
+	return decode_tunnel(json, out, err);
 }
 
 static int

@@ -19,6 +19,9 @@
  *   flows   {limit, service?, client?, backend?} -> {total, flows: [{service, protocol, client,
  *                                    virtual, pool, backend, address, state, idle_ms}]}
  *
+ * A service in mode tunnel has the member 'tunnel' {type, source4?, source6?, gue_port?, mtu?}
+ * (tunnel.h), one that clamps the MSS of SYNs has 'mss'.
+ *
  * Counters count from the start of the process, or, for a service or backend, from when it first
  * appeared in a state. In a flow 'client' and 'virtual' are endpoints ("192.0.2.1:80") and
  * 'service' and 'backend' are null when they are no longer in the state; as filters they are a
@@ -73,6 +76,8 @@ struct control_service {
 	uint8_t mode;      /* enum forward_mode */
 	uint8_t scheduler; /* enum scheduler_kind */
 	uint32_t pool;     /* Index into the state's pools. */
+	uint16_t mss;      /* TCP: the largest that a SYN may offer; 0: any. */
+	struct tunnel tunnel; /* Mode tunnel only. */
 };
 
 struct control_state {

@@ -88,19 +88,25 @@ view_service(const struct cluster *cluster, const struct service *service)
 	size_t pool_index = (size_t)(service->pool - cluster_model(cluster)->pools);
 	const struct cluster_pool *pool = cluster_pool(cluster, pool_index);
 	size_t n_up = 0;
+	json_t *view;
 
 	for (size_t i = 0; i < pool->n_backends; i++) {
 		if (pool->backends[i].health == HEALTH_UP &&
 			cluster_backend_weight(&pool->backends[i]) > 0)
 			n_up++;
 	}
-	return json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "name",
+	view = json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "name",
 		service->name, "address", addr_or_null(&service->address), "port",
 		(int)service->port, "protocol", protocol_name(service->protocol), "mode",
 		forward_mode_name(service->mode), "scheduler", scheduler_name(service->scheduler),
 		"pool", service->pool->name, "router", service->router->name, "router_state",
 		router_state(cluster, service->router), "backends",
 		(json_int_t)service->pool->n_backends, "backends_up", (json_int_t)n_up);
+	if (service->mode == MODE_TUNNEL)
+		json_object_set_new(view, "tunnel", tunnel_encode(&service->tunnel));
+	if (service->mss)
+		json_object_set_new(view, "mss", json_integer(service->mss));
+	return view;
 }
 
 json_t *

@@ -93,6 +93,8 @@ add_services(const struct cluster *cluster, struct control_state *state)
 		service->mode = (uint8_t)config->mode;
 		service->scheduler = (uint8_t)config->scheduler;
 		service->pool = (uint32_t)(config->pool - model->pools);
+		service->mss = config->mss;
+		service->tunnel = config->tunnel;
 		state->n_services++;
 	}
 	return state->services != NULL;

@@ -17,9 +17,11 @@
 #include "dataplane/flow_table.h"
 #include "dataplane/local.h"
 #include "dataplane/maglev.h"
+#include "dataplane/mss.h"
 #include "dataplane/parse.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/snapshot_data.h"
+#include "dataplane/tunnel.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -41,6 +43,7 @@ struct pipeline {
 	struct stats *stats;
 	const struct nexthop_table *nexthops;
 	struct local local;
+	struct tunnel_state tunnel;
 	struct memory memory;
 };
 
@@ -191,8 +194,27 @@ choose_backend(
 }
 
 static enum verdict
-send_to(const struct burst *burst, uint16_t backend, struct packet *packet,
-	const struct parsed *parsed)
+send_by_tunnel(const struct burst *burst, uint16_t backend, const struct nexthop *hop,
+	struct packet *packet, const struct work *work)
+{
+	const struct snapshot *snapshot = burst->snapshot;
+	const struct port_table *ports = burst->pipeline->local.ports;
+	const struct tunnel_way way = {
+		.tunnel = &snapshot->path_encaps[work->service->service].tunnel,
+		.backend = &snapshot->path_addrs[backend],
+		.hop = hop,
+		.out = &ports->ports[hop->port],
+		.in = &ports->ports[packet->in_port],
+		.hash = work->hash,
+		.now_ns = burst->now_ns,
+	};
+
+	return tunnel_send(&burst->pipeline->tunnel, &way, packet, &work->parsed);
+}
+
+static enum verdict
+send_to(const struct burst *burst, const struct path_service *service, uint16_t backend,
+	struct packet *packet, const struct work *work)
 {
 	const struct pipeline *pipeline = burst->pipeline;
 	const struct path_backend *path = &burst->snapshot->path_backends[backend];
@@ -201,7 +223,12 @@ send_to(const struct burst *burst, uint16_t backend, struct packet *packet,
 	if (hop.state != NEXTHOP_READY)
 		return V_DROP_NO_NEIGHBOUR;
 	packet->out_port = hop.port;
-	return rewrite_dr(packet, parsed, &hop, pipeline->local.ports->ports[hop.port].mac);
+	if (service->options & PATH_MSS)
+		mss_clamp(packet, &work->parsed,
+			burst->snapshot->path_encaps[work->service->service].mss);
+	if (service->mode == MODE_TUNNEL)
+		return send_by_tunnel(burst, backend, &hop, packet, work);
+	return rewrite_dr(packet, &work->parsed, &hop, pipeline->local.ports->ports[hop.port].mac);
 }
 
 static enum verdict
@@ -213,17 +240,18 @@ run_service(const struct burst *burst, struct packet *packet, const struct work 
 	struct service_stats *service_stats = &stats->services[service->id];
 	uint16_t backend = choose_backend(burst, service, work);
 	enum verdict verdict = V_DROP_NO_BACKEND;
+	uint32_t size = packet->size; /* As it came, whatever is put around it. */
 
 	if (backend)
-		verdict = send_to(burst, backend, packet, &work->parsed);
+		verdict = send_to(burst, service, backend, packet, work);
 	if (verdict != V_FORWARD) {
 		stats_add(&service_stats->n_drops, 1);
 		return verdict;
 	}
 	stats_add(&service_stats->n_packets, 1);
-	stats_add(&service_stats->n_bytes, packet->size);
+	stats_add(&service_stats->n_bytes, size);
 	stats_add(&stats->backends[backend].n_packets, 1);
-	stats_add(&stats->backends[backend].n_bytes, packet->size);
+	stats_add(&stats->backends[backend].n_bytes, size);
 	return V_FORWARD;
 }
 

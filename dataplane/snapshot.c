@@ -6,6 +6,7 @@
 
 #include "dataplane/snapshot_data.h"
 #include "dataplane/stats.h"
+#include "dataplane/tunnel.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -101,7 +102,9 @@ allocate(const struct build *build)
 	s->vips_by_id = calloc((size_t)VIP_ID_MAX + 1, sizeof(struct snapshot_vip *));
 	s->pools_by_id = calloc((size_t)POOL_ID_MAX + 1, sizeof(*s->pools_by_id));
 	s->backends_by_id = calloc((size_t)BACKEND_ID_MAX + 1, sizeof(struct snapshot_backend *));
-	if (!s->addresses || !s->routers || !s->vips || !s->pools || !s->services || !s->backends ||
+	s->path_encaps = calloc(state->n_services + 1, sizeof(*s->path_encaps));
+	s->path_addrs = calloc((size_t)BACKEND_ID_MAX + 1, sizeof(*s->path_addrs));
+	if (!s->path_encaps || !s->path_addrs || !s->addresses || !s->routers || !s->vips || !s->pools || !s->services || !s->backends ||
 		!s->path_services || !s->path_backends || !s->vips_by_id || !s->pools_by_id ||
 		!s->backends_by_id || service_table_init(&s->table, n_vips + state->n_services) < 0)
 		return no_memory(build);
@@ -227,6 +230,7 @@ add_backend(const struct build *build, const struct control_pool *pool,
 	path->nexthop = backend->nexthop;
 	path->pool = pool_index;
 	path->usable = from->up;
+	s->path_addrs[backend->id] = from->addr;
 	return 0;
 }
 
@@ -317,9 +321,12 @@ check_service(const struct build *build, const struct control_service *service)
 		return err_set(build->err, -EINVAL,
 			"service %s: protocol %u is neither TCP nor UDP", service->name,
 			service->protocol);
-	if (service->mode != MODE_DR || service->scheduler != SCHEDULER_MAGLEV)
+	if (service->mode > MODE_TUNNEL || service->scheduler != SCHEDULER_MAGLEV)
 		return err_set(build->err, -EINVAL,
 			"service %s: mode or scheduler unknown to this version", service->name);
+	if (service->mode == MODE_TUNNEL)
+		return tunnel_check(
+			build->state, service, build->snapshot->tables.ports, build->err);
 	pool = &build->state->pools[service->pool];
 	for (size_t i = 0; i < pool->n_backends; i++)
 		if (pool->backends[i].addr.family != service->address.family)
@@ -366,6 +373,8 @@ add_service(const struct build *build, const struct control_service *from)
 	path->pool = from->pool;
 	path->id = service->id;
 	path->mode = from->mode;
+	path->options = from->mss ? PATH_MSS : 0;
+	s->path_encaps[s->n_services] = (struct path_encap){from->tunnel, from->mss};
 	s->n_services++;
 	return 0;
 }
@@ -434,6 +443,8 @@ snapshot_free(struct snapshot *snapshot)
 	free(snapshot->backends);
 	free(snapshot->path_services);
 	free(snapshot->path_backends);
+	free(snapshot->path_encaps);
+	free(snapshot->path_addrs);
 	free(snapshot->vips_by_id);
 	free(snapshot->pools_by_id);
 	free(snapshot->backends_by_id);

@@ -9,13 +9,16 @@
 #include "dataplane/service.h"
 #include "dataplane/snapshot.h"
 
+/* Bits of path_service.options: what only some services need, and would cost the others. */
+#define PATH_MSS 0x01 /* Clamps the MSS of SYNs: snapshot.path_encaps. */
+
 /* A service as the packet path needs it. */
 struct path_service {
 	const struct maglev *maglev; /* NULL: no backend takes new flows. */
 	uint32_t pool;
 	uint16_t id;
-	uint8_t mode; /* enum forward_mode */
-	uint8_t reserved;
+	uint8_t mode;    /* enum forward_mode */
+	uint8_t options; /* PATH_* */
 };
 
 static_assert(sizeof(struct path_service) == 16, "four in a cache line");
@@ -30,6 +33,12 @@ struct path_backend {
 
 static_assert(sizeof(struct path_backend) == 8, "eight in a cache line");
 
+/* What else the packet path needs of services that are in mode tunnel or clamp the MSS. */
+struct path_encap {
+	struct tunnel tunnel;
+	uint16_t mss;
+};
+
 struct snapshot_pool {
 	char name[CONTROL_NAME_SIZE];
 	struct maglev *maglev; /* Shared with other snapshots; NULL: nobody takes new flows. */
@@ -41,6 +50,8 @@ struct snapshot {
 	struct path_service *path_services; /* In the order of the state. */
 	struct path_backend *path_backends; /* By id. */
 	const struct snapshot_vip **vips_by_id;
+	struct path_encap *path_encaps; /* In the order of the state. */
+	struct addr *path_addrs;        /* Of backends, by id. */
 
 	/* The rest belongs to the control thread. */
 	struct snapshot_tables tables;

@@ -68,7 +68,7 @@ every_kind_of_frame_cut_at_every_length(void **state)
 	(void)state;
 	make_seeds(seeds);
 	for (unsigned int i = 0; i < N_SEEDS; i++)
-		for (unsigned int choice = 0; choice < 8; choice++)
+		for (unsigned int choice = 0; choice < 16; choice++)
 			for (size_t size = 1; size <= seeds[i].size; size++) {
 				seeds[i].bytes[0] = (uint8_t)(choice << 4 | choice);
 				assert_int_equal(LLVMFuzzerTestOneInput(seeds[i].bytes, size), 0);
