@@ -180,8 +180,8 @@ encode_pool(const struct control_pool *pool)
 static json_t *
 encode_service(const struct control_service *service)
 {
-	json_t *json = json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:I}", "name", service->name, "address",
-		encode_addr(&service->address), "port", (int)service->port, "protocol",
+	json_t *json = json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:I}", "name", service->name,
+		"address", encode_addr(&service->address), "port", (int)service->port, "protocol",
 		protocol_name((enum protocol)service->protocol), "mode",
 		forward_mode_name((enum forward_mode)service->mode), "scheduler",
 		scheduler_name((enum scheduler_kind)service->scheduler), "pool",
@@ -366,9 +366,8 @@ decode_tunnel(json_t *json, struct control_service *out, struct err *err)
 static int
 decode_service(json_t *json, size_t n_pools, struct control_service *out, struct err *err)
 {
-	static const char *const keys[] = {
-		"name", "address", "port", "protocol", "mode", "scheduler", "pool",
-		"mss", "tunnel", NULL};
+	static const char *const keys[] = {"name", "address", "port", "protocol", "mode",
+		"scheduler", "pool", "mss", "tunnel", NULL};
 	enum protocol protocol;
 	enum forward_mode mode;
 	enum scheduler_kind scheduler;

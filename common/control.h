@@ -71,12 +71,12 @@ struct control_pool {
 struct control_service {
 	char name[CONTROL_NAME_SIZE];
 	struct addr address;
-	uint16_t port;     /* Host order. */
-	uint8_t protocol;  /* IANA number. */
-	uint8_t mode;      /* enum forward_mode */
-	uint8_t scheduler; /* enum scheduler_kind */
-	uint32_t pool;     /* Index into the state's pools. */
-	uint16_t mss;      /* TCP: the largest that a SYN may offer; 0: any. */
+	uint16_t port;        /* Host order. */
+	uint8_t protocol;     /* IANA number. */
+	uint8_t mode;         /* enum forward_mode */
+	uint8_t scheduler;    /* enum scheduler_kind */
+	uint32_t pool;        /* Index into the state's pools. */
+	uint16_t mss;         /* TCP: the largest that a SYN may offer; 0: any. */
 	struct tunnel tunnel; /* Mode tunnel only. */
 };
 

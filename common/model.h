@@ -150,8 +150,8 @@ struct service {
 	enum forward_mode mode;
 	enum scheduler_kind scheduler;
 	const struct pool *pool; /* Its backends have the family of 'address' (mode dr). */
-	struct tunnel tunnel;     /* Mode tunnel only. */
-	uint16_t mss;             /* TCP: the largest that a SYN may offer; 0: any. */
+	struct tunnel tunnel;    /* Mode tunnel only. */
+	uint16_t mss;            /* TCP: the largest that a SYN may offer; 0: any. */
 	const struct virtual_router *router; /* The one that holds 'address'. */
 };
 

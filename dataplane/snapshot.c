@@ -104,9 +104,10 @@ allocate(const struct build *build)
 	s->backends_by_id = calloc((size_t)BACKEND_ID_MAX + 1, sizeof(struct snapshot_backend *));
 	s->path_encaps = calloc(state->n_services + 1, sizeof(*s->path_encaps));
 	s->path_addrs = calloc((size_t)BACKEND_ID_MAX + 1, sizeof(*s->path_addrs));
-	if (!s->path_encaps || !s->path_addrs || !s->addresses || !s->routers || !s->vips || !s->pools || !s->services || !s->backends ||
-		!s->path_services || !s->path_backends || !s->vips_by_id || !s->pools_by_id ||
-		!s->backends_by_id || service_table_init(&s->table, n_vips + state->n_services) < 0)
+	if (!s->path_encaps || !s->path_addrs || !s->addresses || !s->routers || !s->vips ||
+		!s->pools || !s->services || !s->backends || !s->path_services ||
+		!s->path_backends || !s->vips_by_id || !s->pools_by_id || !s->backends_by_id ||
+		service_table_init(&s->table, n_vips + state->n_services) < 0)
 		return no_memory(build);
 	if (ids_new(&s->vip_ids, (uint32_t)n_vips, VIP_ID_MAX,
 		    previous ? previous->vip_ids : NULL) < 0 ||

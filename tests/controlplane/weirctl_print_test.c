@@ -101,9 +101,11 @@ services_with_and_without_counters(void **state)
 		"  \"tunnel\": {\"type\": \"ipip\", \"source4\": \"10.77.1.11\"}, \"mss\": 1400,"
 		"  \"pool\": \"web4\", \"router_state\": \"master\", \"backends\": 2,"
 		"  \"backends_up\": 1}]",
-		"SERVICE  PROTO  ADDRESS         HELD  MODE         SCHEDULER  POOL   UP  NEW FLOWS "
+		"SERVICE  PROTO  ADDRESS         HELD  MODE         SCHEDULER  POOL   UP  NEW "
+		"FLOWS "
 		" PACKETS  BYTES\n"
-		"far      tcp    10.77.1.100:80  yes   tunnel ipip  maglev     web4  1/2          - "
+		"far      tcp    10.77.1.100:80  yes   tunnel ipip  maglev     web4  1/2          "
+		"- "
 		"       -      -\n");
 	expect(print_services, "[]", "There are no services.\n");
 }
