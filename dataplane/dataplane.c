@@ -4,13 +4,13 @@
 
 #include "common/log.h"
 #include "dataplane/control.h"
+#include "dataplane/pool.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include <rte_ether.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
@@ -100,26 +100,21 @@ open_ports(struct dataplane *dataplane, struct err *err)
 static int
 make_pool(struct dataplane *dataplane, struct err *err)
 {
-	uint32_t n = BUFFERS_SPARE, n_threads = rte_lcore_count();
-	uint16_t size = RTE_MBUF_DEFAULT_BUF_SIZE;
+	uint32_t n = BUFFERS_SPARE + rte_lcore_count() * (WORKER_HOST_SLOTS + 2 * WORKER_CACHE);
+	uint16_t mtu = 0;
+	int rc;
 
 	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
-		uint32_t needed = RTE_PKTMBUF_HEADROOM + RTE_ETHER_HDR_LEN +
-				  2 * (uint32_t)sizeof(struct rte_vlan_hdr) + RTE_ETHER_CRC_LEN +
-				  dataplane->ports[i].mtu;
-
 		n += port_n_buffers(&dataplane->ports[i]) + WORKER_INJECT_SLOTS;
-		size = (uint16_t)RTE_MAX(size, RTE_MIN(needed, (uint32_t)UINT16_MAX));
+		mtu = RTE_MAX(mtu, dataplane->ports[i].mtu);
 	}
-	n += n_threads * (WORKER_HOST_SLOTS + 2 * WORKER_CACHE);
-	dataplane->pool =
-		rte_pktmbuf_pool_create("frames", n, WORKER_CACHE, 0, size, SOCKET_ID_ANY);
-	if (!dataplane->pool)
-		return err_set(err, -ENOMEM,
-			"memory_mb: %u MB are not enough for %u packet buffers of %u bytes: raise "
-			"it to %u or more",
-			dataplane->node->lb.memory_mb, n, size,
-			dataplane->node->lb.memory_mb + (uint32_t)((uint64_t)n * size >> 20));
+	rc = pool_new(&dataplane->pool, n, WORKER_CACHE, mtu);
+	if (rc < 0)
+		return err_set(err, rc,
+			"memory_mb: %u MB are not enough for %u packet buffers of %u MB together "
+			"(%s): raise memory_mb",
+			dataplane->node->lb.memory_mb, n, (uint32_t)(pool_size(n, mtu) >> 20),
+			strerror(-rc));
 	return 0;
 }
 

@@ -140,7 +140,6 @@ make_args(struct eal *eal, const char *cluster, const struct node *node)
 	if (lb->hugepages) {
 		/* virtio-user and memif hand their peers one descriptor for all memory. */
 		add_arg(eal, "--single-file-segments");
-		add_arg(eal, "--huge-unlink=always");
 	} else {
 		add_arg(eal, "--no-huge");
 		add_arg(eal, "--no-shconf");

@@ -195,8 +195,12 @@ port_open(struct port *port, const struct lb_port *config, unsigned int n_worker
 			port->name, config->n_queues, info.max_rx_queues);
 	}
 	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
+	port->n_workers = n_workers;
 	port->n_rx_queues = config->n_queues;
-	port->n_tx_queues = (uint16_t)RTE_MIN(n_workers, info.max_tx_queues);
+	/* AF_XDP's queues go both ways. */
+	port->n_tx_queues = strcmp(info.driver_name, "net_af_xdp") == 0
+				    ? port->n_rx_queues
+				    : (uint16_t)RTE_MIN(n_workers, info.max_tx_queues);
 	port->n_rx_slots = info.default_rxportconf.ring_size;
 	port->n_tx_slots = info.default_txportconf.ring_size;
 	if (port->n_rx_slots == 0)
@@ -307,9 +311,9 @@ receive_multicast(struct port *port)
 }
 
 static int
-make_locks(struct port *port, unsigned int n_workers)
+make_locks(struct port *port)
 {
-	if (n_workers <= port->n_tx_queues)
+	if (port->n_workers <= port->n_tx_queues)
 		return 0;
 	port->tx_locks = rte_zmalloc(
 		"tx_locks", port->n_tx_queues * sizeof(*port->tx_locks), RTE_CACHE_LINE_SIZE);
@@ -325,7 +329,7 @@ port_start(struct port *port, struct rte_mempool *pool, struct eal *eal, struct 
 
 	list_xdp_sockets(&xdp_sockets);
 	if (rc == 0)
-		rc = make_locks(port, rte_lcore_count() - 1);
+		rc = make_locks(port);
 	if (rc == 0) {
 		/* Drivers say only by failing that they have no RX interrupts. */
 		eal_try_begin(eal);

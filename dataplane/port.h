@@ -20,12 +20,13 @@ struct rte_mbuf;
 struct rte_mempool;
 
 struct port {
-	const char *name;     /* From the model. */
-	const char *device;   /* From the model. */
-	uint16_t id;          /* ethdev's number. */
-	uint16_t n_rx_queues; /* One worker each. */
-	uint16_t n_tx_queues; /* Worker w uses queue w % n_tx_queues. */
-	uint16_t n_rx_slots;  /* Descriptors of a queue. */
+	const char *name;       /* From the model. */
+	const char *device;     /* From the model. */
+	uint16_t id;            /* ethdev's number. */
+	unsigned int n_workers; /* Of the whole node: all may send here. */
+	uint16_t n_rx_queues;   /* One worker each. */
+	uint16_t n_tx_queues;   /* Worker w uses queue w % n_tx_queues. */
+	uint16_t n_rx_slots;    /* Descriptors of a queue. */
 	uint16_t n_tx_slots;
 	uint16_t mtu; /* Largest IP packet. */
 	uint8_t mac[6];

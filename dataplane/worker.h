@@ -4,9 +4,8 @@
  * A worker receives a burst, lets the packet core decide (pipeline.h) and does what the verdicts
  * say. Two single-producer rings join the first worker of a port to the main thread: 'inject'
  * brings frames that the main thread wants sent, and every worker's 'host' ring takes away what is
- * the kernel's. Nothing else is shared on the packet path. A worker that finds nothing to do backs
- * off: it waits for the port (its RX interrupt, or its socket with AF_XDP) or sleeps for a moment.
- */
+ * the kernel's. Nothing else is shared on the packet path. A worker with nothing to do waits for
+ * the port (its RX interrupt, or its socket with AF_XDP), or sleeps for a moment. */
 #ifndef DATAPLANE_WORKER_H
 #define DATAPLANE_WORKER_H
 

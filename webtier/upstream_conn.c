@@ -293,7 +293,7 @@ upstream_conn_new(struct upstream_conn **out, const struct upstream_settings *se
 	const struct endpoint *endpoint)
 {
 	struct upstream_conn *conn = calloc(1, sizeof(*conn));
-	bool is_connected;
+	bool is_connected = false;
 	int rc;
 
 	if (!conn)

@@ -3,12 +3,16 @@
 
 import json
 import os
+from pathlib import Path
 
 from lablib import dns, namespaces, paths
 from lablib.command import run
 from lablib.errors import LabError
 
 TUN = "/dev/net/tun"
+
+# Folders outside the lab's own that ip-netns(8) and libxdp make when they need them.
+SHARED_FOLDERS = (paths.NETNS, paths.ETC_NETNS, Path("/run/xdp"))
 
 
 def require_root():
@@ -42,27 +46,34 @@ def write_facts(**facts):
     paths.FACTS.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
 
 
+def is_mounted(path):
+    """Whether something is mounted there, a bind mount of the same file system included."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+        return any(line.split()[4] == str(path) for line in mounts)
+
+
+def _is_empty(path):
+    return path.exists() and not any(path.iterdir())
+
+
 def note_before():
     """Notes what the machine has already, before the lab makes it; see restore()."""
     if not read_facts():
         write_facts(repository=str(paths.REPOSITORY), ready=False,
-                    had_netns_folder=paths.NETNS.exists(),
-                    had_netns_mount=os.path.ismount(paths.NETNS),
-                    had_etc_netns=paths.ETC_NETNS.exists())
+                    had_netns_mount=is_mounted(paths.NETNS),
+                    had_folders=[str(path) for path in SHARED_FOLDERS if path.exists()])
 
 
 def restore(facts):
-    """Removes the folders and the mount that ip-netns(8) needed, unless they were there before
-    or somebody else uses them now."""
+    """Removes the mount and the folders that were not there before, unless others use them."""
     dns.remove()
-    if paths.ETC_NETNS.exists() and not facts.get("had_etc_netns", True):
-        if not any(paths.ETC_NETNS.iterdir()):
-            paths.ETC_NETNS.rmdir()
-    if paths.NETNS.exists() and not any(paths.NETNS.iterdir()):
-        if os.path.ismount(paths.NETNS) and not facts.get("had_netns_mount", True):
-            run(["umount", paths.NETNS])
-        if not facts.get("had_netns_folder", True):
-            paths.NETNS.rmdir()
+    if not facts:
+        return
+    if not facts["had_netns_mount"] and is_mounted(paths.NETNS) and _is_empty(paths.NETNS):
+        run(["umount", paths.NETNS])
+    for path in SHARED_FOLDERS:
+        if str(path) not in facts["had_folders"] and _is_empty(path) and not is_mounted(path):
+            path.rmdir()
 
 
 def stands():

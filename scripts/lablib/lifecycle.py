@@ -63,6 +63,15 @@ def _tear_down():
     shutil.rmtree(paths.LAB, ignore_errors=True)
 
 
+def _clean_up():
+    """Tears down after a failure, of which the message is still to come."""
+    complain("cleaning up")
+    try:
+        _tear_down()
+    except (LabError, OSError) as error:
+        complain(f"{error}\nnot all could be cleaned up: try scripts/lab down")
+
+
 def _make_databases():
     mariadb.make()
     for node in topology.nodes_of("db"):
@@ -173,8 +182,7 @@ def _bring_up(keep):
         code = _fetch_answers()
     except BaseException:
         if fresh and not keep:
-            complain("cleaning up")
-            _tear_down()
+            _clean_up()
         raise
     host.write_facts(ready=True)
     url = f"https://{topology.SITE}"

@@ -231,6 +231,28 @@ client_exchange(const struct fixture *fixture, const char *text)
 	return response;
 }
 
+int64_t
+client_dechunk(char *body)
+{
+	char *out = body;
+	char *at = body;
+
+	for (;;) {
+		char *end;
+		unsigned long size = strtoul(at, &end, 16);
+
+		if (end == at)
+			return -1;
+		at = end + 2;
+		if (size == 0)
+			break;
+		memmove(out, at, size);
+		out += size;
+		at += size + 2;
+	}
+	return out - body;
+}
+
 unsigned int
 count_fds(void)
 {

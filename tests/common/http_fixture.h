@@ -49,6 +49,9 @@ char *client_read_all(int fd, size_t *size);
 /* Reads one response (by its Content-Length or chunks; 'head': without body). */
 char *client_read_response(int fd, bool head);
 
+/* Removes the chunk framing in place; returns the size, or -1 if the last chunk is missing. */
+int64_t client_dechunk(char *body);
+
 /* Sends and reads until the end, on a connection of its own. */
 char *client_exchange(const struct fixture *fixture, const char *text);
 

@@ -12,7 +12,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
-from lablib import paths, topology  # noqa: E402  (the path above makes it importable)
+from lablib import host, paths, topology  # noqa: E402  (the path above makes it importable)
 from lablib.waiting import until, until_none  # noqa: E402
 
 UP_S = 600  # The first `up` may have to install and build.
@@ -110,7 +110,7 @@ def machine():
         "links": links,
         "namespaces": {line for line in lines_of("ip", "netns") if line.startswith("weir-")},
         "mounts": {line for line in lines_of("mount") if any(word in line for word in lab_words)},
-        "netns mount": paths.NETNS.is_mount(),
+        "netns mount": host.is_mounted(paths.NETNS),
         "processes": {line for line in lines_of("ps", "-eo", "args")
                       if str(paths.LAB) in line},
         "files": {path for path in (paths.LAB, paths.LOCK, paths.ETC_NETNS) if path.exists()},

@@ -54,8 +54,7 @@ def test_a_link_is_made_followed_counted_and_replicated(lab):
         until(f"the count of {code} is {expected}", counted, 5)
 
     def row():
-        return mariadb.ask(topology.NODE["db2"],
-                           f"SELECT url FROM {topology.DATABASE}.links WHERE code = '{code}';")
+        return lab.ok("sql", "db2", "-N", "-e", f"SELECT url FROM links WHERE code = '{code}'")
 
     assert until("the row is in db2", row, 5).strip() == "https://example.org/"
 

@@ -2,6 +2,7 @@
 """The monitor's page in a real browser: it shows what `lab status` says, and follows changes."""
 
 import json
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -11,6 +12,7 @@ from selenium.webdriver.common.by import By
 from lablib.waiting import until
 
 PAGE = "http://127.0.0.1:8600/"
+NETWORK_SCHEMES = {"http", "https", "ws", "wss", "ftp"}
 NODES = {"lb1", "lb2", "web1", "web2", "app1", "app2", "db1", "db2"}
 
 
@@ -58,11 +60,14 @@ def all_well(page):
 
 
 def requested_hosts(page):
+    """Of everything that the page went to the network for."""
     found = set()
     for entry in page.get_log("performance"):
         message = json.loads(entry["message"])["message"]
         if message["method"] == "Network.requestWillBeSent":
-            found.add(message["params"]["request"]["url"].split("/")[2])
+            url = urllib.parse.urlsplit(message["params"]["request"]["url"])
+            if url.scheme in NETWORK_SCHEMES:  # Not the browser's own pages, nor data: URLs.
+                found.add(url.netloc)
     return found
 
 

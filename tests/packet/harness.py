@@ -33,6 +33,7 @@ HOST4, HOST6 = "10.9.0.2", "fd09::2"
 CLIENT4, CLIENT6, CLIENT_MAC = "10.9.0.10", "fd09::10", "02:00:00:00:00:10"
 VIP4, VIP6 = "10.9.0.100", "fd09::100"
 ETH_P_ALL = 3
+NOISE = b"not worth a look"  # Frames with it are not taken apart when they arrive.
 CLONE_NEWNET = 0x40000000
 TIMEOUT_S = 5
 
@@ -142,7 +143,7 @@ class Wire:
             if self.stop_read in readable:
                 return
             data, (_, _, kind, _, _) = self.sock.recvfrom(65536)
-            if kind == socket.PACKET_OUTGOING:
+            if kind == socket.PACKET_OUTGOING or NOISE in data:
                 continue
             frame = Ether(data)
             self._answer(frame)
@@ -294,7 +295,8 @@ class Dataplane:
 
     def write_config(self, queues=1, device=None, **keys):
         """'device' is a pattern with the port's number and name; 'keys' go to the node's lb."""
-        device = device or ("net_af_xdp{n},iface={name},start_queue=0,queue_count=" + str(queues))
+        device = device or ("net_af_xdp{n},iface={name},start_queue=0,queue_count=" + str(queues)
+                            + ",busy_budget=0")
         values = {"memory_mb": 128, "hugepages": "no", "flows": 4096,
                   "control_socket": self.socket, "admin_socket": self.folder + "/admin.sock"}
         values.update(keys)

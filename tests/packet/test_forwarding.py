@@ -9,8 +9,8 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
 from conftest import BACKENDS4, SERVICES, populate, pools
-from harness import (CLIENT4, CLIENT6, CLIENT_MAC, PORT_MAC, VIP4, VIP6, Dataplane, backend,
-                     wait_until)
+from harness import (CLIENT4, CLIENT6, CLIENT_MAC, HOST6, NOISE, PORT_MAC, VIP4, VIP6, Dataplane,
+                     backend, wait_until)
 
 BACKEND_MACS = {mac: name for name, (_, mac) in BACKENDS4.items()}
 
@@ -176,6 +176,63 @@ def test_a_backend_with_a_new_link_layer_address_is_followed(dataplane, wire):
     dataplane.lb.ip("neigh", "del", address, "dev", "weir0")
     wait_until(lambda: old in dataplane.lb.ip("neigh", "show", address, "dev", "weir0"),
                "the old address")
+
+
+def test_neighbours_of_backends_are_kept_fresh_by_the_kernel_while_they_are_needed(dataplane):
+    def entry(address):
+        return dataplane.lb.ip("neigh", "show", address, "dev", "weir0")
+
+    for address, mac in BACKENDS4.values():
+        assert mac in entry(address) and " managed " in entry(address)
+    gone = pools()
+    gone["web4"] = gone["web4"][:1]
+    dataplane.push(gone, SERVICES)
+    assert " managed " in entry(BACKENDS4["b1"][0])
+    assert " managed " not in entry(BACKENDS4["b2"][0])
+
+
+def test_a_static_neighbour_is_left_alone(dataplane, wire):
+    address, mac = "10.9.0.44", "02:00:00:00:01:44"
+    dataplane.lb.ip("neigh", "replace", address, "lladdr", mac, "nud", "permanent", "dev", "weir0")
+    dataplane.push({"web4": [backend("static", address)], "web6": []},
+                   [("http4", VIP4, 80, "tcp", "web4")])
+    dataplane.wait_ready()
+    sport = next(client_ports)
+    got = wire.ask(to_vip(4, "tcp", sport), lambda f: TCP in f and f[TCP].sport == sport, "packet")
+    assert got.dst == mac
+    assert "PERMANENT" in dataplane.lb.ip("neigh", "show", address, "dev", "weir0")
+
+
+def test_routes_that_go_and_come_back_are_followed(dataplane, wire):
+    dataplane.lb.ip("link", "set", "weir0", "down")
+    wait_until(lambda: not dataplane.control.call("ready")["ready"], "loss of the routes")
+    dataplane.lb.ip("link", "set", "weir0", "up")
+    dataplane.lb.ip("addr", "replace", f"{HOST6}/64", "dev", "weir0", "nodad")
+    dataplane.wait_ready()
+    for family in (4, 6):
+        send_flow(wire, family, "tcp", next(client_ports))
+
+
+def test_floods_are_counted_and_leave_no_buffer_behind(dataplane, wire):
+    """More frames of every kind than there are buffers, faster than the host takes them."""
+    kinds = [bytes(to_vip(4, "udp", next(client_ports), load=NOISE)),
+             bytes(Ether(dst=PORT_MAC, src=CLIENT_MAC, type=0x88b5) / bytes(60)),
+             bytes(Ether(dst=PORT_MAC, src=CLIENT_MAC) / IP(src=CLIENT4, dst=VIP4) / UDP(dport=9)),
+             bytes(Ether(dst=PORT_MAC, src=CLIENT_MAC) / IP(src=CLIENT4, dst=VIP4))[:30]]
+    for _ in range(8000):
+        for frame in kinds:
+            wire.send(frame)
+
+    def agree():
+        stats = dataplane.stats()
+        port = stats["ports"][0]
+        delivered = port["host_tx_packets"] + port["host_drops"]
+        return sum(stats["verdicts"].values()) == port["rx_packets"] and \
+            delivered >= stats["verdicts"]["host"]
+
+    wait_until(agree, "verdicts that add up", 20)
+    for _ in range(3):
+        send_flow(wire, 4, "tcp", next(client_ports))
 
 
 def test_a_gateway_is_used_where_the_route_has_one(dataplane, wire):
