@@ -2,6 +2,7 @@
 /* The JSON form of the control messages; see control.h. */
 #include "common/control.h"
 
+#include "common/control_tunnel.h"
 #include "common/json_field.h"
 
 #include <errno.h>
@@ -187,16 +188,11 @@ encode_service(const struct control_service *service)
 		scheduler_name((enum scheduler_kind)service->scheduler), "pool",
 		(json_int_t)service->pool);
 
-	if (json && service->mss &&
-		json_object_set_new(json, "mss", json_integer(service->mss)) < 0)
-		goto no_memory;
-	if (json && service->mode == MODE_TUNNEL &&
-		json_object_set_new(json, "tunnel", tunnel_encode(&service->tunnel)) < 0)
-		goto no_memory;
+	if (json && control_tunnel_encode(json, service) < 0) {
+		json_decref(json);
+		return NULL;
+	}
 	return json;
-no_memory:
-	json_decref(json);
-	return NULL;
 }
 
 json_t *
@@ -336,33 +332,6 @@ decode_pool(json_t *json, struct control_pool *out, struct err *err)
 	return rc;
 }
 
-/* The members 'mss' and 'tunnel', which need not be there. */
-static int
-decode_tunnel(json_t *json, struct control_service *out, struct err *err)
-{
-	bool v6 = out->address.family == ADDR_V6;
-	uint64_t mss = 0;
-	int rc;
-
-	if (json_object_get(json, "mss")) {
-		rc = json_field_integer(json, "mss", v6 ? MSS_MIN_V6 : MSS_MIN_V4,
-			v6 ? MSS_MAX_V6 : MSS_MAX_V4, &mss, err);
-		if (rc < 0)
-			return rc;
-		if (out->protocol != PROTOCOL_TCP)
-			return err_set(err, -EINVAL, "mss: is of protocol tcp only");
-	}
-	out->mss = (uint16_t)mss;
-	if (out->mode != MODE_TUNNEL)
-		return json_object_get(json, "tunnel")
-			       ? err_set(err, -EINVAL, "tunnel: is of mode tunnel only")
-			       : 0;
-	rc = tunnel_decode(json_object_get(json, "tunnel"), &out->tunnel, err);
-	if (rc < 0)
-		err_prefix(err, "tunnel");
-	return rc;
-}
-
 static int
 decode_service(json_t *json, size_t n_pools, struct control_service *out, struct err *err)
 {
@@ -397,7 +366,7 @@ decode_service(json_t *json, size_t n_pools, struct control_service *out, struct
 	out->mode = (uint8_t)mode;
 	out->scheduler = (uint8_t)scheduler;
 	out->pool = (uint32_t)pool;
-	return decode_tunnel(json, out, err);
+	return control_tunnel_decode(json, out, err);
 }
 
 static int

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Mode tunnel, packet too big and the MSS clamp: whole frames through the packet path. */
+/* Mode tunnel and packet too big: whole frames through the packet path. */
 #include "common/checksum.h"
 #include "common/clock.h"
 #include "dataplane/too_big.h"
@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 
 #include <cmocka.h>
@@ -124,33 +123,6 @@ check_outer(const struct packet *packet, bool v6, bool gue, uint8_t tos)
 	return outer;
 }
 
-/* The transport checksum as a client would send it. */
-static void
-fix_transport(struct frame *frame, bool v6, bool tcp)
-{
-	size_t l4 = (size_t)FRAME_L3 + (v6 ? 40 : 20);
-	size_t size = frame->packet.size - l4;
-	uint8_t *at = frame->packet.data + l4;
-	uint8_t *checksum = at + (tcp ? offsetof(struct wire_tcp, checksum)
-				      : offsetof(struct wire_udp, checksum));
-	struct addr from = {.family = ADDR_V4}, to = {.family = ADDR_V4};
-	be16 sum;
-
-	if (v6) {
-		from = addr_from_v6(frame_ipv6(frame)->source);
-		to = addr_from_v6(frame_ipv6(frame)->destination);
-	} else {
-		memcpy(from.bytes, frame_ipv4(frame)->source, 4);
-		memcpy(to.bytes, frame_ipv4(frame)->destination, 4);
-	}
-	sum = be16_from(0);
-	memcpy(checksum, &sum, sizeof(sum));
-	sum = checksum_finish(checksum_add(
-		checksum_add_pseudo(0, &from, &to, tcp ? IPPROTO_TCP : IPPROTO_UDP, size), at,
-		size));
-	memcpy(checksum, &sum, sizeof(sum));
-}
-
 static void
 make_flow(struct frame *frame, bool v6, bool tcp, uint16_t port)
 {
@@ -179,7 +151,7 @@ packets_arrive_whole_in_every_kind_of_tunnel(void **state)
 		make_flow(&frame, v6, tcp, (uint16_t)(1000 + kind));
 		/* With a checksum of its own and, of UDP in IPv4, without. */
 		if (v6 || tcp || kind & 16)
-			fix_transport(&frame, v6, tcp);
+			frame_fix_transport(&frame);
 		sent = frame;
 		sent.packet.data = sent.buffer + FRAME_HEADROOM;
 		assert_string_equal(verdict_name(world_run(*state, &frame.packet)), "forward");
@@ -211,7 +183,7 @@ padding_is_left_behind(void **state)
 
 	use_tunnel(*state, 0, WORLD_POOL6, TUNNEL_GUE);
 	make_flow(&frame, false, true, 4711);
-	fix_transport(&frame, false, true);
+	frame_fix_transport(&frame);
 	memset(frame.packet.data + frame.packet.size, 0xee, 6);
 	frame.packet.size += 6;
 	frame.packet.tailroom -= 6;
@@ -499,114 +471,23 @@ services_count_packets_as_they_came(void **state)
 	assert_int_equal(stats->n_bytes, 54);
 }
 
-/* --- MSS --- */
-
-/* A TCP segment with 'flags' and 'n' bytes of options; its checksum is right. */
-static void
-make_segment(struct frame *frame, bool v6, uint8_t flags, const uint8_t *options, size_t n)
-{
-	struct {
-		struct wire_tcp tcp;
-		uint8_t options[40];
-	} WIRE segment = {
-		.tcp = {.source_port = be16_from(4711),
-			.destination_port = be16_from(80),
-			.offset = (uint8_t)((5 + n / 4) << 4),
-			.flags = flags},
-	};
-
-	memcpy(segment.options, options, n);
-	frame_ip(frame, clients[v6], vips[v6], IPPROTO_TCP, &segment, sizeof(segment.tcp) + n);
-	fix_transport(frame, v6, true);
-}
-
-static const struct mss_case {
-	uint8_t flags;
-	uint8_t options[12];
-	size_t at; /* Of the value, 0: nothing changes. */
-	const char *what;
-} mss_cases[] = {
-	{TCP_FLAG_SYN, {2, 4, 5, 180}, 2, "alone"},
-	{TCP_FLAG_SYN | TCP_FLAG_ACK, {2, 4, 5, 180}, 2, "in an answer"},
-	{TCP_FLAG_SYN, {1, 2, 4, 5, 180, 0}, 3, "at an odd offset"},
-	{TCP_FLAG_SYN, {1, 3, 3, 7, 1, 2, 4, 0xff, 0xff, 1, 1, 0}, 7, "odd and large"},
-	{TCP_FLAG_SYN, {4, 2, 3, 3, 7, 1, 2, 4, 0xff, 0xff}, 8, "behind others"},
-	{TCP_FLAG_SYN, {2, 4, 4, 176}, 0, "just as large"},
-	{TCP_FLAG_SYN, {2, 4, 2, 24}, 0, "smaller"},
-	{TCP_FLAG_ACK, {2, 4, 5, 180}, 0, "without SYN"},
-	{TCP_FLAG_SYN, {0, 2, 4, 5, 180}, 0, "behind the end"},
-	{TCP_FLAG_SYN, {2, 3, 5, 180}, 0, "of wrong size"},
-	{TCP_FLAG_SYN, {3, 0, 2, 4, 5, 180}, 0, "behind an option of size 0"},
-	{TCP_FLAG_SYN, {3, 1, 2, 4, 5, 180}, 0, "behind an option of size 1"},
-	{TCP_FLAG_SYN, {8, 13, 2, 4, 5, 180}, 0, "behind an option that is too long"},
-	{TCP_FLAG_SYN, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 4}, 0, "cut"},
-	{TCP_FLAG_SYN, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2}, 0, "cut before its size"},
-};
-
-static void
-only_a_larger_mss_of_a_syn_is_lowered(void **state)
-{
-	struct world *world = *state;
-
-	for (int s = 0; s < WORLD_SERVICES; s++)
-		world->services[s].mss = world->services[s].protocol == PROTOCOL_TCP ? 1200 : 0;
-	world_apply(world);
-	for (size_t i = 0; i < 2 * sizeof(mss_cases) / sizeof(mss_cases[0]); i++) {
-		const struct mss_case *example = &mss_cases[i / 2];
-		bool v6 = i % 2;
-		size_t options_at = (size_t)FRAME_L3 + (v6 ? 40 : 20) + 20;
-		uint8_t expected[12];
-		struct frame frame, again;
-
-		make_segment(&frame, v6, example->flags, example->options, 12);
-		memcpy(expected, example->options, 12);
-		if (example->at) {
-			expected[example->at] = 1200 >> 8;
-			expected[example->at + 1] = 1200 & 0xff;
-		}
-		if (world_run(world, &frame.packet) != V_FORWARD ||
-			memcmp(frame.packet.data + options_at, expected, 12) != 0)
-			fail_msg("MSS option %s", example->what);
-		again = frame;
-		again.packet.data = again.buffer + FRAME_HEADROOM;
-		fix_transport(&again, v6, true);
-		assert_memory_equal(frame.buffer, again.buffer, sizeof(frame.buffer));
-	}
-}
-
-static void
-every_mss_gives_a_right_checksum(void **state)
-{
-	struct world *world = *state;
-
-	world->services[WORLD_HTTP4].mss = 536;
-	world_apply(world);
-	for (uint32_t mss = 536; mss <= UINT16_MAX; mss += 13) {
-		uint8_t options[4] = {2, 4, (uint8_t)(mss >> 8), (uint8_t)mss};
-		struct frame frame;
-		be16 sum;
-		uint16_t value;
-
-		make_segment(&frame, false, TCP_FLAG_SYN, options, sizeof(options));
-		world_run(world, &frame.packet);
-		memcpy(&sum, frame.packet.data + 50, sizeof(sum));
-		memcpy(&value, frame.packet.data + 56, sizeof(value));
-		assert_int_equal(ntohs(value), 536);
-		fix_transport(&frame, false, true);
-		assert_memory_equal(frame.packet.data + 50, &sum, sizeof(sum));
-	}
-}
-
 static void
 the_clamp_works_in_a_tunnel(void **state)
 {
-	static const uint8_t options[4] = {2, 4, 5, 180};
+	const struct {
+		struct wire_tcp tcp;
+		uint8_t options[4];
+	} WIRE segment = {
+		.tcp = {.destination_port = be16_from(80), .offset = 6 << 4, .flags = TCP_FLAG_SYN},
+		.options = {2, 4, 5, 180},
+	};
 	struct world *world = *state;
 	struct frame frame;
 
 	world->services[WORLD_HTTP4].mss = 1400;
 	use_tunnel(world, 0, WORLD_POOL6, TUNNEL_GUE);
-	make_segment(&frame, false, TCP_FLAG_SYN, options, sizeof(options));
+	frame_ip(&frame, clients[0], vips[0], IPPROTO_TCP, &segment, sizeof(segment));
+	frame_fix_transport(&frame);
 	assert_int_equal(world_run(world, &frame.packet), V_FORWARD);
 	check_outer(&frame.packet, true, true, 0);
 	assert_int_equal(frame.packet.data[frame.packet.size - 2] << 8 |
@@ -681,10 +562,6 @@ main(void)
 			no_answer_goes_where_none_may_go, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			services_count_packets_as_they_came, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			only_a_larger_mss_of_a_syn_is_lowered, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			every_mss_gives_a_right_checksum, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_clamp_works_in_a_tunnel, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			states_that_cannot_work_are_refused, set_up, tear_down),
