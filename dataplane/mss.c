@@ -62,7 +62,7 @@ mss_clamp(struct packet *packet, const struct parsed *parsed, uint16_t mss)
 	if (parsed->kind != PARSED_FLOW || parsed->l4_protocol != IPPROTO_TCP ||
 		!(tcp->flags & TCP_FLAG_SYN))
 		return;
-	option = find_mss(options, (tcp->offset >> 4) * 4u - sizeof(*tcp));
+	option = find_mss(options, (size_t)(tcp->offset >> 4) * 4 - sizeof(*tcp));
 	if (!option)
 		return;
 	was = (uint16_t)(option[2] << 8 | option[3]);

@@ -223,11 +223,15 @@ send_to(const struct burst *burst, const struct path_service *service, uint16_t 
 	if (hop.state != NEXTHOP_READY)
 		return V_DROP_NO_NEIGHBOUR;
 	packet->out_port = hop.port;
-	if (service->options & PATH_MSS)
-		mss_clamp(packet, &work->parsed,
-			burst->snapshot->path_encaps[work->service->service].mss);
-	if (service->mode == MODE_TUNNEL)
-		return send_by_tunnel(burst, backend, &hop, packet, work);
+	if (__builtin_expect(service->options, 0)) {
+		const struct path_encap *encap =
+			&burst->snapshot->path_encaps[work->service->service];
+
+		if (service->options & PATH_MSS)
+			mss_clamp(packet, &work->parsed, encap->mss);
+		if (service->options & PATH_TUNNEL)
+			return send_by_tunnel(burst, backend, &hop, packet, work);
+	}
 	return rewrite_dr(packet, &work->parsed, &hop, pipeline->local.ports->ports[hop.port].mac);
 }
 

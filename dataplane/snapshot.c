@@ -374,7 +374,8 @@ add_service(const struct build *build, const struct control_service *from)
 	path->pool = from->pool;
 	path->id = service->id;
 	path->mode = from->mode;
-	path->options = from->mss ? PATH_MSS : 0;
+	path->options = (uint8_t)((from->mss ? PATH_MSS : 0) |
+				  (from->mode == MODE_TUNNEL ? PATH_TUNNEL : 0));
 	s->path_encaps[s->n_services] = (struct path_encap){from->tunnel, from->mss};
 	s->n_services++;
 	return 0;

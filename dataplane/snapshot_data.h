@@ -10,7 +10,8 @@
 #include "dataplane/snapshot.h"
 
 /* Bits of path_service.options: what only some services need, and would cost the others. */
-#define PATH_MSS 0x01 /* Clamps the MSS of SYNs: snapshot.path_encaps. */
+#define PATH_MSS 0x01    /* Clamps the MSS of SYNs: snapshot.path_encaps. */
+#define PATH_TUNNEL 0x02 /* Mode tunnel: snapshot.path_encaps. */
 
 /* A service as the packet path needs it. */
 struct path_service {
