@@ -357,7 +357,8 @@ class Dataplane:
             "services": [service(*s[:4], names.index(s[4])) for s in services or []]})
 
     def lease(self, *held, ttl_ms=60000):
-        self.control.call("lease", {"ttl_ms": ttl_ms, "held": list(held)})
+        until_ns = time.monotonic_ns() + ttl_ms * 1000000
+        self.control.call("lease", {"until_ns": until_ns, "held": list(held)})
 
     def wait_ready(self):
         wait_until(lambda: self.control.call("ready")["ready"], "next hops")

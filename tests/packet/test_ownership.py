@@ -2,6 +2,10 @@
 """Virtual addresses are answered for by the node that holds them, as long as its lease lasts, and
 announced when it begins to hold them."""
 
+import json
+import signal
+import time
+
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP
 from scapy.layers.inet6 import (ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS,
@@ -134,6 +138,39 @@ def test_leases_outlive_the_connection_and_end_by_themselves(dataplane, wire):
     wire.ask(arp_request(), is_arp_reply, "ARP reply")
     dataplane.connect()
     wait_until(lambda: not dataplane.stats()["routers"][0]["held"], "end of the lease")
+
+
+def test_a_lease_that_is_found_late_is_over(dataplane, wire):
+    """As by a dataplane that was stopped while its peer took over."""
+    dataplane.lease()
+    wire.forget()
+    dataplane.lease("r4", "r6", ttl_ms=-1)
+    assert not any(r["held"] for r in dataplane.stats()["routers"])
+    with dataplane.counts("drop_not_held"):
+        wire.send(arp_request())
+    assert not wire.seen(lambda f: is_announcement(f) or is_arp_reply(f))
+
+
+def test_a_stopped_dataplane_does_not_take_an_old_lease_for_a_new_one(dataplane, wire):
+    dataplane.lease()
+    wire.forget()
+    dataplane.process.send_signal(signal.SIGSTOP)
+    try:
+        end_ns = time.monotonic_ns() + 100000000
+        line = {"id": 0, "method": "lease", "params": {"until_ns": end_ns, "held": ["r4"]}}
+        dataplane.control.sock.sendall(json.dumps(line).encode() + b"\n")
+        wait_until(lambda: time.monotonic_ns() > end_ns, "end of the lease")
+    finally:
+        dataplane.process.send_signal(signal.SIGCONT)
+    assert json.loads(dataplane.control.file.readline()) == {"id": 0, "result": {}}
+    with dataplane.counts("drop_not_held"):
+        wire.send(arp_request())
+    assert not wire.seen(lambda f: is_announcement(f) or is_arp_reply(f))
+
+
+def test_a_lease_by_another_clock_is_refused(dataplane):
+    until_ns = time.monotonic_ns() + 3600 * 10**9
+    assert "one clock" in dataplane.control.error("lease", {"until_ns": until_ns, "held": []})
 
 
 def test_a_takeover_is_announced_at_once_and_again(dataplane, wire):
