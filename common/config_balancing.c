@@ -300,7 +300,7 @@ build_service(struct config_reader *reader, const char *path, const struct raw_s
 	const struct model *model, struct service *service)
 {
 	static const char *const protocols[] = {"tcp", "udp", NULL};
-	static const char *const modes[] = {"dr", NULL};
+	static const char *const modes[] = {"dr", "tunnel", NULL};
 	static const char *const schedulers[] = {
 		"maglev", "round-robin", "least-connections", "source-hash", NULL};
 	const char *pool;
@@ -331,13 +331,14 @@ build_service(struct config_reader *reader, const char *path, const struct raw_s
 	}
 	if (!service->pool)
 		config_fail(reader, path, "pool", "there is no pool called '%s'", pool);
-	else if (service->pool->n_backends > 0 &&
+	else if (service->mode == MODE_DR && service->pool->n_backends > 0 &&
 		 service->pool->backends[0].addr.family != service->address.family)
 		config_fail(reader, path, "pool",
 			"mode dr forwards packets as they are: the backends of '%s' must have the "
 			"family of '%s'",
 			pool, raw->address);
 	check_probe_port(reader, path, service);
+	config_build_tunnel(reader, path, raw, model, service);
 }
 
 static void

@@ -16,6 +16,10 @@ void config_build_balancing(
 void config_build_tiers(
 	struct config_reader *reader, const struct raw_config *raw, struct model *model);
 
+/* A service's keys 'tunnel' and 'mss'; its address, protocol, mode and pool are there already. */
+void config_build_tunnel(struct config_reader *reader, const char *path,
+	const struct raw_service *raw, const struct model *model, struct service *service);
+
 /* A check's values; used for checks and for the web tier's upstream check. 'path' is where. */
 void config_build_check(struct config_reader *reader, const char *path, const struct raw_check *raw,
 	struct check *check);

@@ -113,6 +113,16 @@ static const cyaml_schema_field_t service_limits_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t tunnel_fields[] = {
+	TEXT(raw_tunnel, type),
+	TEXT(raw_tunnel, source),
+	TEXT(raw_tunnel, source4),
+	TEXT(raw_tunnel, source6),
+	TEXT(raw_tunnel, gue_port),
+	TEXT(raw_tunnel, mtu),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t service_fields[] = {
 	TEXT(raw_service, name),
 	TEXT(raw_service, address),
@@ -123,6 +133,8 @@ static const cyaml_schema_field_t service_fields[] = {
 	TEXT(raw_service, pool),
 	MAP(raw_service, persistence, persistence_fields),
 	MAP(raw_service, limits, service_limits_fields),
+	TEXT(raw_service, mss),
+	MAP(raw_service, tunnel, tunnel_fields),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t service_entry = ENTRY(raw_service, service_fields);

@@ -60,10 +60,16 @@ struct raw_service_limits {
 	char *new_flows_per_s, *packets_per_s;
 };
 
+struct raw_tunnel {
+	char *type, *source, *source4, *source6, *gue_port, *mtu;
+};
+
 struct raw_service {
 	char *name, *address, *port, *protocol, *mode, *scheduler, *pool;
 	struct raw_persistence *persistence;
 	struct raw_service_limits *limits;
+	char *mss;
+	struct raw_tunnel *tunnel;
 };
 
 struct raw_limits {

@@ -2,6 +2,7 @@
 /* The JSON form of the control messages; see control.h. */
 #include "common/control.h"
 
+#include "common/control_tunnel.h"
 #include "common/json_field.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@ struct word {
 	int value;
 };
 
-static const struct word forward_modes[] = {{"dr", MODE_DR}, {NULL, 0}};
+static const struct word forward_modes[] = {{"dr", MODE_DR}, {"tunnel", MODE_TUNNEL}, {NULL, 0}};
 static const struct word schedulers[] = {{"maglev", SCHEDULER_MAGLEV},
 	{"round-robin", SCHEDULER_ROUND_ROBIN}, {"least-connections", SCHEDULER_LEAST_CONNECTIONS},
 	{"source-hash", SCHEDULER_SOURCE_HASH}, {NULL, 0}};
@@ -212,6 +213,10 @@ encode_service(const struct control_service *service)
 
 	if (json && (service->limits.new_flows_per_s || service->limits.packets_per_s))
 		json_object_set_new(json, "limits", encode_limits(&service->limits));
+	if (json && control_tunnel_encode(json, service) < 0) {
+		json_decref(json);
+		return NULL;
+	}
 	return encode_persistence(json, service);
 }
 
@@ -410,7 +415,7 @@ static int
 decode_service(json_t *json, size_t n_pools, struct control_service *out, struct err *err)
 {
 	static const char *const keys[] = {"name", "address", "port", "protocol", "mode",
-		"scheduler", "pool", "persistence", "limits", NULL};
+		"scheduler", "pool", "persistence", "limits", "mss", "tunnel", NULL};
 	enum protocol protocol;
 	enum forward_mode mode;
 	enum scheduler_kind scheduler;
@@ -441,7 +446,9 @@ decode_service(json_t *json, size_t n_pools, struct control_service *out, struct
 	out->mode = (uint8_t)mode;
 	out->scheduler = (uint8_t)scheduler;
 	out->pool = (uint32_t)pool;
-	return decode_persistence(json_object_get(json, "persistence"), out, err);
+	if (decode_persistence(json_object_get(json, "persistence"), out, err) < 0)
+		return -EINVAL;
+	return control_tunnel_decode(json, out, err);
 }
 
 static int

@@ -32,6 +32,9 @@
  * backend: "flow", "scheduler", or "moved", the scheduler because the flow's backend is gone;
  * 'sent' is the outermost packet that leaves.
  *
+ * A service in mode tunnel has the member 'tunnel' {type, source4?, source6?, gue_port?, mtu?}
+ * (tunnel.h), one that clamps the MSS of SYNs has 'mss'.
+ *
  * Counters count from the start of the process, or, for a service or backend, from when it first
  * appeared in a state. In a flow 'client' and 'virtual' are endpoints ("192.0.2.1:80") and
  * 'service' and 'backend' are null when they are no longer in the state; as filters they are a
@@ -94,6 +97,8 @@ struct control_service {
 	uint32_t persistence_timeout_s;
 	uint8_t persistence_prefix;
 	struct service_limits limits;
+	uint16_t mss;         /* TCP: the largest that a SYN may offer; 0: any. */
+	struct tunnel tunnel; /* Mode tunnel only. */
 };
 
 struct control_state {

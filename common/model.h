@@ -11,6 +11,7 @@
 
 #include "common/addr.h"
 #include "common/arena.h"
+#include "common/tunnel.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,7 +41,8 @@ enum protocol {
 }; /* IANA numbers. */
 
 enum forward_mode {
-	MODE_DR
+	MODE_DR,
+	MODE_TUNNEL,
 };
 
 enum scheduler_kind {
@@ -172,6 +174,8 @@ struct service {
 	enum scheduler_kind scheduler;
 	struct persistence_config persistence;
 	const struct pool *pool; /* Its backends have the family of 'address' (mode dr). */
+	struct tunnel tunnel;    /* Mode tunnel only. */
+	uint16_t mss;            /* TCP: the largest that a SYN may offer; 0: any. */
 	const struct virtual_router *router; /* The one that holds 'address'. */
 	struct service_limits limits;
 };

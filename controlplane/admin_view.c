@@ -115,6 +115,10 @@ view_service(const struct cluster *cluster, const struct service *service)
 		router_state(cluster, service->router), "backends",
 		(json_int_t)service->pool->n_backends, "backends_up", (json_int_t)n_up);
 	view_persistence(json, service);
+	if (service->mode == MODE_TUNNEL)
+		json_object_set_new(json, "tunnel", tunnel_encode(&service->tunnel));
+	if (service->mss)
+		json_object_set_new(json, "mss", json_integer(service->mss));
 	return json;
 }
 

@@ -99,6 +99,8 @@ add_services(const struct cluster *cluster, struct control_state *state)
 						      ? config->persistence.prefix4
 						      : config->persistence.prefix6;
 		service->limits = config->limits;
+		service->mss = config->mss;
+		service->tunnel = config->tunnel;
 		state->n_services++;
 	}
 	return state->services != NULL;

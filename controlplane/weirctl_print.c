@@ -175,6 +175,16 @@ cell_scheduler(struct table *table, json_t *service)
 		integer_of(persistence, "timeout_s"));
 }
 
+/* "dr", or "tunnel ipip". */
+static void
+cell_mode(struct table *table, json_t *service)
+{
+	json_t *tunnel = json_object_get(service, "tunnel");
+
+	table_cell(table, "%s%s%s", text_of(service, "mode"), tunnel ? " " : "",
+		tunnel ? text_of(tunnel, "type") : "");
+}
+
 void
 print_services(json_t *answer, FILE *file)
 {
@@ -205,7 +215,7 @@ print_services(json_t *answer, FILE *file)
 		cell_text(&table, service, "protocol");
 		cell_endpoint(&table, service);
 		table_cell(&table, "%s", held ? "yes" : "no");
-		cell_text(&table, service, "mode");
+		cell_mode(&table, service);
 		cell_scheduler(&table, service);
 		cell_text(&table, service, "pool");
 		table_cell(&table, "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,

@@ -5,18 +5,7 @@
 #include "common/checksum.h"
 #include "dataplane/nd_frame.h"
 
-#include <stdbool.h>
-
 #define REPLY_TTL 64
-
-/* Whether somebody can be answered at this address; a reply to many would be an amplifier. */
-static bool
-is_unicast(const uint8_t *source, uint8_t family)
-{
-	if (family == ADDR_V6)
-		return source[0] != 0xff && (load64(source) | load64(source + 8)) != 0;
-	return source[0] != 0 && source[0] != 127 && source[0] < 224;
-}
 
 static void
 swap(uint8_t *a, uint8_t *b, size_t size)
@@ -47,7 +36,7 @@ icmp_echo_answer(struct packet *packet, const struct parsed *parsed, const uint8
 	struct wire_ethernet *ethernet = (struct wire_ethernet *)packet->data;
 	struct wire_icmp *icmp = (struct wire_icmp *)(packet->data + parsed->l4);
 
-	if (icmp->code != 0 || !is_unicast(parsed->key.client, parsed->key.family) ||
+	if (icmp->code != 0 || !icmp_is_unicast(parsed->key.client, parsed->key.family) ||
 		(ethernet->source[0] & 1))
 		return V_DROP_BAD_ECHO;
 	if (checksum_finish(echo_sum(packet, parsed)) != 0)

@@ -8,6 +8,17 @@
 #include "dataplane/parse.h"
 #include "dataplane/stats.h"
 
+#include <stdbool.h>
+
+/* Whether somebody can be answered at this address; a reply to many would be an amplifier. */
+static inline bool
+icmp_is_unicast(const uint8_t *source, uint8_t family)
+{
+	if (family == ADDR_V6)
+		return source[0] != 0xff && (load64(source) | load64(source + 8)) != 0;
+	return source[0] != 0 && source[0] != 127 && source[0] < 224;
+}
+
 /* Returns V_REPLY with the answer in the packet's place, or why there is none. 'mac' is the
  * port's. The packet is of kind PARSED_ECHO. */
 enum verdict icmp_echo_answer(

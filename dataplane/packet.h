@@ -2,7 +2,7 @@
 /* A frame in place, as edge and packet core hand it to each other.
  *
  * The edge fills everything above 'verdict' from its own buffer and, after pipeline_run(), does
- * what the verdict says: V_FORWARD and V_REPLY leave by 'out_port', V_HOST goes to the host's
+ * what the verdict says: V_FORWARD and the V_REPLYs leave by 'out_port', V_HOST goes to the host's
  * kernel behind 'in_port', V_HOLD: the buffer is the core's until pipeline_release() gives it back;
  * all others are dropped. The core may rewrite the bytes and move 'data'
  * and 'size' within headroom and tailroom. */
@@ -25,7 +25,7 @@ struct packet {
 	uint16_t headroom; /* Bytes before 'data' that may be used. */
 	uint16_t tailroom; /* Bytes behind the frame that may be used. */
 	uint16_t in_port;  /* Index into the port table. */
-	uint16_t out_port; /* Set with V_FORWARD and V_REPLY. */
+	uint16_t out_port; /* Set where verdict_leaves(). */
 	uint32_t flags;
 	enum verdict verdict; /* Set by the core. */
 	uint16_t backend;     /* Id of the one that a service's packet was meant for; 0: none. */

@@ -20,10 +20,12 @@
 #include "dataplane/limit.h"
 #include "dataplane/local.h"
 #include "dataplane/maglev.h"
+#include "dataplane/mss.h"
 #include "dataplane/parse.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/scheduler.h"
 #include "dataplane/snapshot_data.h"
+#include "dataplane/tunnel.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -51,6 +53,7 @@ struct pipeline {
 	struct scheduler_worker scheduler;
 	struct limits limits;
 	enum verdict refusal; /* Why the last packet that got no backend got none. */
+	struct tunnel_state tunnel;
 	struct memory memory;
 };
 
@@ -197,8 +200,11 @@ static uint16_t
 schedule(const struct burst *burst, const struct path_service *service, const struct flow_key *key,
 	enum flow_signal signal)
 {
-	if (__builtin_expect(service->options & PATH_SPECIAL, 0))
-		return schedule_specially(burst, service, key, signal);
+	if (__builtin_expect(service->options & PATH_SPECIAL, 0)) {
+		const struct burst copy = *burst; /* The burst itself stays in registers. */
+
+		return schedule_specially(&copy, service, key, signal);
+	}
 	if (!service->maglev)
 		return 0;
 	return scheduler_flow_choice(service->maglev, key);
@@ -290,8 +296,28 @@ static inline uint16_t __attribute__((always_inline)) choose_backend(const struc
 	return backend;
 }
 
-static inline enum verdict __attribute__((always_inline)) send_to(const struct burst *burst,
-	uint16_t backend, struct packet *packet, const struct parsed *parsed)
+static __attribute__((noinline)) enum verdict
+send_by_tunnel(const struct burst *burst, uint16_t backend, const struct nexthop *hop,
+	struct packet *packet, const struct work *work)
+{
+	const struct snapshot *snapshot = burst->snapshot;
+	const struct port_table *ports = burst->pipeline->local.ports;
+	const struct tunnel_way way = {
+		.tunnel = &snapshot->path_encaps[work->service->service].tunnel,
+		.backend = &snapshot->path_addrs[backend],
+		.hop = hop,
+		.out = &ports->ports[hop->port],
+		.in = &ports->ports[packet->in_port],
+		.hash = work->hash,
+		.now_ns = burst->now_ns,
+	};
+
+	return tunnel_send(&burst->pipeline->tunnel, &way, packet, &work->parsed);
+}
+
+static inline enum verdict __attribute__((always_inline))
+send_to(const struct burst *burst, const struct path_service *service, uint16_t backend,
+	struct packet *packet, const struct work *work)
 {
 	const struct pipeline *pipeline = burst->pipeline;
 	const struct path_backend *path = &burst->snapshot->path_backends[backend];
@@ -300,7 +326,17 @@ static inline enum verdict __attribute__((always_inline)) send_to(const struct b
 	if (hop.state != NEXTHOP_READY)
 		return V_DROP_NO_NEIGHBOUR;
 	packet->out_port = hop.port;
-	return rewrite_dr(packet, parsed, &hop, pipeline->local.ports->ports[hop.port].mac);
+	if (__builtin_expect(service->options & (PATH_MSS | PATH_TUNNEL), 0)) {
+		const struct burst copy = *burst; /* The burst itself stays in registers. */
+		const struct path_encap *encap =
+			&burst->snapshot->path_encaps[work->service->service];
+
+		if ((service->options & PATH_MSS) && !work->parsed.fragment)
+			mss_clamp(packet, &work->parsed, encap->mss);
+		if (service->options & PATH_TUNNEL)
+			return send_by_tunnel(&copy, backend, &hop, packet, work);
+	}
+	return rewrite_dr(packet, &work->parsed, &hop, pipeline->local.ports->ports[hop.port].mac);
 }
 
 /* The packet of a service. There are two of these, so that services without limits do not pay for
@@ -313,6 +349,7 @@ serve(const struct burst *burst, const struct path_service *service, struct pack
 	struct service_stats *service_stats = &stats->services[service->id];
 	enum verdict verdict = V_DROP_NO_BACKEND;
 	uint16_t backend = 0;
+	uint32_t size = packet->size; /* As it came, whatever is put around it. */
 
 	if (limited)
 		burst->pipeline->refusal = V_DROP_NO_BACKEND;
@@ -320,7 +357,7 @@ serve(const struct burst *burst, const struct path_service *service, struct pack
 		backend = choose_backend(burst, service, work, limited);
 	packet->backend = backend;
 	if (backend)
-		verdict = send_to(burst, backend, packet, &work->parsed);
+		verdict = send_to(burst, service, backend, packet, work);
 	else if (limited)
 		verdict = burst->pipeline->refusal;
 	if (verdict != V_FORWARD) {
@@ -328,9 +365,9 @@ serve(const struct burst *burst, const struct path_service *service, struct pack
 		return verdict;
 	}
 	stats_add(&service_stats->n_packets, 1);
-	stats_add(&service_stats->n_bytes, packet->size);
+	stats_add(&service_stats->n_bytes, size);
 	stats_add(&stats->backends[backend].n_packets, 1);
-	stats_add(&stats->backends[backend].n_bytes, packet->size);
+	stats_add(&stats->backends[backend].n_bytes, size);
 	return V_FORWARD;
 }
 

@@ -104,6 +104,25 @@ take_interface(const struct lb_port *config, struct err *err)
 	return 0;
 }
 
+/* Some drivers do not ask the kernel's interface under a virtual device how much it takes. */
+static void
+lower_mtu(struct port *port, const struct lb_port *config)
+{
+	struct ifreq ifr = {0};
+	char name[IFNAMSIZ];
+	int fd;
+
+	if (!eal_device_argument(config->device, "iface", name, sizeof(name)))
+		return;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (ioctl(fd, SIOCGIFMTU, &ifr) == 0 && ifr.ifr_mtu < port->mtu)
+		port->mtu = (uint16_t)ifr.ifr_mtu;
+	close(fd);
+}
+
 /* The driver that holds a PCI device, "none" without one. */
 static void
 pci_driver(const char *device, char *buf, size_t size)
@@ -191,6 +210,7 @@ port_open(struct port *port, const struct lb_port *config, unsigned int n_worker
 		return err_set(err, rc, "port %s: the driver does not answer: %s", port->name,
 			strerror(-rc));
 	}
+	lower_mtu(port, config);
 	if (config->n_queues > info.max_rx_queues) {
 		rte_eth_dev_close(port->id);
 		return err_set(err, -EINVAL,

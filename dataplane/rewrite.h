@@ -8,13 +8,10 @@
 #include "dataplane/packet.h"
 #include "dataplane/parse.h"
 
-/* Returns V_FORWARD, or V_DROP_TTL with the packet untouched. 'mac' is the leaving port's. */
+/* One hop less to live. Returns V_FORWARD, or V_DROP_TTL with the packet untouched. */
 static inline enum verdict
-rewrite_dr(struct packet *packet, const struct parsed *parsed, const struct nexthop *hop,
-	const uint8_t mac[static 6])
+rewrite_ttl(struct packet *packet, const struct parsed *parsed)
 {
-	struct wire_ethernet *ethernet = (struct wire_ethernet *)packet->data;
-
 	if (parsed->target.family == ADDR_V4) {
 		struct wire_ipv4 *ip = (struct wire_ipv4 *)(packet->data + parsed->l3);
 		uint32_t checksum = be16_to(ip->checksum) + 0x100u;
@@ -31,6 +28,18 @@ rewrite_dr(struct packet *packet, const struct parsed *parsed, const struct next
 			return V_DROP_TTL;
 		ip->hop_limit--;
 	}
+	return V_FORWARD;
+}
+
+/* As rewrite_ttl(). 'mac' is the leaving port's. */
+static inline enum verdict
+rewrite_dr(struct packet *packet, const struct parsed *parsed, const struct nexthop *hop,
+	const uint8_t mac[static 6])
+{
+	struct wire_ethernet *ethernet = (struct wire_ethernet *)packet->data;
+
+	if (rewrite_ttl(packet, parsed) != V_FORWARD)
+		return V_DROP_TTL;
 	memcpy(ethernet->destination, hop->mac, sizeof(hop->mac));
 	memcpy(ethernet->source, mac, sizeof(ethernet->source));
 	return V_FORWARD;

@@ -8,6 +8,7 @@
 #include "dataplane/snapshot_data.h"
 #include "dataplane/snapshot_schedule.h"
 #include "dataplane/stats.h"
+#include "dataplane/tunnel.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -106,7 +107,9 @@ allocate(const struct build *build)
 	s->backends_by_id = calloc((size_t)BACKEND_ID_MAX + 1, sizeof(struct snapshot_backend *));
 	s->path_limits = calloc(state->n_services + 1, sizeof(*s->path_limits));
 	s->path_max_flows = calloc((size_t)BACKEND_ID_MAX + 1, sizeof(*s->path_max_flows));
-	if (!s->path_limits || !s->path_max_flows)
+	s->path_encaps = calloc(state->n_services + 1, sizeof(*s->path_encaps));
+	s->path_addrs = calloc((size_t)BACKEND_ID_MAX + 1, sizeof(*s->path_addrs));
+	if (!s->path_limits || !s->path_max_flows || !s->path_encaps || !s->path_addrs)
 		return no_memory(build);
 	if (!s->addresses || !s->routers || !s->vips || !s->pools || !s->services || !s->backends ||
 		!s->path_services || !s->path_backends || !s->vips_by_id || !s->pools_by_id ||
@@ -237,6 +240,7 @@ add_backend(const struct build *build, const struct control_pool *pool,
 	path->usable = from->up;
 	path->weight = from->up ? from->weight : 0;
 	s->path_max_flows[backend->id] = from->max_flows;
+	s->path_addrs[backend->id] = from->addr;
 	return 0;
 }
 
@@ -328,9 +332,12 @@ check_service(const struct build *build, const struct control_service *service)
 		return err_set(build->err, -EINVAL,
 			"service %s: protocol %u is neither TCP nor UDP", service->name,
 			service->protocol);
-	if (service->mode != MODE_DR || !scheduler_of((enum scheduler_kind)service->scheduler))
+	if (service->mode > MODE_TUNNEL || !scheduler_of((enum scheduler_kind)service->scheduler))
 		return err_set(build->err, -EINVAL,
 			"service %s: mode or scheduler unknown to this version", service->name);
+	if (service->mode == MODE_TUNNEL)
+		return tunnel_check(
+			build->state, service, build->snapshot->tables.ports, build->err);
 	pool = &build->state->pools[service->pool];
 	for (size_t i = 0; i < pool->n_backends; i++)
 		if (pool->backends[i].addr.family != service->address.family)
@@ -398,6 +405,9 @@ add_service(const struct build *build, const struct control_service *from)
 	path->pool = from->pool;
 	path->id = service->id;
 	path->mode = from->mode;
+	path->options |= (uint8_t)((from->mss ? PATH_MSS : 0) |
+				   (from->mode == MODE_TUNNEL ? PATH_TUNNEL : 0));
+	s->path_encaps[s->n_services] = (struct path_encap){from->tunnel, from->mss};
 	add_limits(build, from);
 	s->n_services++;
 	return snapshot_add_schedule(s, build->previous, from) < 0 ? no_memory(build) : 0;
@@ -470,6 +480,8 @@ snapshot_free(struct snapshot *snapshot)
 	free(snapshot->path_services);
 	free(snapshot->schedules);
 	free(snapshot->path_backends);
+	free(snapshot->path_encaps);
+	free(snapshot->path_addrs);
 	free(snapshot->vips_by_id);
 	free(snapshot->path_limits);
 	free(snapshot->path_max_flows);

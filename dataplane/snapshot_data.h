@@ -15,6 +15,8 @@ struct schedule;
 
 /* Bits of path_service.options */
 #define PATH_SPECIAL 0x01 /* Not Maglev alone: its schedule says how. */
+#define PATH_MSS 0x02     /* Clamps the MSS of SYNs: snapshot.path_encaps. */
+#define PATH_TUNNEL 0x04  /* Mode tunnel: snapshot.path_encaps. */
 #define PATH_LIMITED 0x40 /* New flows are limited: snapshot.path_limits, path_max_flows. */
 #define PATH_METERED 0x80 /* Packets are limited: snapshot.path_limits. */
 
@@ -40,6 +42,12 @@ struct path_backend {
 
 static_assert(sizeof(struct path_backend) == 8, "eight in a cache line");
 
+/* What else the packet path needs of services that are in mode tunnel or clamp the MSS. */
+struct path_encap {
+	struct tunnel tunnel;
+	uint16_t mss;
+};
+
 struct snapshot_pool {
 	char name[CONTROL_NAME_SIZE];
 	struct maglev *maglev; /* Shared with other snapshots; NULL: nobody takes new flows. */
@@ -56,6 +64,8 @@ struct snapshot {
 	const struct snapshot_vip **vips_by_id;
 	struct path_limit *path_limits; /* In the order of the state. */
 	uint32_t *path_max_flows;       /* Of backends, by id; 0: any number. */
+	struct path_encap *path_encaps; /* In the order of the state. */
+	struct addr *path_addrs;        /* Of backends, by id. */
 
 	/* The rest belongs to the control thread. */
 	struct snapshot_tables tables;

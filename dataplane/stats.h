@@ -16,7 +16,7 @@ struct service_stats {
 	uint64_t n_packets; /* Forwarded. */
 	uint64_t n_bytes;   /* Of whole frames. */
 	uint64_t n_new_flows;
-	uint64_t n_drops; /* Without a usable backend or next hop. */
+	uint64_t n_drops; /* No usable backend or next hop, TTL used up, too big, ... */
 };
 
 struct backend_stats {

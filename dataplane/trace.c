@@ -190,7 +190,7 @@ read_result(const struct trace_scene *scene, const struct stats *stats, const st
 		out->choice = TRACE_MOVED;
 	else
 		out->choice = out->has_flow && n_created == 0 ? TRACE_FLOW : TRACE_SCHEDULER;
-	out->leaves = packet->verdict < V_HOST;
+	out->leaves = verdict_leaves(packet->verdict);
 	if (!out->leaves)
 		return;
 	out->out_port = packet->out_port;

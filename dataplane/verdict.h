@@ -4,10 +4,13 @@
 #ifndef DATAPLANE_VERDICT_H
 #define DATAPLANE_VERDICT_H
 
+#include <stdbool.h>
+
 /* VERDICT(identifier, "name", "what it means") */
 #define VERDICTS                                                                                   \
 	VERDICT(FORWARD, "forward", "sent to a backend")                                           \
 	VERDICT(REPLY, "reply", "answered by the dataplane itself (ARP, ND, ICMP echo)")           \
+	VERDICT(REPLY_TOO_BIG, "reply_too_big", "too big for the tunnel: the client was told")     \
 	VERDICT(HOST, "host", "handed to the host's kernel")                                       \
 	VERDICT(DROP_TRUNCATED, "drop_truncated", "shorter than its headers say")                  \
 	VERDICT(DROP_BAD_HEADER, "drop_bad_header", "IP version or header length invalid")         \
@@ -21,7 +24,8 @@
 	VERDICT(DROP_ICMP, "drop_icmp", "ICMP for a VIP that needs no answer and fits no flow")    \
 	VERDICT(DROP_NO_BACKEND, "drop_no_backend", "service without a usable backend")            \
 	VERDICT(DROP_NO_NEIGHBOUR, "drop_no_neighbour", "backend's link-layer address unknown")    \
-	VERDICT(DROP_NO_ROOM, "drop_no_room", "buffer too small for the answer")                   \
+	VERDICT(DROP_NO_ROOM, "drop_no_room", "buffer too small for the answer or outer headers")  \
+	VERDICT(DROP_TOO_BIG, "drop_too_big", "too big for the tunnel and the client not told")    \
 	VERDICT(DROP_NEW_FLOW_LIMIT, "drop_new_flow_limit",                                        \
 		"more new flows than the service takes")                                           \
 	VERDICT(DROP_PACKET_LIMIT, "drop_packet_limit", "more packets than the service takes")     \
@@ -59,6 +63,13 @@ enum verdict {
 	/* Not decided yet: the packet core has kept the packet (packet.h). Never counted. */
 	V_HOLD = N_VERDICTS
 };
+
+/* Whether the packet leaves by its out_port. */
+static inline bool
+verdict_leaves(enum verdict verdict)
+{
+	return verdict <= V_REPLY_TOO_BIG;
+}
 
 /* "forward", "drop_ttl", ...: the name in statistics and metrics. */
 const char *verdict_name(enum verdict verdict);

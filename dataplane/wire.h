@@ -38,6 +38,7 @@ struct wire_ipv4 {
 	uint8_t destination[4];
 } WIRE;
 
+#define IPV4_DONT_FRAGMENT 0x4000
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV4_OFFSET_MASK 0x1fff
 
@@ -91,6 +92,13 @@ struct wire_udp {
 	be16 checksum;
 } WIRE;
 
+/* draft-ietf-intarea-gue-09 3.1, variant 0. */
+struct wire_gue {
+	uint8_t variant_control_size; /* All 0: variant 0, data, no extensions. */
+	uint8_t protocol;             /* IANA number of what follows. */
+	be16 flags;
+} WIRE;
+
 /* RFC 792, RFC 4443 2.1 */
 struct wire_icmp {
 	uint8_t type;
@@ -102,6 +110,7 @@ struct wire_icmp {
 enum {
 	ICMP4_ECHO_REPLY = 0,
 	ICMP4_UNREACHABLE = 3,
+	ICMP4_FRAGMENTATION_NEEDED = 4, /* A code of ICMP4_UNREACHABLE. */
 	ICMP4_ECHO = 8,
 	ICMP4_TIME_EXCEEDED = 11,
 	ICMP4_PARAMETER = 12,
@@ -165,6 +174,7 @@ static_assert(sizeof(struct wire_ipv4) == 20, "RFC 791");
 static_assert(sizeof(struct wire_ipv6) == 40, "RFC 8200");
 static_assert(sizeof(struct wire_tcp) == 20, "RFC 9293");
 static_assert(sizeof(struct wire_udp) == 8, "RFC 768");
+static_assert(sizeof(struct wire_gue) == 4, "GUE");
 static_assert(sizeof(struct wire_icmp) == 8, "RFC 792");
 static_assert(sizeof(struct wire_nd) == 24, "RFC 4861");
 static_assert(sizeof(struct wire_nd_link) == 8, "RFC 4861");

@@ -179,7 +179,7 @@ act(struct worker *worker, unsigned int n)
 	for (unsigned int i = 0; i < n; i++) {
 		const struct packet *packet = &worker->packets[i];
 
-		if (packet->verdict == V_FORWARD || packet->verdict == V_REPLY)
+		if (verdict_leaves(packet->verdict))
 			add_to_port(worker, packet);
 		else if (packet->verdict == V_HOST)
 			batch_add(&worker->to_host, packet);

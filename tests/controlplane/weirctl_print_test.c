@@ -96,6 +96,18 @@ services_with_and_without_counters(void **state)
 		"       12    1.23M  1.50 GiB\n"
 		"dns6     udp    [fd77:1::100]:any  no    dr    maglev, /64 300 s  dns   10/10  "
 		"        -        -         -\n");
+	expect(print_services,
+		"[{\"name\": \"far\", \"address\": \"10.77.1.100\", \"port\": 80,"
+		"  \"protocol\": \"tcp\", \"mode\": \"tunnel\", \"scheduler\": \"maglev\","
+		"  \"tunnel\": {\"type\": \"ipip\", \"source4\": \"10.77.1.11\"}, \"mss\": 1400,"
+		"  \"pool\": \"web4\", \"router_state\": \"master\", \"backends\": 2,"
+		"  \"backends_up\": 1}]",
+		"SERVICE  PROTO  ADDRESS         HELD  MODE         SCHEDULER  POOL   UP  NEW "
+		"FLOWS "
+		" PACKETS  BYTES\n"
+		"far      tcp    10.77.1.100:80  yes   tunnel ipip  maglev     web4  1/2          "
+		"- "
+		"       -      -\n");
 	expect(print_services, "[]", "There are no services.\n");
 }
 

@@ -5,6 +5,7 @@
 #include "common/checksum.h"
 
 #include <assert.h>
+#include <stddef.h>
 
 const uint8_t frame_port_mac[6] = {2, 0, 0, 0, 0, 1};
 const uint8_t frame_client_mac[6] = {2, 0, 0, 0, 0, 0xc1};
@@ -63,6 +64,32 @@ frame_fix_icmp(struct frame *frame, size_t l4)
 	}
 	icmp->checksum = 0;
 	icmp->checksum = checksum_finish(checksum_add(sum, icmp, size));
+}
+
+void
+frame_fix_transport(struct frame *frame)
+{
+	bool v6 = frame_ethernet(frame)->type == be16_from(ETHER_IPV6);
+	uint8_t protocol = v6 ? frame_ipv6(frame)->next_header : frame_ipv4(frame)->protocol;
+	size_t l4 = FRAME_L3 + (v6 ? sizeof(struct wire_ipv6) : sizeof(struct wire_ipv4));
+	size_t size = frame->packet.size - l4;
+	uint8_t *at = frame->packet.data + l4;
+	uint8_t *checksum = at + (protocol == IPPROTO_TCP ? offsetof(struct wire_tcp, checksum)
+							  : offsetof(struct wire_udp, checksum));
+	struct addr from = {.family = ADDR_V4}, to = {.family = ADDR_V4};
+	be16 sum = be16_from(0);
+
+	if (v6) {
+		from = addr_from_v6(frame_ipv6(frame)->source);
+		to = addr_from_v6(frame_ipv6(frame)->destination);
+	} else {
+		memcpy(from.bytes, frame_ipv4(frame)->source, 4);
+		memcpy(to.bytes, frame_ipv4(frame)->destination, 4);
+	}
+	memcpy(checksum, &sum, sizeof(sum));
+	sum = checksum_finish(
+		checksum_add(checksum_add_pseudo(0, &from, &to, protocol, size), at, size));
+	memcpy(checksum, &sum, sizeof(sum));
 }
 
 /* Writes an IP header at 'at'; returns its size. */

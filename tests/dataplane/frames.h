@@ -48,6 +48,9 @@ void frame_ip(struct frame *frame, const char *from, const char *to, uint8_t pro
 void frame_fix_ipv4(struct frame *frame);
 void frame_fix_icmp(struct frame *frame, size_t l4);
 
+/* Sets the checksum of TCP or UDP that follows an IP header without options. */
+void frame_fix_transport(struct frame *frame);
+
 static inline struct wire_ethernet *
 frame_ethernet(struct frame *frame)
 {

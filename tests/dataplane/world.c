@@ -127,6 +127,8 @@ world_init(struct world *world, uint32_t n_flows)
 	memset(world, 0, sizeof(*world));
 	world->now_ns = WORLD_START_NS;
 	world->ports.n_ports = 2;
+	world->ports.ports[0].mtu = 1500;
+	world->ports.ports[1].mtu = 1500;
 	name(world->ports.ports[0].name, "front");
 	name(world->ports.ports[1].name, "back");
 	memcpy(world->ports.ports[0].mac, frame_port_mac, 6);

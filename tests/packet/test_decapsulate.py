@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From a client's packet to the answer of a real kernel: through the dataplane's tunnel, out of it
+by docs/examples/decapsulate in a backend's namespace, and back past the load balancer."""
+
+import os
+import socket
+import subprocess
+
+import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
+
+from conftest import BACKENDS4, BACKENDS6
+from harness import (CLIENT4, CLIENT6, CLIENT_MAC, PORT_MAC, ROOT, VIP4, VIP6, Namespace, Wire,
+                     backend, run)
+from test_tunnel import (GUE_PORT, KINDS, SOURCE4, SOURCE6, at_backend, client_ports, state,
+                         tunnel_services)
+
+PROGRAM = os.path.join(ROOT, "docs", "examples", "decapsulate")
+ADDRESS4, MAC = BACKENDS4["b1"]
+ADDRESS6 = BACKENDS6["b1"][0]
+
+
+class Real:
+    """A backend with a kernel of its own: its cable's far end is 'wire'."""
+
+    def __init__(self):
+        self.process = None
+        self.wire = None
+        self.far = Namespace("far")
+        self.namespace = Namespace("real")
+        ip = self.namespace.ip
+        run("ip", "link", "add", "eth0", "netns", self.namespace.name, "address", MAC, "type",
+            "veth", "peer", "name", "far0", "netns", self.far.name)
+        self.far.sysctl("net/ipv6/conf/far0/disable_ipv6", 1)
+        self.far.ip("link", "set", "far0", "arp", "off", "up")
+        self.namespace.sysctl("net/ipv4/conf/all/rp_filter", 0)
+        self.namespace.sysctl("net/ipv4/conf/all/arp_ignore", 1)
+        self.namespace.sysctl("net/ipv4/conf/all/arp_announce", 2)
+        ip("link", "set", "eth0", "up")
+        ip("addr", "add", ADDRESS4 + "/24", "dev", "eth0")
+        ip("addr", "add", ADDRESS6 + "/64", "dev", "eth0", "nodad")
+        ip("addr", "add", VIP4 + "/32", "dev", "lo")
+        ip("addr", "add", VIP6 + "/128", "dev", "lo", "nodad")
+        self.wire = Wire(self.far, "far0")
+        self.wire.hosts.update({CLIENT4: CLIENT_MAC, CLIENT6: CLIENT_MAC})
+
+    def start(self):
+        self.process = subprocess.Popen(
+            self.namespace.command("/usr/bin/python3", PROGRAM, "--vip", VIP4, "--vip", VIP6),
+            stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "decapsulate: ready\n"
+        return self
+
+    def close(self):
+        if self.process:
+            self.process.terminate()
+            assert self.process.wait(10) == 0
+            self.process.stdout.close()
+        if self.wire:
+            self.wire.close()
+        self.namespace.close()
+        self.far.close()
+
+
+@pytest.fixture(scope="module")
+def real():
+    made = Real()
+    try:
+        yield made.start()
+    finally:
+        made.close()
+
+
+def serve(namespace, vip, to_all=False):
+    """A UDP socket on the virtual address, or on all."""
+    sock = namespace.socket(socket.AF_INET if vip == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+    sock.settimeout(5)
+    sock.bind(("" if to_all else VIP4 if vip == 4 else VIP6, 53))
+    return sock
+
+
+def question(vip, sport):
+    ip = IP(src=CLIENT4, dst=VIP4, flags="DF") if vip == 4 else IPv6(src=CLIENT6, dst=VIP6)
+    return Ether(dst=PORT_MAC, src=CLIENT_MAC) / ip / UDP(sport=sport, dport=53) / b"question"
+
+
+def push(dataplane, kind, vip, outer):
+    one = {"web4": [backend("b1", ADDRESS4)], "web6": [backend("b1", ADDRESS6)]}
+    dataplane.control.call("state", state(dataplane, tunnel_services(kind, vip, outer), one))
+    dataplane.wait_ready()
+
+
+@pytest.mark.parametrize("kind,vip,outer", KINDS)
+def test_a_real_kernel_answers_what_came_by_tunnel(dataplane, wire, real, kind, vip, outer):
+    push(dataplane, kind, vip, outer)
+    sport = next(client_ports)
+    with serve(real.namespace, vip) as sock:
+        frame = wire.ask(question(vip, sport), at_backend, "tunnelled packet")
+        real.wire.send(bytes(frame))
+        data, client = sock.recvfrom(2048)
+        assert (data, client[1]) == (b"question", sport)
+        real.wire.forget()
+        sock.sendto(b"answer", client)
+        got = real.wire.expect(lambda f: UDP in f and f[UDP].dport == sport, "answer")
+    assert got[UDP].sport == 53 and bytes(got[Raw]) == b"answer"
+    ip = got[IP] if vip == 4 else got[IPv6]
+    assert (ip.src, ip.dst) == ((VIP4, CLIENT4) if vip == 4 else (VIP6, CLIENT6))
+
+
+def wrapped(inner, outer, ecn=0):
+    """A GUE packet as the dataplane would send it."""
+    ip = IP(src=SOURCE4, dst=ADDRESS4, tos=ecn) if outer == 4 else \
+        IPv6(src=SOURCE6, dst=ADDRESS6, tc=ecn)
+    header = bytes([0, 4 if IP in inner else 41, 0, 0])
+    return Ether(dst=MAC, src=PORT_MAC) / ip / UDP(sport=50000, dport=GUE_PORT) \
+        / (header + bytes(inner))
+
+
+def message(vip, text, ecn=0, to_self=False):
+    ip = IP(src=CLIENT4, dst=ADDRESS4 if to_self else VIP4, tos=ecn) if vip == 4 else \
+        IPv6(src=CLIENT6, dst=ADDRESS6 if to_self else VIP6, tc=ecn)
+    return ip / UDP(sport=4711, dport=53) / text
+
+
+@pytest.mark.parametrize("outer", [4, 6])
+@pytest.mark.parametrize("vip", [4, 6])
+def test_only_virtual_addresses_are_let_in(real, vip, outer):
+    with serve(real.namespace, vip, to_all=True) as sock:
+        real.wire.send(wrapped(message(vip, b"stray", to_self=True), outer))
+        real.wire.send(wrapped(message(vip, b"good"), outer))
+        assert sock.recvfrom(2048)[0] == b"good"
+
+
+@pytest.mark.parametrize("outer", [4, 6])
+@pytest.mark.parametrize("vip", [4, 6])
+def test_congestion_on_the_way_is_told_or_the_packet_dropped(real, vip, outer):
+    level, wanted = (socket.IPPROTO_IP, 13) if vip == 4 else \
+        (socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS)
+    with serve(real.namespace, vip) as sock:
+        sock.setsockopt(level, wanted, 1)
+        real.wire.send(wrapped(message(vip, b"cannot be told", ecn=0), outer, ecn=3))
+        real.wire.send(wrapped(message(vip, b"congested", ecn=2), outer, ecn=3))
+        real.wire.send(wrapped(message(vip, b"marked inside", ecn=3), outer, ecn=2))
+        real.wire.send(wrapped(message(vip, b"unmarked", ecn=2), outer, ecn=2))
+        got = [sock.recvmsg(2048, 64)[:2] for _ in range(3)]
+    assert [(data, messages[0][2][0] & 3) for data, messages in got] == [
+        (b"congested", 3), (b"marked inside", 3), (b"unmarked", 2)]
