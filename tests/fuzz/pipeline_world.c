@@ -171,6 +171,7 @@ world_sweep(struct fuzz_world *world, uint32_t n_buckets)
 void
 world_reset(struct fuzz_world *world)
 {
+	fuzz_require(pipeline_abandon(world->pipeline) == NULL, "nothing is held any more");
 	/* Everything has timed out by then, and the next sweep begins at bucket 0 again. */
 	world->now_ns = WORLD_START_NS + 3 * WORLD_SPAN_NS;
 	world_sweep(world, 2 * world->n_buckets - (uint32_t)(world->n_swept % world->n_buckets));
