@@ -37,9 +37,8 @@
 /* Ages from here on mean that the entry's time is ahead of the reader's. */
 #define FLOW_AGE_AHEAD 0xff00
 #define FLOW_DISPLACED 0x80 /* Bit of a state: the flow's home is another bucket. */
-#define FLOW_N_DISPLACED_MAX                                                \
-	255 /* Stays there once reached, which costs time, not correctness. \
-	     */
+/* Once reached it stays there, which costs time, not correctness. */
+#define FLOW_N_DISPLACED_MAX 255
 
 /* Eight bytes of any of the structs below. */
 typedef uint64_t __attribute__((may_alias)) flow_word;
