@@ -7,12 +7,10 @@ import json
 import struct
 from pathlib import Path
 
-from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror, IPOption
 from scapy.layers.inet6 import (ICMPv6EchoRequest, ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr,
-                                ICMPv6PacketTooBig, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment,
-                                IPv6ExtHdrHopByHop, TCPerror)
-from scapy.layers.inet import IPerror
-from scapy.layers.inet6 import IPerror6
+                                ICMPv6PacketTooBig, IPerror6, IPv6, IPv6ExtHdrDestOpt,
+                                IPv6ExtHdrFragment, IPv6ExtHdrHopByHop)
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.layers.vrrp import VRRPv3
 
@@ -164,7 +162,8 @@ def response_parser():
             "until_close": b"\x02HTTP/1.0 404 Not Found\r\nServer: a\r\n\r\nnothing",
             "interim": b"\x10HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + plain,
             "no_body": b"\0HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
-            "refused": b"\0HTTP/1.1 200 OK\nA : b\r\n c\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"}
+            "refused": b"\0HTTP/1.1 200 OK\r\nA : b\r\n c\r\n"
+                       b"Transfer-Encoding: gzip, chunked\r\n\r\n"}
 
 
 def http_guard():
@@ -179,15 +178,25 @@ def http_guard():
 
 
 TEXTS = {
-    "path_rules": {"plain": b"\xff/a/b.html\0/api/links?a=b", "folder": b"\xff//a//b/\0/api/",
-                   "hidden": b"\xff/.git/config\0/api/%2e%2E/x", "short": b"\x02/abcdef\0/api/a%2fb",
-                   "known": b"\xff/.well-known/x y%\0/api/..;/.\\x"},
-    "http_fields": {"range": b"\x04\0\0bytes=0-499\0bytes=-5\0bytes=9-", "dates":
-                    b"\x01\0\0Sun, 06 Nov 1994 08:49:37 GMT\0Sunday, 06-Nov-94 08:49:37 GMT\0"
-                    b"Sun Nov  6 08:49:37 1994", "tags": b"\0\0\0\"tag\"\0W/\"tag\", *\0keep-alive",
-                    "targets": b"\xff\xff\x08http://a:80/b?c\0Connection\0close, X"},
-    "exposition": {"page": b"# HELP a b\n# TYPE a counter\na{x=\"1\",y=\"q\\\"u\\\\o\\nte\"} 2.5 17\n"
-                   b"b +Inf\nc{} NaN\nd_bucket{le=\"0.5\"} 1e9\n", "bad": b"1a 2\na{\na{x} 1\na 1 2 3"},
+    "path_rules": {
+        "plain": b"\xff/a/b.html\0/api/links?a=b",
+        "folder": b"\xff//a//b/\0/api/",
+        "hidden": b"\xff/.git/config\0/api/%2e%2E/x",
+        "short": b"\x02/abcdef\0/api/a%2fb",
+        "known": b"\xff/.well-known/x y%\0/api/..;/.\\x",
+    },
+    "http_fields": {
+        "range": b"\x04\0\0bytes=0-499\0bytes=-5\0bytes=9-",
+        "dates": b"\x01\0\0Sun, 06 Nov 1994 08:49:37 GMT\0Sunday, 06-Nov-94 08:49:37 GMT\0"
+                 b"Sun Nov  6 08:49:37 1994",
+        "tags": b"\0\0\0\"tag\"\0W/\"tag\", *\0keep-alive",
+        "targets": b"\xff\xff\x08http://a:80/b?c\0Connection\0close, X",
+    },
+    "exposition": {
+        "page": b"# HELP a b\n# TYPE a counter\na{x=\"1\",y=\"q\\\"u\\\\o\\nte\"} 2.5 17\n"
+                b"b +Inf\nc{} NaN\nd_bucket{le=\"0.5\"} 1e9\n",
+        "bad": b"1a 2\na{\na{x} 1\na 1 2 3",
+    },
 }
 
 
