@@ -10,7 +10,7 @@ from lablib.progress import complain, say
 from testlib.counts import Counts
 
 TESTS = paths.REPOSITORY / "tests" / "fuzz"
-SECONDS = 15  # Of each target, unless FUZZ_SECONDS says otherwise.
+SECONDS = 12  # Of each target, unless FUZZ_SECONDS says otherwise.
 SHARES = {"pipeline": 3}  # Targets that deserve more than one share of the time.
 TAIL_LINES = 60
 

@@ -30,9 +30,10 @@ TCP_FIN, TCP_DATA, TCP_SYN, UDP_, ECHO, ERROR, ASK, OTHER = 0x08, 0, 2, 3, 4, 5,
 TCP_RST = 0x20
 
 
-def raw(frame):
+def raw(frame, how=0x40):
+    """'how' 4 leaves no room around the frame."""
     data = bytes(frame)
-    return bytes([RAW, 0x40]) + struct.pack("!H", len(data)) + data
+    return bytes([RAW, how]) + struct.pack("!H", len(data)) + data
 
 
 def made(kind, who=0, port=4711, cut=0, damage=()):
@@ -95,7 +96,8 @@ def frames():
 
 def pipeline():
     both = lease(0) + lease(1)
-    seeds = {name: state(0) + both + raw(frame) * 2 for name, frame in frames().items()}
+    seeds = {name: state(0) + both + raw(frame) * 2 + raw(frame, how=4)
+             for name, frame in frames().items()}
     for family, v6 in (("4", 0), ("6", V6)):
         syn, data, end, reset = (kind | v6 for kind in (TCP_SYN, TCP_DATA, TCP_FIN, TCP_RST))
         seeds["connection" + family] = state(0) + made(syn) + made(data) * 2 + seconds(50) \
@@ -105,6 +107,8 @@ def pipeline():
             for n in (0, 2, 3, 4, 5, 1, 6, 7, 8, 0))
         seeds["full" + family] = state(0) + many(syn, 60) + many(data, 60) + seconds(9) \
             + many(syn, 60, port=9000) + bytes([SWEEP, 9]) + minutes(6) + many(data, 63, port=7000)
+        seeds["hops" + family] = state(0) + b"".join(
+            made(syn, damage=[(21 if v6 else 22, hops)]) for hops in (0, 1, 2))
         seeds["errors" + family] = state(0) + made(syn) + made(ERROR | v6) + state(3) \
             + made(ERROR | v6) + made(data)
         seeds["neighbours" + family] = state(0) + many(syn, 9) + b"".join(

@@ -223,8 +223,7 @@ damage(struct run *run, struct frame *frame, bool fix)
 		if (at < frame->packet.size)
 			frame->packet.data[at] = value;
 	}
-	if (fix && frame->packet.size >= FRAME_L3 + 60 &&
-		frame_ethernet(frame)->type == be16_from(ETHER_IPV4))
+	if (fix && frame_ethernet(frame)->type == be16_from(ETHER_IPV4))
 		frame_fix_ipv4(frame);
 }
 
