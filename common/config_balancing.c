@@ -186,6 +186,8 @@ build_backend(struct config_reader *reader, const char *path, const struct raw_b
 	backend->addr = config_addr(reader, path, "address", raw->address);
 	backend->weight = (uint16_t)config_number(reader, path, "weight", raw->weight,
 		(struct config_range){0, MODEL_WEIGHT_MAX, 100});
+	backend->port = (uint16_t)config_number(
+		reader, path, "port", raw->port, (struct config_range){1, 65535, 0});
 	for (size_t i = 0; i < pool->n_backends; i++) {
 		if (strcmp(pool->backends[i].name, backend->name) == 0)
 			config_fail(reader, path, "name", "'%s' is used twice in this pool",
@@ -224,12 +226,41 @@ build_pool(struct config_reader *reader, const char *path, const struct raw_pool
 	}
 }
 
+/* What only some modes can do. */
+static void
+check_mode(struct config_reader *reader, const char *path, const struct service *service)
+{
+	const struct virtual_router *router = service->router;
+
+	for (size_t i = 0; service->mode == MODE_DR && i < service->pool->n_backends; i++) {
+		const struct backend *backend = &service->pool->backends[i];
+
+		if (backend->port != 0 && backend->port != service->port)
+			config_fail(reader, path, "pool",
+				"backend '%s' of '%s' has port %u, and mode dr cannot change "
+				"ports: choose nat, or give no port",
+				backend->name, service->pool->name, backend->port);
+	}
+	for (size_t i = 0; service->mode == MODE_NAT && i < router->n_members; i++) {
+		const struct node *node = router->members[i].node;
+		unsigned int n_workers = 0;
+
+		for (size_t j = 0; j < node->lb.n_ports; j++)
+			n_workers += node->lb.ports[j].n_queues;
+		if (n_workers > 1)
+			config_fail(reader, path, "mode",
+				"in mode nat both directions of a flow must meet in one worker, "
+				"and node '%s' has %u: give it one port with one queue",
+				node->name, n_workers);
+	}
+}
+
 static void
 build_service(struct config_reader *reader, const char *path, const struct raw_service *raw,
 	const struct model *model, struct service *service)
 {
 	static const char *const protocols[] = {"tcp", "udp", NULL};
-	static const char *const modes[] = {"dr", NULL};
+	static const char *const modes[] = {"dr", "nat", NULL};
 	static const char *const schedulers[] = {"maglev", NULL};
 	const char *pool;
 
@@ -260,9 +291,11 @@ build_service(struct config_reader *reader, const char *path, const struct raw_s
 	else if (service->pool->n_backends > 0 &&
 		 service->pool->backends[0].addr.family != service->address.family)
 		config_fail(reader, path, "pool",
-			"mode dr forwards packets as they are: the backends of '%s' must have the "
+			"mode %s keeps a packet's family: the backends of '%s' must have the "
 			"family of '%s'",
-			pool, raw->address);
+			raw->mode ? raw->mode : "dr", pool, raw->address);
+	if (service->pool && service->router)
+		check_mode(reader, path, service);
 }
 
 static void

@@ -85,6 +85,7 @@ static const cyaml_schema_field_t backend_fields[] = {
 	TEXT(raw_backend, name),
 	TEXT(raw_backend, address),
 	TEXT(raw_backend, weight),
+	TEXT(raw_backend, port),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t backend_entry = ENTRY(raw_backend, backend_fields);

@@ -42,7 +42,7 @@ struct raw_check {
 };
 
 struct raw_backend {
-	char *name, *address, *weight;
+	char *name, *address, *weight, *port;
 };
 
 struct raw_pool {

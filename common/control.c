@@ -18,7 +18,7 @@ struct word {
 	int value;
 };
 
-static const struct word forward_modes[] = {{"dr", MODE_DR}, {NULL, 0}};
+static const struct word forward_modes[] = {{"dr", MODE_DR}, {"nat", MODE_NAT}, {NULL, 0}};
 static const struct word schedulers[] = {{"maglev", SCHEDULER_MAGLEV}, {NULL, 0}};
 static const struct word protocols[] = {{"tcp", PROTOCOL_TCP}, {"udp", PROTOCOL_UDP}, {NULL, 0}};
 
@@ -169,6 +169,8 @@ encode_pool(const struct control_pool *pool)
 			encode_addr(&backend->addr), "weight", (int)backend->weight, "up",
 			(int)backend->up);
 
+		if (backend->port)
+			json_object_set_new(json, "port", json_integer(backend->port));
 		if (append(backends, json) < 0) {
 			json_decref(backends);
 			return NULL;
@@ -284,8 +286,8 @@ decode_router(json_t *json, struct control_router *out, struct err *err)
 static int
 decode_backend(json_t *json, struct control_backend *out, struct err *err)
 {
-	static const char *const keys[] = {"name", "address", "weight", "up", NULL};
-	uint64_t weight;
+	static const char *const keys[] = {"name", "address", "weight", "up", "port", NULL};
+	uint64_t weight, port = 0;
 	int rc;
 
 	if ((rc = json_fields_known(json, keys, err)) < 0 ||
@@ -294,7 +296,11 @@ decode_backend(json_t *json, struct control_backend *out, struct err *err)
 		(rc = json_field_integer(json, "weight", 0, MODEL_WEIGHT_MAX, &weight, err)) < 0 ||
 		(rc = json_field_bool(json, "up", &out->up, err)) < 0)
 		return rc;
+	if (json_object_get(json, "port") &&
+		(rc = json_field_integer(json, "port", 1, UINT16_MAX, &port, err)) < 0)
+		return rc;
 	out->weight = (uint16_t)weight;
+	out->port = (uint16_t)port;
 	return 0;
 }
 

@@ -10,7 +10,8 @@
  *   ready   {}                   -> {ready, waiting: ["next hop of web1 (192.0.2.1)", ...]}
  *   stats   {}                   -> {generation, flows: {active, capacity},
  *                                    verdicts: {NAME: packets}, flow_events: {NAME: n},
- *                                    services: [{name, packets, bytes, new_flows, drops}],
+ *                                    services: [{name, packets, bytes, new_flows, drops,
+ *                                                return_packets, return_bytes}],
  *                                    backends: [{pool, name, address, packets, bytes, new_flows}],
  *                                    ports: [{name, up, rx_packets, rx_bytes, rx_missed,
  *                                             tx_packets, tx_bytes, tx_errors,
@@ -57,6 +58,7 @@ struct control_backend {
 	struct addr addr;
 	uint16_t weight; /* Effective: 0 takes no new flows but keeps its old ones (drain). */
 	bool up;         /* false: takes nothing; its flows are scheduled anew. */
+	uint16_t port;   /* 0: the service's. */
 };
 
 struct control_pool {

@@ -37,7 +37,8 @@ enum protocol {
 }; /* IANA numbers. */
 
 enum forward_mode {
-	MODE_DR
+	MODE_DR,
+	MODE_NAT
 };
 
 enum scheduler_kind {
@@ -130,6 +131,7 @@ struct backend {
 	const char *name; /* Unique in its pool. */
 	struct addr addr;
 	uint16_t weight; /* 0 to MODEL_WEIGHT_MAX; 0 takes no new flows. */
+	uint16_t port;   /* Where it serves (mode nat); 0: at the service's port. */
 };
 
 /* Backends that serve the same thing, and how they are checked. */
@@ -147,7 +149,7 @@ struct service {
 	enum protocol protocol;
 	enum forward_mode mode;
 	enum scheduler_kind scheduler;
-	const struct pool *pool; /* Its backends have the family of 'address' (mode dr). */
+	const struct pool *pool;             /* Its backends have the family of 'address'. */
 	const struct virtual_router *router; /* The one that holds 'address'. */
 };
 

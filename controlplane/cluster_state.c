@@ -67,6 +67,7 @@ add_pools(const struct cluster *cluster, struct control_state *state)
 
 			set_name(pool->backends[j].name, backend->config->name);
 			pool->backends[j].addr = backend->config->addr;
+			pool->backends[j].port = backend->config->port;
 			pool->backends[j].weight = cluster_backend_weight(backend);
 			pool->backends[j].up = backend->health == HEALTH_UP;
 		}

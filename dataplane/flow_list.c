@@ -74,7 +74,8 @@ flow_list(const struct flow_table *table, uint64_t now_ns, uint32_t *cursor,
 		for (unsigned int i = 0; i < FLOW_BUCKET_ENTRIES; i++) {
 			struct flow_slot slot = {&copy, i};
 
-			if (copy.tags[i] && !flow_timed_out(table, slot, tick))
+			if (copy.tags[i] && !(copy.entries[i].key.family & FLOW_REVERSE) &&
+				!flow_timed_out(table, slot, tick))
 				views[n++] = view_of(slot, tick);
 		}
 	}

@@ -2,9 +2,9 @@
 /* A frame in place, as edge and packet core hand it to each other.
  *
  * The edge fills everything above 'verdict' from its own buffer and, after pipeline_run(), does
- * what the verdict says: V_FORWARD and V_REPLY leave by 'out_port', V_HOST goes to the host's
- * kernel behind 'in_port', all others are dropped. The core may rewrite the bytes and move 'data'
- * and 'size' within headroom and tailroom. */
+ * what the verdict says: V_FORWARD, V_REPLY and V_RETURN leave by 'out_port', V_HOST goes to the
+ * host's kernel behind 'in_port', all others are dropped. The core may rewrite the bytes and move
+ * 'data' and 'size' within headroom and tailroom. */
 #ifndef DATAPLANE_PACKET_H
 #define DATAPLANE_PACKET_H
 
@@ -23,7 +23,7 @@ struct packet {
 	uint16_t headroom; /* Bytes before 'data' that may be used. */
 	uint16_t tailroom; /* Bytes behind the frame that may be used. */
 	uint16_t in_port;  /* Index into the port table. */
-	uint16_t out_port; /* Set with V_FORWARD and V_REPLY. */
+	uint16_t out_port; /* Set with V_FORWARD, V_REPLY and V_RETURN. */
 	uint32_t flags;
 	enum verdict verdict; /* Set by the core. */
 	void *buffer;         /* The edge's own, not looked at. */

@@ -36,9 +36,10 @@ struct parsed {
 	uint8_t signal;  /* enum flow_signal */
 	uint8_t problem; /* enum verdict, of PARSED_BAD */
 	uint8_t l4_protocol;
-	uint16_t l3;  /* Offset of the IP or ARP header. */
-	uint16_t l4;  /* Offset behind the IP headers. */
-	uint16_t end; /* Offset behind the IP packet; the rest of the frame is padding. */
+	uint16_t l3;       /* Offset of the IP or ARP header. */
+	uint16_t l4;       /* Offset behind the IP headers. */
+	uint16_t end;      /* Offset behind the IP packet; the rest of the frame is padding. */
+	uint16_t inner_l4; /* PARSED_ICMP_ERROR: offset behind the IP headers that it is about. */
 };
 
 void parse(const struct packet *packet, struct parsed *out);

@@ -17,6 +17,7 @@
 #include "dataplane/flow_table.h"
 #include "dataplane/local.h"
 #include "dataplane/maglev.h"
+#include "dataplane/nat.h"
 #include "dataplane/parse.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/snapshot_data.h"
@@ -91,9 +92,12 @@ pass_service(const struct burst *burst)
 		if (!work->service)
 			continue;
 		work->service = service_find(services, &work->parsed.target, (uint32_t)work->hash);
+		if (work->service)
+			work->parsed.key.rest |= flow_key_rest(0, work->service->vip, 0, 0);
+		else if (burst->snapshot->nat)
+			work->service = nat_find_return(burst->snapshot, &work->parsed);
 		if (!work->service)
 			continue;
-		work->parsed.key.rest |= flow_key_rest(0, work->service->vip, 0, 0);
 		work->hash = flow_hash(flows, &work->parsed.key);
 		work->slot.bucket = flow_home(flows, work->hash);
 		__builtin_prefetch(work->slot.bucket);
@@ -157,10 +161,10 @@ keeps_flows(const struct snapshot *snapshot, const struct path_service *service,
 	return path->usable && path->pool == service->pool;
 }
 
-/* Which backend the packet goes to; 0: there is none. */
+/* Which backend the packet goes to; 0: there is none. '*out' is where its flow is, or nowhere. */
 static uint16_t
-choose_backend(
-	const struct burst *burst, const struct path_service *service, const struct work *work)
+choose_backend(const struct burst *burst, const struct path_service *service,
+	const struct work *work, struct flow_slot *out)
 {
 	struct pipeline *pipeline = burst->pipeline;
 	const struct flow_key *key = &work->parsed.key;
@@ -168,6 +172,7 @@ choose_backend(
 	struct flow_slot slot = find_flow(pipeline->flows, work);
 	uint16_t backend;
 
+	*out = slot;
 	if (slot.bucket && flow_advance(pipeline->flows, slot, signal, burst->now_ns)) {
 		backend = flow_entry_at(slot)->backend;
 		if (keeps_flows(burst->snapshot, service, backend))
@@ -183,6 +188,7 @@ choose_backend(
 	if (!backend)
 		return 0;
 	slot = flow_insert(pipeline->flows, key, work->hash, signal, backend, burst->now_ns);
+	*out = slot;
 	if (slot.bucket) {
 		stats_add(&pipeline->stats->services[service->id].n_new_flows, 1);
 		stats_add(&pipeline->stats->backends[backend].n_new_flows, 1);
@@ -204,6 +210,47 @@ send_to(const struct burst *burst, uint16_t backend, struct packet *packet,
 	return rewrite_dr(packet, parsed, &hop, pipeline->local.ports->ports[hop.port].mac);
 }
 
+static struct nat_job
+nat_job_of(const struct burst *burst, struct packet *packet, const struct work *work)
+{
+	const struct pipeline *pipeline = burst->pipeline;
+
+	return (struct nat_job){pipeline->flows, burst->snapshot, pipeline->local.ports,
+		pipeline->nexthops, packet, &work->parsed, burst->now_ns};
+}
+
+static enum verdict __attribute__((noinline)) translate(const struct burst *burst,
+	struct packet *packet, const struct work *work, uint16_t backend, struct flow_slot flow)
+{
+	const struct nat_job job = nat_job_of(burst, packet, work);
+
+	return nat_forward(&job, backend, flow);
+}
+
+/* A packet that a backend of a nat service may have sent to a client. */
+static enum verdict __attribute__((noinline))
+run_return(const struct burst *burst, struct packet *packet, const struct work *work)
+{
+	const struct nat_job job = nat_job_of(burst, packet, work);
+	struct flow_slot flow = find_flow(burst->pipeline->flows, work);
+	const struct service_slot *service = NULL;
+	enum verdict verdict = V_HOST;
+	struct service_stats *stats;
+
+	if (flow.bucket)
+		verdict = nat_return(&job, flow, &service);
+	if (verdict == V_HOST)
+		return local_run(&burst->pipeline->local, burst->snapshot, packet, &work->parsed,
+			burst->now_ns);
+	if (verdict == V_RETURN) {
+		stats = &burst->pipeline->stats
+				 ->services[burst->snapshot->path_services[service->service].id];
+		stats_add(&stats->n_return_packets, 1);
+		stats_add(&stats->n_return_bytes, packet->size);
+	}
+	return verdict;
+}
+
 static enum verdict
 run_service(const struct burst *burst, struct packet *packet, const struct work *work)
 {
@@ -211,11 +258,14 @@ run_service(const struct burst *burst, struct packet *packet, const struct work 
 		&burst->snapshot->path_services[work->service->service];
 	struct stats *stats = burst->pipeline->stats;
 	struct service_stats *service_stats = &stats->services[service->id];
-	uint16_t backend = choose_backend(burst, service, work);
+	struct flow_slot flow;
+	uint16_t backend = choose_backend(burst, service, work, &flow);
 	enum verdict verdict = V_DROP_NO_BACKEND;
 
-	if (backend)
+	if (backend && service->mode == MODE_DR)
 		verdict = send_to(burst, backend, packet, &work->parsed);
+	else if (backend)
+		verdict = translate(burst, packet, work, backend, flow);
 	if (verdict != V_FORWARD) {
 		stats_add(&service_stats->n_drops, 1);
 		return verdict;
@@ -237,7 +287,9 @@ pass_decide(const struct burst *burst)
 		struct work *work = &pipeline->work[i];
 
 		if (__builtin_expect(work->service != NULL, 1))
-			packet->verdict = run_service(burst, packet, work);
+			packet->verdict = nat_is_return(work->service)
+						  ? run_return(burst, packet, work)
+						  : run_service(burst, packet, work);
 		else
 			packet->verdict = local_run(&pipeline->local, burst->snapshot, packet,
 				&work->parsed, burst->now_ns);

@@ -5,6 +5,7 @@
 #include "dataplane/snapshot.h"
 
 #include "dataplane/snapshot_data.h"
+#include "dataplane/snapshot_nat.h"
 #include "dataplane/stats.h"
 
 #include <errno.h>
@@ -317,16 +318,23 @@ check_service(const struct build *build, const struct control_service *service)
 		return err_set(build->err, -EINVAL,
 			"service %s: protocol %u is neither TCP nor UDP", service->name,
 			service->protocol);
-	if (service->mode != MODE_DR || service->scheduler != SCHEDULER_MAGLEV)
+	if ((service->mode != MODE_DR && service->mode != MODE_NAT) ||
+		service->scheduler != SCHEDULER_MAGLEV)
 		return err_set(build->err, -EINVAL,
 			"service %s: mode or scheduler unknown to this version", service->name);
+	if (service->mode == MODE_NAT && build->snapshot->tables.n_workers > 1)
+		return err_set(build->err, -EINVAL,
+			"service %s: mode nat needs a dataplane with one worker, since both "
+			"directions of a flow must meet in it; this one has %u",
+			service->name, build->snapshot->tables.n_workers);
 	pool = &build->state->pools[service->pool];
 	for (size_t i = 0; i < pool->n_backends; i++)
 		if (pool->backends[i].addr.family != service->address.family)
 			return err_set(build->err, -EINVAL,
 				"service %s: backend %s of pool %s is not of the same address "
-				"family, which mode dr needs",
-				service->name, pool->backends[i].name, pool->name);
+				"family, which mode %s needs",
+				service->name, pool->backends[i].name, pool->name,
+				forward_mode_name((enum forward_mode)service->mode));
 	return 0;
 }
 
@@ -382,12 +390,18 @@ add_services(const struct build *build)
 	return 0;
 }
 
+static int
+add_nat(const struct build *build)
+{
+	return snapshot_nat_new(&build->snapshot->nat, build->state, build->snapshot, build->err);
+}
+
 int
 snapshot_new(struct snapshot **out, const struct control_state *state,
 	const struct snapshot *previous, const struct snapshot_tables *tables, struct err *err)
 {
 	static int (*const steps[])(const struct build *) = {
-		check_limits, allocate, add_routers, add_pools, add_services};
+		check_limits, allocate, add_routers, add_pools, add_services, add_nat};
 	struct build build = {.state = state, .previous = previous, .err = err};
 	int rc = 0;
 
@@ -422,6 +436,7 @@ snapshot_free(struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->n_pools; i++)
 		maglev_unref(snapshot->pools[i].maglev);
 	service_table_fini(&snapshot->table);
+	snapshot_nat_free(snapshot->nat);
 	ids_free(snapshot->vip_ids);
 	ids_free(snapshot->service_ids);
 	ids_free(snapshot->backend_ids);

@@ -41,6 +41,7 @@ struct snapshot {
 	struct path_service *path_services; /* In the order of the state. */
 	struct path_backend *path_backends; /* By id. */
 	const struct snapshot_vip **vips_by_id;
+	struct snapshot_nat *nat; /* NULL: no service whose packets come back. */
 
 	/* The rest belongs to the control thread. */
 	struct snapshot_tables tables;

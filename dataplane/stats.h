@@ -16,7 +16,9 @@ struct service_stats {
 	uint64_t n_packets; /* Forwarded. */
 	uint64_t n_bytes;   /* Of whole frames. */
 	uint64_t n_new_flows;
-	uint64_t n_drops; /* Without a usable backend or next hop. */
+	uint64_t n_drops;          /* Without a usable backend or next hop. */
+	uint64_t n_return_packets; /* From backends to clients, in modes that see them. */
+	uint64_t n_return_bytes;
 };
 
 struct backend_stats {

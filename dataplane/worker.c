@@ -197,7 +197,8 @@ run_burst(struct worker *worker, uint64_t now_ns)
 	for (unsigned int i = 0; i < n; i++) {
 		const struct packet *packet = &worker->packets[i];
 
-		if (packet->verdict == V_FORWARD || packet->verdict == V_REPLY)
+		if (packet->verdict == V_FORWARD || packet->verdict == V_REPLY ||
+			packet->verdict == V_RETURN)
 			add_to_batch(&worker->batches[packet->out_port], packet);
 		else if (packet->verdict == V_HOST)
 			add_to_batch(&worker->to_host, packet);

@@ -28,12 +28,13 @@ check(const struct world *world, const struct packet *packet, const uint8_t *bef
 {
 	require((unsigned int)packet->verdict < N_VERDICTS, "no verdict");
 	require(packet->size + packet->tailroom <= room, "frame grew out of its buffer");
-	if (packet->verdict == V_FORWARD || packet->verdict == V_REPLY) {
+	if (packet->verdict == V_FORWARD || packet->verdict == V_REPLY ||
+		packet->verdict == V_RETURN) {
 		require(packet->out_port < world->ports.n_ports, "no such port");
 		require(memcmp(packet->data + 6, world->ports.ports[packet->out_port].mac, 6) == 0,
 			"not sent from the port's address");
 	}
-	if (packet->verdict == V_FORWARD)
+	if (packet->verdict == V_FORWARD || packet->verdict == V_RETURN)
 		require(packet->size == size, "forwarded at another size");
 	if (packet->verdict == V_HOST)
 		require(packet->size == size && memcmp(packet->data, before, size) == 0,
@@ -49,8 +50,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1 || size > FRAME_MAX)
 		return 0;
-	if (!world.pipeline)
+	if (!world.pipeline) {
 		world_init(&world, 50); /* Small, so that flows are evicted as well. */
+		world.services[WORLD_DNS4].mode = MODE_NAT;
+		world.services[WORLD_HTTP6].mode = MODE_NAT;
+		world_apply(&world);
+	}
 	frame_size = (uint32_t)size - 1;
 	packet.in_port = data[0] & 1;
 	packet.flags = data[0] & 2 ? PACKET_CHECKSUM_GOOD : 0;

@@ -10,10 +10,11 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
-#define N_SEEDS 14
+#define N_SEEDS 26
 #define N_MUTANTS 200000
 #define INPUT_MAX 512
 
@@ -52,6 +53,15 @@ make_seeds(struct input *seeds)
 	frame_solicit(&frames[n++], "fe80::1", WORLD_VIP6);
 	frame_solicit(&frames[n++], "::", WORLD_VIP6);
 	extended(&frames[n++]);
+	for (int i = 0; i < WORLD_BACKENDS; i++) {
+		char backend4[ADDR_TEXT_SIZE], backend6[ADDR_TEXT_SIZE];
+
+		snprintf(backend4, sizeof(backend4), "192.0.2.%d", 11 + i);
+		snprintf(backend6, sizeof(backend6), "2001:db8::%d", 11 + i);
+		frame_udp(&frames[n++], backend4, 53, clients[0], 4711);
+		frame_tcp(&frames[n++], backend6, 80, clients[1], 4711, TCP_FLAG_ACK);
+		frame_icmp_error(&frames[n++], backend6, backend6, 80, clients[1], 4711);
+	}
 	assert_int_equal(n, N_SEEDS);
 	for (unsigned int i = 0; i < N_SEEDS; i++) {
 		seeds[i].bytes[0] = 0x40;

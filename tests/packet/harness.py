@@ -242,13 +242,13 @@ class Control:
         self.sock.close()
 
 
-def backend(name, address, weight=100, up=True):
-    return {"name": name, "address": address, "weight": weight, "up": up}
+def backend(name, address, weight=100, up=True, **keys):
+    return {"name": name, "address": address, "weight": weight, "up": up, **keys}
 
 
-def service(name, address, port, protocol, pool):
+def service(name, address, port, protocol, pool, **keys):
     return {"name": name, "address": address, "port": port, "protocol": protocol, "mode": "dr",
-            "scheduler": "maglev", "pool": pool}
+            "scheduler": "maglev", "pool": pool, **keys}
 
 
 def router(name, *addresses, port="front"):
@@ -346,14 +346,16 @@ class Dataplane:
                        f"weir{index}", "nodad")
 
     def push(self, pools, services=None, routers=None):
-        """Pushes a state: services are (name, address, port, protocol, pool's name)."""
+        """Pushes a state: services are (name, address, port, protocol, pool's name,
+        more keys as a dictionary if any)."""
         self.generation += 1
         names = list(pools)
         self.control.call("state", {
             "generation": self.generation,
             "routers": routers or [router("r4", VIP4), router("r6", VIP6)],
             "pools": [{"name": name, "backends": pools[name]} for name in names],
-            "services": [service(*s[:4], names.index(s[4])) for s in services or []]})
+            "services": [service(*s[:4], names.index(s[4]), **(s[5] if len(s) > 5 else {}))
+                         for s in services or []]})
 
     def lease(self, *held, ttl_ms=60000):
         self.control.call("lease", {"ttl_ms": ttl_ms, "held": list(held)})

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Mode nat through the packet path: what the flow table does with flows of two entries, and
+ * checksums at their edges. */
+#include "common/checksum.h"
+#include "common/clock.h"
+#include "dataplane/flow_table.h"
+#include "dataplane/nat_rewrite.h"
+#include "frames.h"
+#include "world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define BACK_PORT 8080
+
+static const char *const clients[] = {"198.51.100.7", "2001:db8:c::7"};
+static const char *const vips[] = {WORLD_VIP4, WORLD_VIP6};
+
+static int
+set_up(void **state)
+{
+	struct world *world = calloc(1, sizeof(*world));
+
+	if (!world)
+		return -1;
+	world_init(world, 1000);
+	for (int i = 0; i < WORLD_SERVICES; i++)
+		world->services[i].mode = MODE_NAT;
+	for (int p = 0; p < WORLD_POOLS; p++)
+		for (int b = 0; b < WORLD_BACKENDS; b++)
+			world->backends[p][b].port = BACK_PORT;
+	world_apply(world);
+	*state = world;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	world_fini(*state);
+	free(*state);
+	return 0;
+}
+
+static const char *
+backend_text(int family, int backend, char text[static ADDR_TEXT_SIZE])
+{
+	snprintf(text, ADDR_TEXT_SIZE, "%s%d",
+		family == 0 ? "192.0.2." : "2001:db8::", 11 + backend);
+	return text;
+}
+
+/* The TCP or UDP checksum of a frame summed over: 0 if it is right. */
+static be16
+l4_sum(struct frame *frame)
+{
+	uint8_t *ip = frame->packet.data + FRAME_L3;
+	size_t header = 20, size;
+	struct addr from, to;
+	uint8_t protocol;
+
+	if (frame_ethernet(frame)->type == be16_from(ETHER_IPV4)) {
+		from = addr_from_v4((BE_FORCE be32)load32(ip + 12));
+		to = addr_from_v4((BE_FORCE be32)load32(ip + 16));
+		protocol = ip[9];
+	} else {
+		from = addr_from_v6(ip + 8);
+		to = addr_from_v6(ip + 24);
+		protocol = ip[6];
+		header = 40;
+	}
+	size = frame->packet.size - FRAME_L3 - header;
+	return checksum_finish(checksum_add(
+		checksum_add_pseudo(0, &from, &to, protocol, size), ip + header, size));
+}
+
+/* Whether the checksums of a frame are right. */
+static bool
+l4_good(struct frame *frame)
+{
+	bool is_v4 = frame_ethernet(frame)->type == be16_from(ETHER_IPV4);
+
+	return l4_sum(frame) == 0 &&
+	       (!is_v4 || checksum_finish(checksum_add(0, frame_ipv4(frame), 20)) == 0);
+}
+
+static void
+fix_tcp(struct frame *frame)
+{
+	bool is_v4 = frame_ethernet(frame)->type == be16_from(ETHER_IPV4);
+	struct wire_tcp *tcp =
+		(struct wire_tcp *)(frame->packet.data + FRAME_L3 + (is_v4 ? 20 : 40));
+
+	tcp->checksum = 0;
+	tcp->checksum = l4_sum(frame);
+}
+
+/* Sends a client's packet; returns the backend that gets it, or -1. */
+static int
+ask(struct world *world, struct frame *frame, int family, uint16_t port, uint8_t flags)
+{
+	frame_tcp(frame, clients[family], port, vips[family], 80, flags);
+	fix_tcp(frame);
+	world_run(world, &frame->packet);
+	return world_backend_of(&frame->packet);
+}
+
+static enum verdict
+answer(struct world *world, struct frame *frame, int family, int backend, uint16_t port,
+	uint8_t flags)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	frame_tcp(frame, backend_text(family, backend, text), BACK_PORT, clients[family], port,
+		flags);
+	fix_tcp(frame);
+	return world_run(world, &frame->packet);
+}
+
+static uint64_t
+n_flows(const struct world *world)
+{
+	return flow_count(pipeline_flows(world->pipeline));
+}
+
+static void
+checksums_stay_right_whatever_the_ports(void **state)
+{
+	struct world *world = *state;
+
+	for (int family = 0; family < 2; family++) {
+		for (uint32_t port = 1; port <= UINT16_MAX; port += 7) {
+			struct frame frame;
+			int backend = ask(world, &frame, family, (uint16_t)port, TCP_FLAG_SYN);
+
+			assert_true(backend >= 0);
+			assert_true(l4_good(&frame));
+			assert_int_equal(answer(world, &frame, family, backend, (uint16_t)port,
+						 TCP_FLAG_SYN | TCP_FLAG_ACK),
+				V_RETURN);
+			assert_true(l4_good(&frame));
+			assert_memory_equal(
+				frame_ethernet(&frame)->destination, frame_client_mac, 6);
+		}
+	}
+}
+
+/* 0 means that there is none: a sum of zero is sent as ffff. */
+static void
+a_udp_checksum_never_becomes_none(void **state)
+{
+	struct world *world = *state;
+	unsigned int n_ones = 0;
+
+	for (uint32_t port = 1; port <= UINT16_MAX; port++) {
+		struct frame frame;
+		struct wire_udp *udp;
+
+		frame_udp(&frame, clients[1], (uint16_t)port, WORLD_VIP6, 53);
+		udp = (struct wire_udp *)(frame.packet.data + FRAME_L3 + 40);
+		udp->checksum = 0;
+		udp->checksum = l4_sum(&frame);
+		if (be16_to(udp->checksum) == 0)
+			udp->checksum = be16_from(0xffff);
+		assert_int_equal(world_run(world, &frame.packet), V_FORWARD);
+		assert_int_not_equal(be16_to(udp->checksum), 0);
+		n_ones += be16_to(udp->checksum) == 0xffff;
+		assert_true(l4_good(&frame));
+	}
+	assert_true(n_ones > 0);
+}
+
+static void
+a_flow_is_counted_once_and_goes_with_both_entries(void **state)
+{
+	struct world *world = *state;
+	struct frame frame;
+	int backend = ask(world, &frame, 0, 4000, TCP_FLAG_SYN);
+	struct flow_view views[FLOW_LIST_MIN];
+	uint32_t cursor = 0, n = 0;
+
+	assert_int_equal(n_flows(world), 1);
+	while (cursor < 1000 && n == 0)
+		n = flow_list(pipeline_flows(world->pipeline), world->now_ns, &cursor, views,
+			FLOW_LIST_MIN);
+	assert_int_equal(n, 1);
+	assert_int_equal(views[0].client_port, 4000);
+	assert_int_equal(
+		answer(world, &frame, 0, backend, 4000, TCP_FLAG_SYN | TCP_FLAG_ACK), V_RETURN);
+	world->now_ns += 60 * NS_PER_S;
+	assert_int_equal(answer(world, &frame, 0, backend, 4000, TCP_FLAG_ACK), V_HOST);
+	assert_int_equal(n_flows(world), 0);
+	assert_int_equal(ask(world, &frame, 0, 4000, TCP_FLAG_SYN), backend);
+	world->now_ns += 60 * NS_PER_S;
+	pipeline_sweep(world->pipeline, world->now_ns, 1000);
+	assert_int_equal(n_flows(world), 0);
+	assert_int_equal(answer(world, &frame, 0, backend, 4000, TCP_FLAG_ACK), V_HOST);
+}
+
+static void
+the_backends_packets_keep_a_flow_alive(void **state)
+{
+	struct world *world = *state;
+	struct frame frame;
+	int backend = ask(world, &frame, 0, 4000, TCP_FLAG_SYN);
+
+	ask(world, &frame, 0, 4000, TCP_FLAG_ACK);
+	for (int i = 0; i < 10; i++) {
+		world->now_ns += 600 * NS_PER_S;
+		pipeline_sweep(world->pipeline, world->now_ns, 1000);
+		assert_int_equal(answer(world, &frame, 0, backend, 4000, TCP_FLAG_ACK), V_RETURN);
+	}
+	assert_int_equal(ask(world, &frame, 0, 4000, TCP_FLAG_ACK), backend);
+	/* What the backend refuses is over soon. */
+	assert_int_equal(answer(world, &frame, 0, backend, 4000, TCP_FLAG_RST), V_RETURN);
+	world->now_ns += 3 * NS_PER_S;
+	assert_int_equal(answer(world, &frame, 0, backend, 4000, TCP_FLAG_ACK), V_HOST);
+}
+
+static void
+a_new_connection_from_the_same_port_is_translated_too(void **state)
+{
+	struct world *world = *state;
+	struct frame frame;
+
+	for (int i = 0; i < 3; i++) {
+		int backend = ask(world, &frame, 0, 4000, TCP_FLAG_SYN);
+
+		assert_true(backend >= 0);
+		ask(world, &frame, 0, 4000, TCP_FLAG_ACK);
+		assert_int_equal(answer(world, &frame, 0, backend, 4000, TCP_FLAG_FIN), V_RETURN);
+		ask(world, &frame, 0, 4000, TCP_FLAG_FIN);
+		/* The backend's SYN begins nothing. */
+		assert_int_equal(answer(world, &frame, 0, backend, 4000, TCP_FLAG_SYN), V_RETURN);
+		assert_int_equal(n_flows(world), 1);
+	}
+}
+
+/* Many more flows than there is room for: entries go by twos, and what is found is right. */
+static void
+a_flood_leaves_no_half_flows(void **state)
+{
+	struct world *world = *state;
+	uint64_t n_forwarded = 0;
+
+	for (uint32_t i = 0; i < 20000; i++) {
+		uint16_t port = (uint16_t)(1024 + i);
+		struct frame frame;
+		int backend = ask(world, &frame, 0, port, TCP_FLAG_SYN);
+		enum verdict verdict;
+
+		if (backend < 0) {
+			assert_int_equal(frame.packet.verdict, V_DROP_NO_FLOW);
+			continue;
+		}
+		n_forwarded++;
+		verdict = answer(world, &frame, 0, backend, port, TCP_FLAG_SYN | TCP_FLAG_ACK);
+		assert_int_equal(verdict, V_RETURN);
+		assert_true(l4_good(&frame));
+		world->now_ns += NS_PER_MS;
+	}
+	assert_true(n_forwarded > 19900);
+	assert_true(n_flows(world) <= 1000);
+	world->now_ns += 60 * NS_PER_S;
+	pipeline_sweep(world->pipeline, world->now_ns, 1000);
+	assert_int_equal(n_flows(world), 0);
+}
+
+static void
+established_flows_survive_a_flood(void **state)
+{
+	struct world *world = *state;
+	struct frame frame;
+	int backends[100];
+
+	for (uint16_t i = 0; i < 100; i++) {
+		backends[i] = ask(world, &frame, 0, i + 1, TCP_FLAG_SYN);
+		ask(world, &frame, 0, i + 1, TCP_FLAG_ACK);
+	}
+	for (uint32_t i = 0; i < 10000; i++)
+		ask(world, &frame, 0, (uint16_t)(2000 + i), TCP_FLAG_SYN);
+	for (uint16_t i = 0; i < 100; i++)
+		assert_int_equal(
+			answer(world, &frame, 0, backends[i], i + 1, TCP_FLAG_ACK), V_RETURN);
+}
+
+static void
+the_hosts_packets_come_through_unchanged(void **state)
+{
+	struct world *world = *state;
+	struct frame frame, sent;
+
+	frame_tcp(&frame, "192.0.2.11", BACK_PORT, clients[0], 4000, TCP_FLAG_ACK);
+	sent = frame;
+	assert_int_equal(world_run(world, &frame.packet), V_HOST);
+	assert_memory_equal(frame.buffer, sent.buffer, sizeof(sent.buffer));
+}
+
+/* Ids of next hops are given anew while a flow is still in the table. */
+static void
+a_backend_with_anothers_id_gets_no_packets_of_its_flows(void **state)
+{
+	struct world *world = *state;
+	struct frame frame;
+	int backend = ask(world, &frame, 0, 4000, TCP_FLAG_SYN);
+	char text[ADDR_TEXT_SIZE];
+
+	world->backends[0][backend].addr = frame_addr("192.0.2.77");
+	world_apply(world);
+	frame_tcp(&frame, "192.0.2.77", BACK_PORT, clients[0], 4000, TCP_FLAG_ACK);
+	assert_int_not_equal(world_run(world, &frame.packet), V_RETURN);
+	frame_tcp(
+		&frame, backend_text(0, backend, text), BACK_PORT, clients[0], 4000, TCP_FLAG_ACK);
+	assert_int_equal(world_run(world, &frame.packet), V_HOST);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			checksums_stay_right_whatever_the_ports, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_udp_checksum_never_becomes_none, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_flow_is_counted_once_and_goes_with_both_entries, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			the_backends_packets_keep_a_flow_alive, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_new_connection_from_the_same_port_is_translated_too, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_flood_leaves_no_half_flows, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			established_flows_survive_a_flood, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			the_hosts_packets_come_through_unchanged, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_backend_with_anothers_id_gets_no_packets_of_its_flows, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
