@@ -226,6 +226,60 @@ build_pool(struct config_reader *reader, const char *path, const struct raw_pool
 	}
 }
 
+static bool
+has_local(const struct node *node, uint8_t family)
+{
+	for (size_t i = 0; i < node->lb.n_ports; i++)
+		for (size_t j = 0; j < node->lb.ports[i].n_locals; j++)
+			if (node->lb.ports[i].locals[j].family == family)
+				return true;
+	return false;
+}
+
+/* Whether 'addr' is a local address of a node or port before port 'p' of node 'n', or there before
+ * address 'i'. */
+static bool
+is_taken(const struct model *model, size_t n, size_t p, size_t i)
+{
+	const struct addr *addr = &model->nodes[n].lb.ports[p].locals[i];
+
+	for (size_t m = 0; m <= n; m++) {
+		for (size_t q = 0; q < model->nodes[m].lb.n_ports && (m < n || q <= p); q++) {
+			const struct lb_port *port = &model->nodes[m].lb.ports[q];
+			size_t end = m == n && q == p ? i : port->n_locals;
+
+			for (size_t j = 0; j < end; j++)
+				if (addr_equal(&port->locals[j], addr))
+					return true;
+		}
+	}
+	return false;
+}
+
+/* Local addresses are one port's alone: somebody must be the one who answers for them. */
+static void
+check_locals(struct config_reader *reader, const struct model *model, size_t n, size_t p)
+{
+	const struct lb_port *port = &model->nodes[n].lb.ports[p];
+	char text[ADDR_TEXT_SIZE];
+
+	for (size_t i = 0; i < port->n_locals; i++) {
+		struct config_path path =
+			config_path("nodes[%zu].lb.ports[%zu].local_addresses[%zu]", n, p, i);
+		const struct virtual_router *router = find_holder(model, &port->locals[i]);
+
+		addr_format(&port->locals[i], text, sizeof(text));
+		if (router)
+			config_fail(reader, path.text, NULL, "'%s' belongs to virtual router '%s'",
+				text, router->name);
+		if (is_taken(model, n, p, i))
+			config_fail(reader, path.text, NULL,
+				"'%s' is given twice: each port of each node has local addresses "
+				"of its own",
+				text);
+	}
+}
+
 /* What only some modes can do. */
 static void
 check_mode(struct config_reader *reader, const char *path, const struct service *service)
@@ -238,20 +292,27 @@ check_mode(struct config_reader *reader, const char *path, const struct service 
 		if (backend->port != 0 && backend->port != service->port)
 			config_fail(reader, path, "pool",
 				"backend '%s' of '%s' has port %u, and mode dr cannot change "
-				"ports: choose nat, or give no port",
+				"ports: choose nat or fullnat, or give no port",
 				backend->name, service->pool->name, backend->port);
 	}
-	for (size_t i = 0; service->mode == MODE_NAT && i < router->n_members; i++) {
+	for (size_t i = 0; service->mode != MODE_DR && i < router->n_members; i++) {
 		const struct node *node = router->members[i].node;
 		unsigned int n_workers = 0;
 
 		for (size_t j = 0; j < node->lb.n_ports; j++)
 			n_workers += node->lb.ports[j].n_queues;
+		if (service->mode == MODE_FULLNAT && !has_local(node, service->address.family))
+			config_fail(reader, path, "mode",
+				"mode fullnat speaks to backends from addresses of the node's own: "
+				"node '%s' has none of this family: give its port "
+				"local_addresses",
+				node->name);
 		if (n_workers > 1)
 			config_fail(reader, path, "mode",
-				"in mode nat both directions of a flow must meet in one worker, "
+				"in mode %s both directions of a flow must meet in one worker, "
 				"and node '%s' has %u: give it one port with one queue",
-				node->name, n_workers);
+				service->mode == MODE_NAT ? "nat" : "fullnat", node->name,
+				n_workers);
 	}
 }
 
@@ -260,7 +321,7 @@ build_service(struct config_reader *reader, const char *path, const struct raw_s
 	const struct model *model, struct service *service)
 {
 	static const char *const protocols[] = {"tcp", "udp", NULL};
-	static const char *const modes[] = {"dr", "nat", NULL};
+	static const char *const modes[] = {"dr", "nat", "fullnat", NULL};
 	static const char *const schedulers[] = {"maglev", NULL};
 	const char *pool;
 
@@ -368,5 +429,8 @@ config_build_balancing(
 		}
 		model->n_pools = i + 1;
 	}
+	for (size_t i = 0; i < model->n_nodes; i++)
+		for (size_t j = 0; j < model->nodes[i].lb.n_ports; j++)
+			check_locals(reader, model, i, j);
 	build_services(reader, raw, model);
 }

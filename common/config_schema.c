@@ -20,6 +20,7 @@ static const cyaml_schema_field_t port_fields[] = {
 	TEXT(raw_port, device),
 	TEXT(raw_port, host_interface),
 	TEXT(raw_port, queues),
+	LIST(raw_port, local_addresses, text_entry),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t port_entry = ENTRY(raw_port, port_fields);

@@ -11,6 +11,8 @@
 
 struct raw_port {
 	char *name, *device, *host_interface, *queues;
+	char **local_addresses;
+	unsigned int local_addresses_count;
 };
 
 struct raw_lb {

@@ -77,6 +77,13 @@ struct control_service {
 	uint32_t pool;     /* Index into the state's pools. */
 };
 
+/* Addresses of this node's own that mode fullnat speaks from, by a port. */
+struct control_local {
+	char port[CONTROL_NAME_SIZE];
+	struct addr *addresses;
+	size_t n_addresses;
+};
+
 struct control_state {
 	uint64_t generation; /* Rises with every push of one control plane. */
 	struct control_router *routers;
@@ -85,6 +92,8 @@ struct control_state {
 	size_t n_pools;
 	struct control_service *services;
 	size_t n_services;
+	struct control_local *locals; /* May be missing in JSON: none. */
+	size_t n_locals;
 };
 
 struct control_lease {

@@ -22,6 +22,7 @@
 #define MODEL_PORTS_MAX 8    /* Ports of one load balancer. */
 #define MODEL_ROUTERS_MAX 64 /* Virtual routers. */
 #define MODEL_VIPS_MAX 256   /* Addresses of one virtual router. */
+#define MODEL_LOCALS_MAX 64  /* Local addresses of one port. */
 
 enum node_role {
 	ROLE_LB,
@@ -38,7 +39,8 @@ enum protocol {
 
 enum forward_mode {
 	MODE_DR,
-	MODE_NAT
+	MODE_NAT,
+	MODE_FULLNAT
 };
 
 enum scheduler_kind {
@@ -67,6 +69,8 @@ struct lb_port {
 	const char *device;         /* PCI address, or a DPDK vdev ("net_af_xdp0,iface=front"). */
 	const char *host_interface; /* The exception TAP by which the host's kernel is reached. */
 	uint16_t n_queues;          /* RX queues, one worker each. */
+	struct addr *locals;        /* Mode fullnat speaks to backends from these. */
+	size_t n_locals;
 };
 
 struct lb_node {
@@ -131,7 +135,7 @@ struct backend {
 	const char *name; /* Unique in its pool. */
 	struct addr addr;
 	uint16_t weight; /* 0 to MODEL_WEIGHT_MAX; 0 takes no new flows. */
-	uint16_t port;   /* Where it serves (mode nat); 0: at the service's port. */
+	uint16_t port;   /* Where it serves (nat, fullnat); 0: at the service's port. */
 };
 
 /* Backends that serve the same thing, and how they are checked. */

@@ -41,6 +41,9 @@
 #define FLOW_STATE_BITS 0x3f
 /* Bit of a key's family: the second entry of a flow, which the backend's packets find. */
 #define FLOW_REVERSE 0x80
+/* Bit of such a key's family: 'client' is the backend's address and 'vip' a local address's id
+ * (mode fullnat), not the client's address and a next hop's slot (mode nat). */
+#define FLOW_LOCAL 0x40
 #define FLOW_N_DISPLACED_MAX                                                \
 	255 /* Stays there once reached, which costs time, not correctness. \
 	     */

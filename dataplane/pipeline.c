@@ -43,6 +43,7 @@ struct pipeline {
 	const struct nexthop_table *nexthops;
 	struct local local;
 	struct memory memory;
+	uint32_t next_local; /* See nat.h. */
 };
 
 /* One run. */
@@ -216,15 +217,17 @@ nat_job_of(const struct burst *burst, struct packet *packet, const struct work *
 	const struct pipeline *pipeline = burst->pipeline;
 
 	return (struct nat_job){pipeline->flows, burst->snapshot, pipeline->local.ports,
-		pipeline->nexthops, packet, &work->parsed, burst->now_ns};
+		pipeline->nexthops, packet, &work->parsed, burst->now_ns,
+		&burst->pipeline->next_local};
 }
 
-static enum verdict __attribute__((noinline)) translate(const struct burst *burst,
-	struct packet *packet, const struct work *work, uint16_t backend, struct flow_slot flow)
+static enum verdict __attribute__((noinline))
+translate(const struct burst *burst, struct packet *packet, const struct work *work, uint8_t mode,
+	uint16_t backend, struct flow_slot flow)
 {
 	const struct nat_job job = nat_job_of(burst, packet, work);
 
-	return nat_forward(&job, backend, flow);
+	return nat_forward(&job, mode, backend, flow);
 }
 
 /* A packet that a backend of a nat service may have sent to a client. */
@@ -265,7 +268,7 @@ run_service(const struct burst *burst, struct packet *packet, const struct work 
 	if (backend && service->mode == MODE_DR)
 		verdict = send_to(burst, backend, packet, &work->parsed);
 	else if (backend)
-		verdict = translate(burst, packet, work, backend, flow);
+		verdict = translate(burst, packet, work, service->mode, backend, flow);
 	if (verdict != V_FORWARD) {
 		stats_add(&service_stats->n_drops, 1);
 		return verdict;
@@ -329,6 +332,7 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 		return -ENOMEM;
 	pipeline->memory = *memory;
 	pipeline->nexthops = config->nexthops;
+	pipeline->next_local = (uint32_t)config->seed; /* Not where it was before a restart. */
 	pipeline->local.ports = config->ports;
 	pipeline->local.leases = config->leases;
 	rc = stats_new(&pipeline->stats, memory);

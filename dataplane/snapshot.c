@@ -56,6 +56,8 @@ check_limits(const struct build *build)
 
 	for (size_t i = 0; i < state->n_routers; i++)
 		n_vips += state->routers[i].n_addresses;
+	for (size_t i = 0; i < state->n_locals; i++)
+		n_vips += state->locals[i].n_addresses;
 	for (size_t i = 0; i < state->n_pools; i++)
 		n_backends += state->pools[i].n_backends;
 	if (state->n_services > CONTROL_SERVICES_MAX)
@@ -89,6 +91,8 @@ allocate(const struct build *build)
 	for (size_t i = 0; i < state->n_pools; i++)
 		n_backends += state->pools[i].n_backends;
 	n_vips = n_addresses + state->n_services;
+	for (size_t i = 0; i < state->n_locals; i++)
+		n_vips += state->locals[i].n_addresses;
 
 	/* One more of each than needed, since an allocation of nothing may be NULL. */
 	s->addresses = calloc(n_addresses + 1, sizeof(*s->addresses));
@@ -190,6 +194,40 @@ add_routers(const struct build *build)
 		if (rc < 0)
 			return rc;
 		addresses += router->n_addresses;
+	}
+	return 0;
+}
+
+static int
+add_locals_of(const struct build *build, const struct control_local *from)
+{
+	struct snapshot *s = build->snapshot;
+	int port = port_table_find(s->tables.ports, from->port);
+
+	if (port < 0)
+		return err_set(build->err, -EINVAL,
+			"local addresses: this node has no port called %s", from->port);
+	for (size_t i = 0; i < from->n_addresses; i++) {
+		char text[ADDR_TEXT_SIZE];
+		int rc = add_vip(build, &from->addresses[i], LEASE_NONE, (uint16_t)port);
+
+		if (rc < 0)
+			return err_set(build->err, rc == -EEXIST ? -EINVAL : rc,
+				"local address %s is given twice, or a virtual router's",
+				addr_format(&from->addresses[i], text, sizeof(text)));
+		s->vips[s->n_vips - 1].local = true;
+	}
+	return 0;
+}
+
+static int
+add_locals(const struct build *build)
+{
+	for (size_t i = 0; i < build->state->n_locals; i++) {
+		int rc = add_locals_of(build, &build->state->locals[i]);
+
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }
@@ -306,6 +344,15 @@ add_pools(const struct build *build)
 	return 0;
 }
 
+static bool
+has_local(const struct snapshot *s, uint8_t family)
+{
+	for (size_t i = 0; i < s->n_vips; i++)
+		if (s->vips[i].local && s->vips[i].addr.family == family)
+			return true;
+	return false;
+}
+
 static int
 check_service(const struct build *build, const struct control_service *service)
 {
@@ -318,15 +365,19 @@ check_service(const struct build *build, const struct control_service *service)
 		return err_set(build->err, -EINVAL,
 			"service %s: protocol %u is neither TCP nor UDP", service->name,
 			service->protocol);
-	if ((service->mode != MODE_DR && service->mode != MODE_NAT) ||
-		service->scheduler != SCHEDULER_MAGLEV)
+	if (service->mode > MODE_FULLNAT || service->scheduler != SCHEDULER_MAGLEV)
 		return err_set(build->err, -EINVAL,
 			"service %s: mode or scheduler unknown to this version", service->name);
-	if (service->mode == MODE_NAT && build->snapshot->tables.n_workers > 1)
+	if (service->mode != MODE_DR && build->snapshot->tables.n_workers > 1)
 		return err_set(build->err, -EINVAL,
-			"service %s: mode nat needs a dataplane with one worker, since both "
+			"service %s: mode %s needs a dataplane with one worker, since both "
 			"directions of a flow must meet in it; this one has %u",
-			service->name, build->snapshot->tables.n_workers);
+			service->name, forward_mode_name((enum forward_mode)service->mode),
+			build->snapshot->tables.n_workers);
+	if (service->mode == MODE_FULLNAT && !has_local(build->snapshot, service->address.family))
+		return err_set(build->err, -EINVAL,
+			"service %s: mode fullnat needs a local address of the service's family",
+			service->name);
 	pool = &build->state->pools[service->pool];
 	for (size_t i = 0; i < pool->n_backends; i++)
 		if (pool->backends[i].addr.family != service->address.family)
@@ -336,6 +387,12 @@ check_service(const struct build *build, const struct control_service *service)
 				service->name, pool->backends[i].name, pool->name,
 				forward_mode_name((enum forward_mode)service->mode));
 	return 0;
+}
+
+static bool
+is_local(const struct snapshot *s, const struct addr *addr)
+{
+	return s->vips_by_id[ids_find(s->vip_ids, addr, sizeof(*addr))]->local;
 }
 
 static int
@@ -356,6 +413,9 @@ add_service(const struct build *build, const struct control_service *from)
 			"service %s: another service has this address, port and protocol",
 			from->name);
 	rc = add_vip(build, &from->address, LEASE_NONE, 0);
+	if (rc == -EEXIST && is_local(s, &from->address))
+		return err_set(
+			build->err, -EINVAL, "service %s: its address is a local one", from->name);
 	if (rc < 0 && rc != -EEXIST)
 		return err_set(build->err, rc, "service %s: too many addresses", from->name);
 	rc = service_table_add(&s->table, &key,
@@ -401,7 +461,7 @@ snapshot_new(struct snapshot **out, const struct control_state *state,
 	const struct snapshot *previous, const struct snapshot_tables *tables, struct err *err)
 {
 	static int (*const steps[])(const struct build *) = {
-		check_limits, allocate, add_routers, add_pools, add_services, add_nat};
+		check_limits, allocate, add_routers, add_locals, add_pools, add_services, add_nat};
 	struct build build = {.state = state, .previous = previous, .err = err};
 	int rc = 0;
 

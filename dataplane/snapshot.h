@@ -48,6 +48,7 @@ struct snapshot_vip {
 	uint16_t id;
 	uint16_t lease; /* LEASE_NONE: of no router. */
 	uint16_t port;  /* That it is answered on. */
+	bool local;     /* The node's own (mode fullnat): always held. */
 };
 
 struct snapshot_service {

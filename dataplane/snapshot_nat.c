@@ -13,7 +13,7 @@
 static bool
 comes_back(const struct control_service *service)
 {
-	return service->mode == MODE_NAT;
+	return service->mode == MODE_NAT || service->mode == MODE_FULLNAT;
 }
 
 /* How many keys there can be; 0: there are no such services. */
@@ -25,6 +25,8 @@ count_returns(const struct control_state *state)
 	for (size_t i = 0; i < state->n_services; i++)
 		if (comes_back(&state->services[i]))
 			n += state->pools[state->services[i].pool].n_backends + 1;
+	for (size_t i = 0; n > 0 && i < state->n_locals; i++)
+		n += state->locals[i].n_addresses;
 	return n;
 }
 
@@ -77,6 +79,24 @@ add_returns(struct snapshot_nat *nat, const struct control_state *state,
 	}
 }
 
+static void
+add_local(struct snapshot_nat *nat, const struct snapshot_vip *vip)
+{
+	bool is_v4 = vip->addr.family == ADDR_V4;
+	struct nat_locals *locals = is_v4 ? &nat->locals4[vip->port] : &nat->locals6[vip->port];
+	struct service_key key = {.family = vip->addr.family | FLOW_REVERSE | FLOW_LOCAL};
+	struct nat_local *local;
+
+	if (locals->n == MODEL_LOCALS_MAX)
+		return; /* Named twice for a port, which nobody does. */
+	local = &locals->locals[locals->n++];
+	memcpy(local->address, vip->addr.bytes, sizeof(local->address));
+	local->id = vip->id;
+	memcpy(key.address, vip->addr.bytes, sizeof(key.address));
+	service_table_add(&nat->returns, &key, vip->id, 0);
+	nat->any_local = true;
+}
+
 int
 snapshot_nat_new(struct snapshot_nat **out, const struct control_state *state,
 	const struct snapshot *snapshot, struct err *err)
@@ -96,8 +116,11 @@ snapshot_nat_new(struct snapshot_nat **out, const struct control_state *state,
 	}
 	fill_reals(nat, state, snapshot);
 	for (size_t i = 0; i < state->n_services; i++)
-		if (comes_back(&state->services[i]))
+		if (state->services[i].mode == MODE_NAT)
 			add_returns(nat, state, snapshot, &state->services[i]);
+	for (size_t i = 0; i < snapshot->n_vips; i++)
+		if (snapshot->vips[i].local)
+			add_local(nat, &snapshot->vips[i]);
 	*out = nat;
 	return 0;
 }

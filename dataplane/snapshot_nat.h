@@ -18,10 +18,27 @@ struct nat_real {
 	uint16_t id; /* Of its address: the slot of the next hop. */
 };
 
+/* Addresses that packets to backends come from in mode fullnat. */
+struct nat_local {
+	uint8_t address[16];
+	uint16_t id; /* As a VIP has. */
+};
+
+/* Those of one port and family. */
+struct nat_locals {
+	struct nat_local locals[MODEL_LOCALS_MAX];
+	uint32_t n;
+};
+
 struct snapshot_nat {
-	/* (address, port, protocol) that backends send from; their 'family' has FLOW_REVERSE. */
+	/* (address, port, protocol) that backends send from, and local addresses that they send
+	 * to, with port and protocol 0 and also FLOW_LOCAL in 'family'. The family of all of them
+	 * has FLOW_REVERSE. */
 	struct service_table returns;
+	bool any_local;
 	struct nat_real *reals; /* By backend id. */
+	struct nat_locals locals4[MODEL_PORTS_MAX];
+	struct nat_locals locals6[MODEL_PORTS_MAX];
 };
 
 /* Makes what the state needs; '*out' is NULL if no service has such a mode. To be called when all

@@ -9,7 +9,7 @@
 	VERDICT(FORWARD, "forward", "sent to a backend")                                           \
 	VERDICT(REPLY, "reply", "answered by the dataplane itself (ARP, ND, ICMP echo)")           \
 	VERDICT(HOST, "host", "handed to the host's kernel")                                       \
-	VERDICT(RETURN, "return", "a backend's, sent back to the client (nat)")                    \
+	VERDICT(RETURN, "return", "a backend's, sent back to the client (nat, fullnat)")           \
 	VERDICT(DROP_TRUNCATED, "drop_truncated", "shorter than its headers say")                  \
 	VERDICT(DROP_BAD_HEADER, "drop_bad_header", "version, header length or option invalid")    \
 	VERDICT(DROP_BAD_CHECKSUM, "drop_bad_checksum", "IPv4 header or ICMP checksum wrong")      \
@@ -23,7 +23,8 @@
 	VERDICT(DROP_NO_BACKEND, "drop_no_backend", "service without a usable backend")            \
 	VERDICT(DROP_NO_NEIGHBOUR, "drop_no_neighbour", "backend's link-layer address unknown")    \
 	VERDICT(DROP_NO_ROOM, "drop_no_room", "buffer too small for the answer")                   \
-	VERDICT(DROP_NO_FLOW, "drop_no_flow", "mode nat, and no room for the flow")                \
+	VERDICT(DROP_NO_FLOW, "drop_no_flow", "mode nat or fullnat, and no room for the flow")     \
+	VERDICT(DROP_NO_LOCAL, "drop_no_local", "mode fullnat, and no local port free")            \
 	VERDICT(DROP_NAT_CLASH, "drop_nat_clash",                                                  \
 		"mode nat, and another flow of the client has the way back")                       \
 	VERDICT(DROP_TX_FULL, "drop_tx_full", "transmit queue full")                               \

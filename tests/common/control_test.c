@@ -15,12 +15,14 @@ static const char *const good_state =
 	"  {\"name\": \"front6\", \"port\": \"front\", \"addresses\": [\"2001:db8::1\"]}],"
 	" \"pools\": [{\"name\": \"web4\", \"backends\": ["
 	"   {\"name\": \"web1\", \"address\": \"192.0.2.21\", \"weight\": 100, \"up\": true},"
-	"   {\"name\": \"web2\", \"address\": \"192.0.2.22\", \"weight\": 0, \"up\": false}]},"
+	"   {\"name\": \"web2\", \"address\": \"192.0.2.22\", \"weight\": 0, \"up\": false, "
+	"\"port\": 8080}]},"
 	"  {\"name\": \"none\", \"backends\": []}],"
 	" \"services\": [{\"name\": \"http4\", \"address\": \"192.0.2.1\", \"port\": 80,"
 	"   \"protocol\": \"tcp\", \"mode\": \"dr\", \"scheduler\": \"maglev\", \"pool\": 0},"
 	"  {\"name\": \"dns6\", \"address\": \"2001:db8::1\", \"port\": 65535,"
-	"   \"protocol\": \"udp\", \"mode\": \"dr\", \"scheduler\": \"maglev\", \"pool\": 1}]}";
+	"   \"protocol\": \"udp\", \"mode\": \"fullnat\", \"scheduler\": \"maglev\", \"pool\": 1}],"
+	" \"locals\": [{\"port\": \"front\", \"addresses\": [\"2001:db8::5\"]}]}";
 
 static void
 a_state_survives_the_way_to_json_and_back(void **state)
@@ -37,6 +39,10 @@ a_state_survives_the_way_to_json_and_back(void **state)
 	assert_int_equal(decoded->n_routers, 2);
 	assert_int_equal(decoded->routers[1].addresses[0].family, ADDR_V6);
 	assert_int_equal(decoded->pools[0].backends[0].weight, 100);
+	assert_int_equal(decoded->pools[0].backends[0].port, 0);
+	assert_int_equal(decoded->pools[0].backends[1].port, 8080);
+	assert_int_equal(decoded->n_locals, 1);
+	assert_int_equal(decoded->locals[0].n_addresses, 1);
 	assert_true(decoded->pools[0].backends[0].up);
 	assert_false(decoded->pools[0].backends[1].up);
 	assert_int_equal(decoded->pools[1].n_backends, 0);

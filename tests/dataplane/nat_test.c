@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Mode nat through the packet path: what the flow table does with flows of two entries, and
- * checksums at their edges. */
+/* Modes nat and fullnat through the packet path: what the flow table does with flows of two
+ * entries, and checksums at their edges. */
 #include "common/checksum.h"
 #include "common/clock.h"
 #include "dataplane/flow_table.h"
@@ -299,6 +299,109 @@ the_hosts_packets_come_through_unchanged(void **state)
 	assert_memory_equal(frame.buffer, sent.buffer, sizeof(sent.buffer));
 }
 
+/* A world with one backend and one local address, in mode fullnat. */
+struct full_world {
+	struct world world;
+	struct addr address;
+	struct control_local local;
+};
+
+static int
+set_up_full(void **state)
+{
+	struct full_world *full = calloc(1, sizeof(*full));
+	struct world *world;
+
+	if (!full)
+		return -1;
+	world = &full->world;
+	world_init(world, 300000);
+	world->services[WORLD_HTTP4].mode = MODE_FULLNAT;
+	for (int b = 0; b < WORLD_BACKENDS; b++) {
+		world->backends[0][b].port = BACK_PORT;
+		world->backends[0][b].up = b == 0;
+	}
+	full->address = frame_addr("192.0.2.5");
+	snprintf(full->local.port, sizeof(full->local.port), "back");
+	full->local.addresses = &full->address;
+	full->local.n_addresses = 1;
+	world->state.locals = &full->local;
+	world->state.n_locals = 1;
+	world_apply(world);
+	*state = full; /* Begins with the world, for tear_down(). */
+	return 0;
+}
+
+static uint32_t
+n_local_port(struct frame *frame)
+{
+	const struct wire_tcp *tcp = (const struct wire_tcp *)(frame->packet.data + FRAME_L3 + 20);
+
+	return be16_to(tcp->source_port);
+}
+
+static enum verdict
+ask_from(struct world *world, struct frame *frame, uint32_t i, uint8_t flags)
+{
+	char client[ADDR_TEXT_SIZE];
+
+	snprintf(client, sizeof(client), "198.51.%u.7", i / 60000);
+	frame_tcp(frame, client, (uint16_t)(1 + i % 60000), WORLD_VIP4, 80, flags);
+	fix_tcp(frame);
+	return world_run(world, &frame->packet);
+}
+
+static void
+local_ports_run_out_and_are_free_again_when_flows_end(void **state)
+{
+	struct world *world = *state;
+	uint8_t *seen = calloc(65536, 1);
+	unsigned int n_tries = 0;
+	struct frame frame;
+
+	assert_non_null(seen);
+	for (uint32_t i = 0; i < 64512; i++) {
+		uint32_t port;
+
+		assert_int_equal(ask_from(world, &frame, i, TCP_FLAG_SYN), V_FORWARD);
+		port = n_local_port(&frame);
+		assert_true(port >= 1024 && !seen[port]);
+		seen[port] = 1;
+		assert_true(l4_good(&frame));
+		assert_int_equal(ask_from(world, &frame, i, TCP_FLAG_ACK), V_FORWARD);
+		assert_int_equal(n_local_port(&frame), port);
+	}
+	assert_int_equal(ask_from(world, &frame, 100000, TCP_FLAG_SYN), V_DROP_NO_LOCAL);
+	assert_int_equal(n_flows(world), 64512);
+	/* One that has sent FIN keeps its port for a while, one that was reset hardly. */
+	ask_from(world, &frame, 7, TCP_FLAG_FIN);
+	ask_from(world, &frame, 9, TCP_FLAG_FIN | TCP_FLAG_ACK);
+	world->now_ns += 20 * NS_PER_S;
+	for (int i = 0; i < 2100; i++)
+		assert_int_equal(ask_from(world, &frame, 100000, TCP_FLAG_SYN), V_DROP_NO_LOCAL);
+	world->now_ns += 20 * NS_PER_S;
+	while (ask_from(world, &frame, 100000, TCP_FLAG_SYN) == V_DROP_NO_LOCAL)
+		assert_true(n_tries++ < 2100);
+	assert_int_equal(frame.packet.verdict, V_FORWARD);
+	free(seen);
+}
+
+static void
+a_new_connection_gets_a_new_local_port(void **state)
+{
+	struct world *world = *state;
+	struct frame frame;
+	uint32_t first;
+
+	ask_from(world, &frame, 1, TCP_FLAG_SYN);
+	first = n_local_port(&frame);
+	ask_from(world, &frame, 1, TCP_FLAG_FIN);
+	assert_int_equal(n_local_port(&frame), first);
+	assert_int_equal(ask_from(world, &frame, 1, TCP_FLAG_SYN), V_FORWARD);
+	assert_int_not_equal(n_local_port(&frame), first);
+	assert_int_equal(n_flows(world), 1);
+}
+
 /* Ids of next hops are given anew while a flow is still in the table. */
 static void
 a_backend_with_anothers_id_gets_no_packets_of_its_flows(void **state)
@@ -338,6 +441,11 @@ main(void)
 			the_hosts_packets_come_through_unchanged, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_backend_with_anothers_id_gets_no_packets_of_its_flows, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			local_ports_run_out_and_are_free_again_when_flows_end, set_up_full,
+			tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_new_connection_gets_a_new_local_port, set_up_full, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,15 +45,22 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct world world;
+	static struct addr local;
+	static struct control_local locals = {
+		.port = "back", .addresses = &local, .n_addresses = 1};
 	uint32_t frame_size, room;
 	struct packet packet = {.verdict = N_VERDICTS};
 
 	if (size < 1 || size > FRAME_MAX)
 		return 0;
 	if (!world.pipeline) {
+		local = frame_addr("2001:db8::5");
 		world_init(&world, 50); /* Small, so that flows are evicted as well. */
 		world.services[WORLD_DNS4].mode = MODE_NAT;
 		world.services[WORLD_HTTP6].mode = MODE_NAT;
+		world.services[WORLD_DNS6].mode = MODE_FULLNAT;
+		world.state.locals = &locals;
+		world.state.n_locals = 1;
 		world_apply(&world);
 	}
 	frame_size = (uint32_t)size - 1;

@@ -14,7 +14,9 @@
 
 #include <cmocka.h>
 
-#define N_SEEDS 26
+#define N_SEEDS 30
+/* The world's seed is 42. */
+#define FIRST_LOCAL_PORT (1024 + 42)
 #define N_MUTANTS 200000
 #define INPUT_MAX 512
 
@@ -61,6 +63,8 @@ make_seeds(struct input *seeds)
 		frame_udp(&frames[n++], backend4, 53, clients[0], 4711);
 		frame_tcp(&frames[n++], backend6, 80, clients[1], 4711, TCP_FLAG_ACK);
 		frame_icmp_error(&frames[n++], backend6, backend6, 80, clients[1], 4711);
+		/* An answer to the first flow of mode fullnat. */
+		frame_udp(&frames[n++], backend6, 53, "2001:db8::5", FIRST_LOCAL_PORT);
 	}
 	assert_int_equal(n, N_SEEDS);
 	for (unsigned int i = 0; i < N_SEEDS; i++) {

@@ -12,7 +12,8 @@ from harness import CLIENT4, CLIENT6, HOST4, HOST6, VIP4, VIP6, Dataplane, Names
 
 SERVER4, SERVER6 = "10.9.0.21", "fd09::21"
 SIZE = 100_000
-MODES = {"nat": {"mode": "nat"}}
+MODES = {"nat": {"mode": "nat"}, "fullnat": {"mode": "fullnat"}}
+LOCALS = ["10.9.0.5", "fd09::5"]
 
 
 def plug(stack, net, role):
@@ -43,12 +44,10 @@ def site(tmp_path_factory):
         client.ip("addr", "add", f"{CLIENT4}/24", "dev", "eth0")
         client.ip("addr", "add", f"{CLIENT6}/64", "dev", "eth0", "nodad")
         server = plug(stack, dataplane.net, "server")
-        # It has nobody on its link but the balancer, which is its gateway.
         server.ip("addr", "add", f"{SERVER4}/32", "dev", "eth0")
         server.ip("addr", "add", f"{SERVER6}/128", "dev", "eth0", "nodad")
-        for gateway in (HOST4, HOST6):
+        for gateway in (HOST4, HOST6, *LOCALS):
             server.ip("route", "add", gateway, "dev", "eth0")
-            server.ip("route", "add", "default", "via", gateway, "dev", "eth0")
         dataplane.start()
         dataplane.add_host_addresses()
         yield dataplane, client, server
@@ -96,10 +95,16 @@ def test_100_kb_pass_each_way(site, family, mode):
     four = family == socket.AF_INET
     vip, address = (VIP4, SERVER4) if four else (VIP6, SERVER6)
     dataplane.push({"web": [backend("b1", address, port=8080)]},
-                   [("http", vip, 80, "tcp", "web", MODES[mode])])
+                   [("http", vip, 80, "tcp", "web", MODES[mode])], local_addresses=LOCALS)
     dataplane.lease("r4", "r6")
     dataplane.wait_ready()
     question, answer = os.urandom(SIZE), os.urandom(SIZE)
+    # In nat the balancer is its gateway; in fullnat it knows the local address and nothing else.
+    gateway = HOST4 if four else HOST6
+    if mode == "nat":
+        server.ip("route", "replace", "default", "via", gateway, "dev", "eth0")
+    else:
+        server.ip("-4" if four else "-6", "route", "flush", "default")
     result = {}
     with listen(server, family) as listener:
         thread = threading.Thread(target=serve, args=(listener, result, answer, SIZE))
@@ -115,4 +120,7 @@ def test_100_kb_pass_each_way(site, family, mode):
     assert "error" not in result, result["error"]
     assert result["got"] == question
     assert result["rest"] == b""
-    assert result["peer"] == (CLIENT4 if four else CLIENT6)
+    if mode == "nat":
+        assert result["peer"] == (CLIENT4 if four else CLIENT6)
+    else:
+        assert result["peer"] == LOCALS[0 if four else 1]
