@@ -92,6 +92,6 @@ struct db_server_stats {
 };
 
 size_t db_n_servers(const struct db *db);
-void db_server_stats(const struct db *db, size_t server, struct db_server_stats *out);
+void db_server_stats(const struct db *db, size_t index, struct db_server_stats *out);
 
 #endif /* APPTIER_DB_H */

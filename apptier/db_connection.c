@@ -6,19 +6,16 @@
  * statement is up to three of them (prepare, execute, store the result). */
 #include "apptier/db_connection.h"
 
+#include "apptier/db_mysql.h"
 #include "apptier/db_prepared.h"
 #include "common/clock.h"
 #include "common/log.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-
-#include <errmsg.h>
-#include <mysqld_error.h>
 
 LOG_MODULE("database");
 
@@ -100,34 +97,6 @@ break_connection(struct db_connection *connection)
 		mysql_stmt_close(unprepared);
 }
 
-static enum db_status
-status_of(unsigned int code)
-{
-	switch (code) {
-	case ER_DUP_ENTRY:
-		return DB_DUPLICATE;
-	case ER_LOCK_DEADLOCK:
-	case ER_LOCK_WAIT_TIMEOUT:
-	case ER_CHECKREAD:
-		return DB_CONFLICT;
-	case ER_OPTION_PREVENTS_STATEMENT: /* read_only: it is not the primary any more. */
-	case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
-		return DB_UNAVAILABLE;
-	case ER_STATEMENT_TIMEOUT:
-		return DB_TIMEOUT;
-	default:
-		return DB_FAILED;
-	}
-}
-
-static bool
-is_fatal(unsigned int code)
-{
-	/* The client library's own errors are all about the connection. */
-	return (code >= CR_MIN_ERROR && code <= CR_MAX_ERROR) || code == ER_SERVER_SHUTDOWN ||
-	       code == ER_CONNECTION_KILLED || code == ER_UNKNOWN_STMT_HANDLER;
-}
-
 /* Gives the result to whoever waits for it; the connection may be gone afterwards. */
 static void
 finish(struct db_connection *connection, const struct db_result *result)
@@ -164,9 +133,9 @@ lose(struct db_connection *connection, const char *why)
 static void
 fail(struct db_connection *connection, unsigned int code, const char *text)
 {
-	struct db_result result = {.status = status_of(code)};
+	struct db_result result = {.status = db_mysql_status(code)};
 
-	if (connection->step == STEP_CONNECT || is_fatal(code)) {
+	if (connection->step == STEP_CONNECT || db_mysql_is_fatal(code)) {
 		lose(connection, text);
 		return;
 	}
@@ -176,30 +145,6 @@ fail(struct db_connection *connection, unsigned int code, const char *text)
 	if (connection->step == STEP_PREPARE)
 		mysql_stmt_close(connection->stmt);
 	finish(connection, &result);
-}
-
-/* The id of the transaction that just ended, which the server tells because of our
- * session_track_system_variables: pairs of name and value. */
-static struct gtid
-last_gtid(MYSQL *mysql)
-{
-	struct gtid gtid = {0};
-	const char *name, *value;
-	size_t name_size, value_size;
-	int rc;
-
-	rc = mysql_session_track_get_first(
-		mysql, SESSION_TRACK_SYSTEM_VARIABLES, &name, &name_size);
-	while (rc == 0) {
-		if (mysql_session_track_get_next(
-			    mysql, SESSION_TRACK_SYSTEM_VARIABLES, &value, &value_size) != 0)
-			break;
-		if (name_size == strlen("last_gtid") && memcmp(name, "last_gtid", name_size) == 0)
-			gtid_parse(value, value_size, &gtid);
-		rc = mysql_session_track_get_next(
-			mysql, SESSION_TRACK_SYSTEM_VARIABLES, &name, &name_size);
-	}
-	return gtid;
 }
 
 static void
@@ -222,8 +167,9 @@ finish_rows(struct db_connection *connection)
 static void
 finish_write(struct db_connection *connection, uint64_t n_affected)
 {
-	const struct db_result result = {
-		.status = DB_OK, .n_affected = n_affected, .gtid = last_gtid(connection->mysql)};
+	const struct db_result result = {.status = DB_OK,
+		.n_affected = n_affected,
+		.gtid = db_mysql_gtid(connection->mysql)};
 
 	finish(connection, &result);
 }
@@ -448,31 +394,6 @@ arm(struct db_connection *connection, uint64_t deadline_ns)
 	uv_timer_start(&connection->timer, on_deadline, left_ns / NS_PER_MS + 1, 0);
 }
 
-static void
-set_options(struct db_connection *connection)
-{
-	MYSQL *mysql = connection->mysql;
-	unsigned int protocol = MYSQL_PROTOCOL_TCP, no = 0;
-	my_bool reconnect = 0;
-	char init[512];
-
-	/* last_gtid comes with the answer to each write; times are UTC; a statement that we have
-	 * given up must not go on for ever, nor wait long for a lock. */
-	snprintf(init, sizeof(init),
-		"SET SESSION session_track_system_variables='last_gtid', time_zone='+00:00', "
-		"sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', "
-		"max_statement_time=%u.%03u, innodb_lock_wait_timeout=%u",
-		connection->account->statement_timeout_ms / 1000,
-		connection->account->statement_timeout_ms % 1000,
-		connection->account->statement_timeout_ms / 1000 + 1);
-	mysql_options(mysql, MYSQL_OPT_NONBLOCK, NULL);
-	mysql_options(mysql, MYSQL_OPT_PROTOCOL, &protocol);
-	mysql_options(mysql, MYSQL_OPT_RECONNECT, &reconnect);
-	mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &no);
-	mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-	mysql_options(mysql, MYSQL_INIT_COMMAND, init);
-}
-
 static MYSQL_STMT *
 find_cached(const struct db_connection *connection, const struct db_statement *statement)
 {
@@ -502,7 +423,7 @@ db_connection_new(struct db_connection **out, uv_loop_t *loop, const struct db_a
 	uv_timer_init(loop, &connection->timer);
 	connection->timer.data = connection;
 	connection->n_handles = 1;
-	set_options(connection);
+	db_mysql_set_options(connection->mysql, account->statement_timeout_ms);
 	*out = connection;
 	connection->step = STEP_CONNECT;
 	arm(connection, clock_now_ns() + account->connect_timeout_ms * NS_PER_MS);

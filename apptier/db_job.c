@@ -103,21 +103,18 @@ static void
 route(struct db_job *job)
 {
 	struct db *db = job->db;
+	struct db_route chosen = {.server = DB_ROUTER_NONE};
 
-	if (job->write || job->want.primary) {
-		job->server = job->tried ? NULL : db_route_write(db);
-		job->wait = false;
-	} else {
-		struct db_route chosen =
-			db_route_read(db, gtid_is_set(&job->want.after), job->tried);
-
-		job->server = chosen.server == DB_ROUTER_NONE ? NULL : &db->servers[chosen.server];
-		job->wait = chosen.wait && !gtid_covers(&job->server->reached, &job->want.after);
-	}
-	if (!job->server) {
+	if (!job->write && !job->want.primary)
+		chosen = db_route_read(db, gtid_is_set(&job->want.after), job->tried);
+	else if (!job->tried && db_route_write(db))
+		chosen.server = db->primary;
+	if (chosen.server == DB_ROUTER_NONE) {
 		answer_status(job, DB_UNAVAILABLE);
 		return;
 	}
+	job->server = &db->servers[chosen.server];
+	job->wait = chosen.wait && !gtid_covers(&job->server->reached, &job->want.after);
 	job->lease.deadline_ns = attempt_deadline_ns(job);
 	db_pool_acquire(job->server->pool, &job->lease);
 }

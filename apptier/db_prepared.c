@@ -181,7 +181,7 @@ db_prepared_bind(MYSQL_STMT *stmt, const struct db_call *call, struct err *err)
 int
 db_prepared_collect(MYSQL_STMT *stmt, struct db_rows *rows, struct err *err)
 {
-	struct columns columns;
+	struct columns columns = {.n = 0};
 	int rc;
 
 	rows->n_values = rows->text_size = 0;

@@ -2,6 +2,8 @@
 /* The app tier's metrics; see metrics_page.h. */
 #include "apptier/metrics_page.h"
 
+#include "common/process_metrics.h"
+
 #include <stdio.h>
 
 /* A figure of one database server. */
@@ -161,8 +163,7 @@ void
 metrics_page_write(struct metrics *metrics, const struct node *node,
 	const struct worker_stats *workers, size_t n_workers)
 {
-	metrics_family(metrics, "weir_node_info", METRIC_GAUGE, "What this process is.");
-	metrics_value(metrics, 1, "node", node->name, "role", node_role_name(node->role), NULL);
+	process_metrics(metrics, node->name, node_role_name(node->role));
 	write_http(metrics, workers, n_workers);
 	write_servers(metrics, workers, n_workers);
 	write_modules(metrics, workers, n_workers);

@@ -11,8 +11,6 @@
 /* 2^53: beyond it not every JSON reader keeps integers exact. */
 #define GENERATION_MAX (UINT64_C(1) << 53)
 
-#define TTL_MAX_MS 600000u
-
 struct word {
 	const char *name;
 	int value;
@@ -246,7 +244,7 @@ control_lease_encode(const struct control_lease *lease)
 			return NULL;
 		}
 	}
-	return json_pack("{s:I, s:o}", "ttl_ms", (json_int_t)lease->ttl_ms, "held", held);
+	return json_pack("{s:I, s:o}", "until_ns", (json_int_t)lease->until_ns, "held", held);
 }
 
 /* --- Decoding --- */
@@ -529,21 +527,20 @@ control_state_decode(json_t *json, struct control_state **out, struct err *err)
 int
 control_lease_decode(json_t *json, struct control_lease *out, struct err *err)
 {
-	static const char *const keys[] = {"ttl_ms", "held", NULL};
+	static const char *const keys[] = {"until_ns", "held", NULL};
 	struct control_lease lease = {0};
 	json_t *held;
-	uint64_t ttl_ms;
 	size_t n;
 	int rc;
 
 	if ((rc = json_fields_known(json, keys, err)) < 0 ||
-		(rc = json_field_integer(json, "ttl_ms", 1, TTL_MAX_MS, &ttl_ms, err)) < 0 ||
+		(rc = json_field_integer(json, "until_ns", 1, INT64_MAX, &lease.until_ns, err)) <
+			0 ||
 		(rc = json_field_array(json, "held", MODEL_ROUTERS_MAX, &held, &n, err)) < 0 ||
 		(rc = allocate(&lease.held, n, sizeof(*lease.held), err)) < 0) {
 		err_prefix(err, "lease");
 		return rc;
 	}
-	lease.ttl_ms = (uint32_t)ttl_ms;
 	lease.n_held = n;
 	for (size_t i = 0; i < n; i++) {
 		rc = json_name_check(json_array_get(held, i), lease.held[i], err);

@@ -27,8 +27,10 @@
  * which at most 'limit' (1 to 10000) are listed.
  *
  * A rejected state leaves the old one in force; the reply's error says why. A virtual router
- * missing from a lease is let go at once; one that is named stays held until 'ttl_ms' after
- * receipt and is announced (gratuitous ARP, unsolicited NA) when it was not held before.
+ * missing from a lease is let go at once; one that is named stays held until 'until_ns' and is
+ * announced (gratuitous ARP, unsolicited NA) when it was not held before. That is a time of
+ * CLOCK_MONOTONIC, which both ends share, and no duration: so a lease that a stopped dataplane
+ * finds in its socket later is over by then, and does not begin anew.
  * When the connection closes nothing changes but that leases run out.
  *
  * This file owns the structs and their JSON form; it does no I/O. */
@@ -97,7 +99,7 @@ struct control_state {
 };
 
 struct control_lease {
-	uint32_t ttl_ms;
+	uint64_t until_ns;
 	char (*held)[CONTROL_NAME_SIZE]; /* Names of virtual routers. */
 	size_t n_held;
 };

@@ -63,6 +63,9 @@ int rpc_client_new(struct rpc_client **out, uv_loop_t *loop, const char *path, u
 void rpc_client_free(struct rpc_client *client);
 bool rpc_client_is_connected(const struct rpc_client *client);
 
+/* Gives up the connection for the reason 'why', as if the server had left, and makes a new one. */
+void rpc_client_reconnect(struct rpc_client *client, const char *why);
+
 /* Sends a request; takes over the reference 'params' (NULL: {}). Returns 0; or -ENOTCONN, -ENOMEM
  * or -EMSGSIZE (then 'on_reply' is not called). */
 int rpc_call(struct rpc_client *client, const char *method, json_t *params, rpc_reply_fn on_reply,

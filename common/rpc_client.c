@@ -259,6 +259,12 @@ rpc_client_is_connected(const struct rpc_client *client)
 	return client->connected;
 }
 
+void
+rpc_client_reconnect(struct rpc_client *client, const char *why)
+{
+	lose(client, why);
+}
+
 int
 rpc_call(struct rpc_client *client, const char *method, json_t *params, rpc_reply_fn on_reply,
 	void *ctx)

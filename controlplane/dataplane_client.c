@@ -19,20 +19,32 @@ LOG_MODULE("dataplane");
 #define PUSH_DELAY_MS 1    /* Changes of one moment are one push. */
 #define PUSH_RETRY_MS 1000 /* After a rejected push. */
 
+/* A dataplane that answers nothing in so many ticks has stopped. That is told before the checks,
+ * which go through it, can say that all backends are down. A large state may keep it busy for
+ * longer. Ticks are counted, not time: after a stop of our own there is one, and then the answers
+ * are read. */
+#define TICK_MS 100
+#define SILENT_TICKS 6
+#define SILENT_TICKS_PUSHING 100
+#define SILENT_TICKS_NO_PUSH 2 /* It could only be read when it is no longer true. */
+
 struct dataplane_client {
 	struct dataplane_client_config config;
 	struct rpc_client *rpc;
 	uv_timer_t push_timer; /* Runs when a push is due. */
 	uv_timer_t ready_timer;
 	uv_timer_t stats_timer;
-	size_t n_handles;    /* Timers whose close callback has not run. */
-	uint64_t generation; /* Of the last push. */
-	uint64_t pushed;     /* Generation under way; 0: none. */
-	bool pushing;        /* Pushes are allowed. */
-	bool dirty;          /* The cluster has changed since the last push. */
-	bool lease_open;     /* A lease is unanswered. */
-	bool ready_open;     /* A question is unanswered. */
+	uv_timer_t tick_timer;
+	size_t n_handles;      /* Timers whose close callback has not run. */
+	unsigned int n_silent; /* Ticks since the last answer, while one is owed. */
+	uint64_t generation;   /* Of the last push. */
+	uint64_t pushed;       /* Generation under way; 0: none. */
+	bool pushing;          /* Pushes are allowed. */
+	bool dirty;            /* The cluster has changed since the last push. */
+	bool lease_open;       /* A lease is unanswered. */
+	bool ready_open;       /* A question is unanswered. */
 	bool stats_open;
+	bool ping_open;
 	json_t *stats;
 };
 
@@ -82,6 +94,7 @@ on_ready_reply(void *ctx, json_t *result, const char *error)
 	struct cluster_dataplane dataplane = known(client);
 
 	client->ready_open = false;
+	client->n_silent = 0;
 	if (error || !dataplane.accepted || dataplane.ready)
 		return;
 	if (json_is_true(json_object_get(result, "ready"))) {
@@ -116,6 +129,7 @@ on_state_reply(void *ctx, json_t *result, const char *error)
 
 	(void)result;
 	client->pushed = 0;
+	client->n_silent = 0;
 	if (!dataplane.connected)
 		return;
 	if (error) {
@@ -150,6 +164,10 @@ push(uv_timer_t *timer)
 	uv_timer_stop(timer);
 	if (!client->pushing || client->pushed || !known(client).connected)
 		return;
+	if (client->n_silent >= SILENT_TICKS_NO_PUSH) {
+		timer_set(timer, TICK_MS);
+		return;
+	}
 	state = cluster_build_state(client->config.cluster, client->generation + 1);
 	json = state ? control_state_encode(state) : NULL;
 	control_state_free(state);
@@ -172,6 +190,7 @@ on_stats_reply(void *ctx, json_t *result, const char *error)
 	struct dataplane_client *client = ctx;
 
 	client->stats_open = false;
+	client->n_silent = 0;
 	if (error)
 		return;
 	json_decref(client->stats);
@@ -186,6 +205,41 @@ ask_stats(uv_timer_t *timer)
 	if (!client->stats_open)
 		client->stats_open =
 			rpc_call(client->rpc, "stats", NULL, on_stats_reply, client) == 0;
+}
+
+static void
+on_ping_reply(void *ctx, json_t *result, const char *error)
+{
+	struct dataplane_client *client = ctx;
+
+	(void)result;
+	(void)error;
+	client->ping_open = false;
+	client->n_silent = 0;
+}
+
+/* Asks something small if no answer is owed, so that a silence is noticed on a backup, too. */
+static void
+on_tick(uv_timer_t *timer)
+{
+	struct dataplane_client *client = timer->data;
+	bool is_owed = client->lease_open || client->ready_open || client->stats_open ||
+		       client->ping_open || client->pushed;
+	struct cluster_dataplane dataplane;
+	char text[CLUSTER_WHY_SIZE];
+
+	if (!is_owed)
+		client->ping_open = rpc_call(client->rpc, "hello",
+					    json_pack("{s:i}", "version", CONTROL_VERSION),
+					    on_ping_reply, client) == 0;
+	client->n_silent = is_owed ? client->n_silent + 1 : 0;
+	if (client->n_silent < (client->pushed ? SILENT_TICKS_PUSHING : SILENT_TICKS))
+		return;
+	snprintf(text, sizeof(text), "no answer for %u ms", client->n_silent * TICK_MS);
+	rpc_client_reconnect(client->rpc, text);
+	dataplane = known(client);
+	snprintf(dataplane.problem, sizeof(dataplane.problem), "%s", text);
+	set_known(client, &dataplane);
 }
 
 /* Says why the dataplane that sent this hello is not ours, in 'text'; true if it is. */
@@ -233,6 +287,8 @@ on_hello_reply(void *ctx, json_t *result, const char *error)
 	client->dirty = true;
 	timer_set(&client->push_timer, PUSH_DELAY_MS);
 	timer_set(&client->stats_timer, STATS_MS);
+	timer_set(&client->tick_timer, TICK_MS);
+	client->n_silent = 0;
 	ask_stats(&client->stats_timer);
 	set_known(client, &dataplane);
 }
@@ -251,6 +307,7 @@ on_rpc_state(void *ctx, bool connected)
 	uv_timer_stop(&client->push_timer);
 	uv_timer_stop(&client->ready_timer);
 	uv_timer_stop(&client->stats_timer);
+	uv_timer_stop(&client->tick_timer);
 	json_decref(client->stats);
 	client->stats = NULL;
 	client->pushing = false;
@@ -267,6 +324,7 @@ on_lease_reply(void *ctx, json_t *result, const char *error)
 
 	(void)result;
 	client->lease_open = false;
+	client->n_silent = 0;
 	if (error && rpc_client_is_connected(client->rpc))
 		LOG_LIMITED(LOG_WARN, "%s: lease refused: %s", client->config.path, error);
 	if (client->config.on_lease_done)
@@ -300,7 +358,8 @@ dataplane_client_new(struct dataplane_client **out, uv_loop_t *loop,
 	timer_init(loop, &client->push_timer, push, client);
 	timer_init(loop, &client->ready_timer, ask_ready, client);
 	timer_init(loop, &client->stats_timer, ask_stats, client);
-	client->n_handles = 3;
+	timer_init(loop, &client->tick_timer, on_tick, client);
+	client->n_handles = 4;
 	*out = client;
 	return 0;
 }
@@ -319,6 +378,7 @@ dataplane_client_free(struct dataplane_client *client)
 	uv_close((uv_handle_t *)&client->push_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&client->ready_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&client->stats_timer, on_timer_closed);
+	uv_close((uv_handle_t *)&client->tick_timer, on_timer_closed);
 }
 
 void
@@ -367,5 +427,10 @@ int
 dataplane_client_call(struct dataplane_client *client, const char *method, json_t *params,
 	rpc_reply_fn on_reply, void *ctx)
 {
+	/* Before the hello nobody knows whose dataplane it is, or whether it answers at all. */
+	if (!known(client).connected) {
+		json_decref(params);
+		return -ENOTCONN;
+	}
 	return rpc_call(client->rpc, method, params, on_reply, ctx);
 }

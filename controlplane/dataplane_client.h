@@ -4,8 +4,9 @@
  * Connects and reconnects for ever. After each connection it says hello, pushes the whole desired
  * state of the cluster, then asks until the dataplane is ready; pushes again whenever the
  * cluster's state has changed, at most one push being under way, so that a burst of changes is
- * one or two pushes. What is known of the dataplane is kept in the cluster. Everything happens in
- * the loop's thread and nothing blocks. */
+ * one or two pushes. A dataplane that answers nothing for a while counts as gone, though its socket
+ * is open: what passes through it (checks, adverts) does not pass either. What is known of the
+ * dataplane is kept in the cluster. Everything happens in the loop's thread and nothing blocks. */
 #ifndef CONTROLPLANE_DATAPLANE_CLIENT_H
 #define CONTROLPLANE_DATAPLANE_CLIENT_H
 

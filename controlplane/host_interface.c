@@ -161,11 +161,14 @@ on_readable(uv_poll_t *poll, int status, int events)
 	struct host_interface *host = poll->data;
 	char buf[16384];
 
-	(void)status;
 	(void)events;
 	while (recv(mnl_socket_get_fd(host->watch), buf, sizeof(buf), MSG_DONTWAIT) >= 0 ||
 		errno == ENOBUFS || errno == EINTR)
 		continue;
+	/* Lost messages (ENOBUFS) show as an error of the socket, which ends libuv's watch of it.
+	 */
+	if (status < 0)
+		uv_poll_start(poll, UV_READABLE, on_readable);
 	look_again(host);
 }
 

@@ -34,8 +34,7 @@ lease_release(struct lease *lease, size_t router)
 	lease->changed = true;
 }
 
-/* What is left of less than a millisecond is not worth a message, and a time to live of 0 would
- * mean not held. */
+/* What is left of less than a millisecond is not worth a message. */
 bool
 lease_is_held(const struct lease *lease, size_t router, uint64_t now_ns)
 {
@@ -54,7 +53,7 @@ lease_message(struct lease *lease, const char *const *names, size_t n_names, uin
 {
 	/* With nothing held the time means nothing, but it has to be one. */
 	struct control_lease message = {
-		.ttl_ms = 1, .held = calloc(n_names + 1, CONTROL_NAME_SIZE)};
+		.until_ns = now_ns, .held = calloc(n_names + 1, CONTROL_NAME_SIZE)};
 	uint64_t until_ns = UINT64_MAX;
 
 	if (!message.held)
@@ -67,7 +66,7 @@ lease_message(struct lease *lease, const char *const *names, size_t n_names, uin
 			until_ns = lease->until_ns[i];
 	}
 	if (message.n_held > 0)
-		message.ttl_ms = (uint32_t)((until_ns - now_ns) / NS_PER_MS);
+		message.until_ns = until_ns;
 	lease->changed = false;
 	*out = message;
 	return 0;

@@ -2,7 +2,7 @@
 /* Which virtual routers this node holds, and until when: the source of the lease messages.
  *
  * Each router is held until a time of its own, extended with each advert that was really sent. The
- * dataplane takes one time to live for all, so a message carries the shortest; the next one,
+ * dataplane takes one time for all, so a message carries the earliest; the next one,
  * sent with the next advert of any router, carries the others on. Thus no router is held longer
  * than its last advert allows. Does no I/O and knows no clock. */
 #ifndef CONTROLPLANE_LEASE_H

@@ -13,6 +13,8 @@
 
 LOG_MODULE("holder");
 
+#define LEASE_MAX_NS (600 * NS_PER_S)
+
 /* What is kept for one slot of the lease table. */
 struct holding {
 	char name[CONTROL_NAME_SIZE]; /* "": no such router in the snapshot. */
@@ -188,6 +190,12 @@ holder_set_lease(
 	size_t n;
 	const struct snapshot_router *list = routers(holder, &n);
 
+	/* Farther away than anybody means: the other end has another clock (a time namespace). */
+	if (lease->until_ns > now_ns + LEASE_MAX_NS)
+		return err_set(err, -EINVAL,
+			"until_ns: %.3f s from now, may be %u s: run both processes by one clock",
+			(double)(lease->until_ns - now_ns) / NS_PER_S,
+			(unsigned int)(LEASE_MAX_NS / NS_PER_S));
 	for (size_t i = 0; i < lease->n_held; i++) {
 		uint16_t slot = lease_find(holder->config.leases, lease->held[i]);
 
@@ -210,8 +218,8 @@ holder_set_lease(
 		/* A lease that ran out unnoticed is a gap: others may have answered in it. */
 		if (holding->held && !lease_held(holder->config.leases, slot, now_ns))
 			let_go(holding, "the lease ran out");
-		lease_set(holder->config.leases, slot, now_ns + lease->ttl_ms * NS_PER_MS);
-		if (!holding->held) {
+		lease_set(holder->config.leases, slot, lease->until_ns);
+		if (!holding->held && now_ns < lease->until_ns) {
 			holding->held = true;
 			LOG_INFORM("virtual router %s: not held -> held", holding->name);
 			announce_start(&holding->schedule, now_ns);

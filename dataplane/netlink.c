@@ -259,8 +259,11 @@ on_events(uv_poll_t *poll, int status, int events)
 		.on_neighbour = on_neighbour, .on_change = on_change, .ctx = netlink};
 
 	(void)events;
-	if (status >= 0)
-		rtnl_read_events(&netlink->rtnl, &handler);
+	rtnl_read_events(&netlink->rtnl, &handler);
+	/* Lost messages (ENOBUFS) show as an error of the socket, which ends libuv's watch of it.
+	 */
+	if (status < 0)
+		uv_poll_start(poll, UV_READABLE, on_events);
 }
 
 int

@@ -63,12 +63,12 @@ show_flow_events(const struct dataplane *dataplane)
 static json_t *
 show_flow_count(const struct dataplane *dataplane)
 {
-	uint64_t n = 0;
+	uint64_t n = 0, capacity = dataplane->node->lb.n_flows;
 
+	capacity *= dataplane->n_workers;
 	for (unsigned int w = 0; w < dataplane->n_workers; w++)
 		n += flow_count(pipeline_flows(worker_pipeline(dataplane->workers[w])));
-	return json_pack("{s:I, s:I}", "active", (json_int_t)n, "capacity",
-		(json_int_t)dataplane->node->lb.n_flows * dataplane->n_workers);
+	return json_pack("{s:I, s:I}", "active", (json_int_t)n, "capacity", (json_int_t)capacity);
 }
 
 static json_t *
@@ -142,17 +142,17 @@ show_port(const struct dataplane *dataplane, uint16_t index)
 	const struct port *port = &dataplane->ports[index];
 	struct port_stats stats = {0};
 	struct exception_stats host;
-	uint64_t n_drops = worker_n_inject_drops(dataplane->first_workers[index]);
 
 	port_stats(port, &stats);
 	exception_stats(dataplane->exceptions[index], &host);
+	host.n_drops += worker_n_inject_drops(dataplane->first_workers[index]);
 	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
 		port->name, "up", port_is_up(port), "rx_packets", (json_int_t)stats.rx_packets,
 		"rx_bytes", (json_int_t)stats.rx_bytes, "rx_missed", (json_int_t)stats.rx_missed,
 		"tx_packets", (json_int_t)stats.tx_packets, "tx_bytes", (json_int_t)stats.tx_bytes,
 		"tx_errors", (json_int_t)stats.tx_errors, "host_rx_packets",
 		(json_int_t)host.n_from_host, "host_tx_packets", (json_int_t)host.n_to_host,
-		"host_drops", (json_int_t)(host.n_drops + n_drops));
+		"host_drops", (json_int_t)host.n_drops);
 }
 
 static json_t *

@@ -57,8 +57,8 @@ start(struct monitor *monitor, const struct options *options, struct err *err)
 		return err_set(err, -ENOMEM, "out of memory");
 	if ((code = http_client_new(&monitor->client, &monitor->loop, err)) < 0)
 		return code;
-	if ((code = page_new(&monitor->page, &monitor->loop, &listener, monitor->view, options->node,
-		     err)) < 0)
+	if ((code = page_new(&monitor->page, &monitor->loop, &listener, monitor->view,
+		     options->node, err)) < 0)
 		return code;
 	if ((code = database_probe_new(
 		     &monitor->databases, &monitor->loop, model, monitor->view, err)) < 0)

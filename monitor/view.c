@@ -2,7 +2,6 @@
 /* Facts into states; see view.h. */
 #include "monitor/view.h"
 
-#include "monitor/exposition.h"
 #include "monitor/view_state.h"
 
 #include <stdarg.h>
@@ -11,7 +10,6 @@
 
 #define FAILURES_UNTIL_FAILED 2 /* One lost fetch is a warning. */
 #define LAG_WARNING_S 5
-#define VRRP_STATE_MASTER 2
 
 static void
 note_event(struct view *view, const char *subject, enum view_state from, enum view_state to,
@@ -129,119 +127,6 @@ judge_holder(struct view *view, struct view_node *lb, struct view_time time)
 		view_set_edge(view, edge, VIEW_OK, time, "standby");
 }
 
-/* --- Samples of a node's page --- */
-
-struct reading {
-	struct view *view;
-	struct view_node *node;
-	double total; /* Of the node's work counter. */
-	bool is_draining, dataplane_down;
-};
-
-static void
-read_target(struct reading *reading, enum view_edge_kind kind, const char *target, double value)
-{
-	struct view_edge *edge =
-		target ? view_find_edge(reading->view, kind, reading->node->node->name, target)
-		       : NULL;
-
-	if (!edge)
-		return;
-	if (value > 0)
-		edge->n_up++;
-	else
-		edge->n_down++;
-}
-
-static void
-read_backend(struct reading *reading, const struct exposition_sample *sample)
-{
-	const struct model *model = reading->view->model;
-	const char *pool = exposition_label(sample, "pool");
-	const char *name = exposition_label(sample, "backend");
-
-	for (size_t i = 0; pool && name && i < model->n_pools; i++) {
-		if (strcmp(model->pools[i].name, pool) != 0)
-			continue;
-		for (size_t j = 0; j < model->pools[i].n_backends; j++) {
-			const struct backend *backend = &model->pools[i].backends[j];
-			const struct node *node = view_backend_node(model, backend);
-
-			if (node && strcmp(backend->name, name) == 0)
-				read_target(reading, EDGE_BALANCE, node->name, sample->value);
-		}
-	}
-}
-
-static void
-read_upstream(struct reading *reading, const struct exposition_sample *sample)
-{
-	read_target(reading, EDGE_PROXY, exposition_label(sample, "upstream"), sample->value);
-}
-
-static void
-read_database(struct reading *reading, const struct exposition_sample *sample)
-{
-	read_target(reading, EDGE_QUERY, exposition_label(sample, "server"), sample->value);
-}
-
-static void
-read_vrrp(struct reading *reading, const struct exposition_sample *sample)
-{
-	const char *name = exposition_label(sample, "router");
-
-	for (size_t i = 0; name && reading->node->holds && i < reading->view->n_routers; i++) {
-		if (strcmp(reading->view->routers[i].router->name, name) == 0)
-			reading->node->holds[i] = (int)sample->value == VRRP_STATE_MASTER;
-	}
-}
-
-static void
-read_work(struct reading *reading, const struct exposition_sample *sample)
-{
-	reading->total += sample->value;
-}
-
-static void
-read_draining(struct reading *reading, const struct exposition_sample *sample)
-{
-	reading->is_draining = sample->value > 0;
-}
-
-static void
-read_dataplane(struct reading *reading, const struct exposition_sample *sample)
-{
-	reading->dataplane_down = sample->value <= 0;
-}
-
-static const struct fact {
-	const char *name;
-	enum node_role role;
-	void (*read)(struct reading *reading, const struct exposition_sample *sample);
-} facts[] = {
-	{"weir_backend_up", ROLE_LB, read_backend},
-	{"weir_vrrp_state", ROLE_LB, read_vrrp},
-	{"weir_dataplane_up", ROLE_LB, read_dataplane},
-	{"weir_service_packets_total", ROLE_LB, read_work},
-	{"weir_upstream_up", ROLE_WEB, read_upstream},
-	{"weir_draining", ROLE_WEB, read_draining},
-	{"weir_http_requests_total", ROLE_WEB, read_work},
-	{"weir_database_up", ROLE_APP, read_database},
-	{"weir_http_requests_total", ROLE_APP, read_work},
-};
-
-static void
-read_sample(void *ctx, const struct exposition_sample *sample)
-{
-	struct reading *reading = ctx;
-
-	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
-		if (facts[i].role == reading->node->node->role &&
-			strcmp(facts[i].name, sample->name) == 0)
-			facts[i].read(reading, sample);
-	}
-}
-
 static bool
 is_from(const struct view_edge *edge, const struct node *node)
 {
@@ -284,7 +169,7 @@ update_rate(struct view_node *node, double total, struct view_time time)
 static void
 take_page(struct view *view, struct view_node *node, const char *page, struct view_time time)
 {
-	struct reading reading = {.view = view, .node = node};
+	struct view_page told;
 
 	for (size_t i = 0; i < view->n_edges; i++) {
 		if (is_from(&view->edges[i], node->node))
@@ -292,16 +177,16 @@ take_page(struct view *view, struct view_node *node, const char *page, struct vi
 	}
 	for (size_t i = 0; node->holds && i < view->n_routers; i++)
 		node->holds[i] = false;
-	exposition_read(page, read_sample, &reading);
-	update_rate(node, reading.total, time);
+	view_read_page(view, node, page, &told);
+	update_rate(node, told.work, time);
 	for (size_t i = 0; i < view->n_edges; i++) {
 		if (is_from(&view->edges[i], node->node))
 			judge_edge(view, &view->edges[i], time);
 	}
-	if (reading.dataplane_down)
+	if (told.dataplane_down)
 		view_set(view, &node->item, node->node->name, VIEW_WARNING, time,
 			"its dataplane does not answer the control plane");
-	else if (reading.is_draining)
+	else if (told.is_draining)
 		view_set(view, &node->item, node->node->name, VIEW_WARNING, time, "draining");
 	else
 		view_set(view, &node->item, node->node->name, VIEW_OK, time, "answers");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The view's insides, shared by view.c (facts into states), view_edges.c (the picture) and
- * view_render.c (states into JSON and metrics), and by nobody else. */
+/* The view's insides, shared by view_facts.c (pages into facts), view.c (facts into states),
+ * view_edges.c (the picture) and view_render.c (states into JSON and metrics), and by nobody else.
+ */
 #ifndef MONITOR_VIEW_STATE_H
 #define MONITOR_VIEW_STATE_H
 
@@ -85,6 +86,16 @@ void view_set(struct view *view, struct view_item *item, const char *subject, en
 /* As view_set() for an edge. */
 void view_set_edge(struct view *view, struct view_edge *edge, enum view_state state,
 	struct view_time time, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* What a page says of its node as a whole. */
+struct view_page {
+	double work; /* The node's work counter. */
+	bool is_draining, dataplane_down;
+};
+
+/* Reads a node's page into 'told', into the node's 'holds' and into the counts of its edges. */
+void view_read_page(
+	struct view *view, struct view_node *node, const char *page, struct view_page *told);
 
 /* Makes all edges of the picture from the model. Returns 0 or -ENOMEM. */
 int view_make_edges(struct view *view);

@@ -11,16 +11,20 @@
 
 #define FIELD_MAX 1024u /* Characters of one field that a client chose. */
 
+/* And where the line would be too long in JSON: all of it five times as long and five of these,
+ * with what else is in a line, fit. */
+#define FIELD_CUT_MAX 256u
+
 static const char hex_digits[] = "0123456789abcdef";
 
 /* Copies 'text' with quotes, backslashes, control characters and bytes beyond ASCII as \xHH.
- * Returns the characters written; 'out' has room for 4 * FIELD_MAX + 1. */
+ * Reads 'max' of them at most. Returns the characters written; 'out' has room for 4 * max + 1. */
 static size_t
-escape(const char *text, char *out)
+escape(const char *text, size_t max, char *out)
 {
 	size_t used = 0;
 
-	for (size_t i = 0; text[i] != '\0' && i < FIELD_MAX; i++) {
+	for (size_t i = 0; text[i] != '\0' && i < max; i++) {
 		unsigned char c = (unsigned char)text[i];
 
 		if (c >= ' ' && c < 0x7f && c != '"' && c != '\\') {
@@ -58,7 +62,7 @@ add_escaped(struct line *line, const char *text)
 	char escaped[4 * FIELD_MAX + 1];
 
 	if (text)
-		add(line, escaped, escape(text, escaped));
+		add(line, escaped, escape(text, FIELD_MAX, escaped));
 	else
 		add(line, "-", 1);
 }
@@ -110,23 +114,24 @@ format_combined(const struct access_record *record, char *out, size_t size)
 
 /* JSON has only UTF-8; other text is escaped as in the combined format. */
 static void
-set_text(json_t *object, const char *key, const char *text)
+set_text(json_t *object, const char *key, const char *text, size_t max)
 {
 	char escaped[4 * FIELD_MAX + 1];
 	json_t *value;
 
 	if (!text)
 		return;
-	value = strlen(text) <= FIELD_MAX ? json_string(text) : NULL;
+	value = strlen(text) <= max ? json_string(text) : NULL;
 	if (!value) {
-		escape(text, escaped);
+		escape(text, max, escaped);
 		value = json_string(escaped);
 	}
 	json_object_set_new(object, key, value);
 }
 
+/* Returns the size, or 0 if the line does not fit or memory is short. */
 static size_t
-format_json(const struct access_record *record, char *out, size_t size)
+format_json(const struct access_record *record, size_t max, char *out, size_t size)
 {
 	json_t *object = json_object();
 	char address[ADDR_TEXT_SIZE];
@@ -136,19 +141,19 @@ format_json(const struct access_record *record, char *out, size_t size)
 
 	gmtime_r(&record->time, &tm);
 	strftime(time_text, sizeof(time_text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	set_text(object, "time", time_text);
-	set_text(object, "remote", addr_format(record->peer, address, sizeof(address)));
-	set_text(object, "method", record->method);
-	set_text(object, "target", record->target);
-	set_text(object, "version", record->version);
+	set_text(object, "time", time_text, max);
+	set_text(object, "remote", addr_format(record->peer, address, sizeof(address)), max);
+	set_text(object, "method", record->method, max);
+	set_text(object, "target", record->target, max);
+	set_text(object, "version", record->version, max);
 	json_object_set_new(object, "status", json_integer(record->status ? record->status : 499));
 	json_object_set_new(object, "bytes", json_integer((json_int_t)record->sent));
 	json_object_set_new(object, "duration_us", json_integer((json_int_t)record->duration_us));
 	json_object_set_new(object, "tls", json_boolean(record->is_tls));
-	set_text(object, "host", record->host);
-	set_text(object, "referer", record->referer);
-	set_text(object, "user_agent", record->user_agent);
-	set_text(object, "upstream", record->upstream);
+	set_text(object, "host", record->host, max);
+	set_text(object, "referer", record->referer, max);
+	set_text(object, "user_agent", record->user_agent, max);
+	set_text(object, "upstream", record->upstream, max);
 	n = json_dumpb(object, out, size - 1, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(object);
 	if (n == 0 || n > size - 1)
@@ -161,12 +166,15 @@ size_t
 access_line_format(
 	enum log_format format, const struct access_record *record, char *out, size_t size)
 {
+	size_t n;
+
 	assert(size >= ACCESS_LINE_MAX);
 	switch (format) {
 	case LOG_FORMAT_COMBINED:
 		return format_combined(record, out, size);
 	case LOG_FORMAT_JSON:
-		return format_json(record, out, size);
+		n = format_json(record, FIELD_MAX, out, size);
+		return n > 0 ? n : format_json(record, FIELD_CUT_MAX, out, size);
 	}
 	return 0;
 }

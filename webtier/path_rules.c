@@ -2,6 +2,8 @@
 /* Path rules; see path_rules.h. */
 #include "webtier/path_rules.h"
 
+#include "common/hex.h"
+
 #include <string.h>
 
 static const char hex_digits[] = "0123456789ABCDEF";
@@ -71,18 +73,6 @@ path_encode(const char *file, char *out, size_t size)
 	}
 	out[used] = '\0';
 	return true;
-}
-
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* Reads one character of a path, decoded; moves '*at' behind it. Returns -1 if what stands there

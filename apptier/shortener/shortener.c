@@ -8,8 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define HOUSEKEEPING_MS (10 * 60 * 1000)
-#define CREATE_BODY_MAX (16 * 1024) /* A URL of full length, every byte escaped as \uXXXX. */
+#define HOUSEKEEPING_MS (UINT64_C(10) * 60 * 1000)
+#define CREATE_BODY_MAX \
+	(UINT64_C(16) * 1024) /* A URL of full length, every byte escaped as \uXXXX. */
 
 /* A client that repeats a request does so within minutes. */
 static const struct db_statement delete_old_keys = {"DELETE FROM idempotency_keys WHERE created_at "

@@ -5,6 +5,8 @@
  * to go on. Rules about the whole header are checked at its end (end_header). */
 #include "common/http/guard.h"
 
+#include "common/hex.h"
+
 #include <string.h>
 
 #define METHOD_MAX 32
@@ -318,23 +320,11 @@ end_header(struct guard *guard)
 	return end_request(guard);
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static enum guard_state
 chunk_size(struct guard *guard, struct cursor *in)
 {
 	for (; in->at < in->end; in->at++) {
-		int digit = hex_digit(*in->at);
+		int digit = hex_value(*in->at);
 
 		if (digit >= 0) {
 			if (++guard->line_size > CHUNK_DIGITS_MAX)

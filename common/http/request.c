@@ -2,6 +2,7 @@
 /* What a request says: the accessors of http.h that do not depend on the protocol below. */
 #include "common/http/request.h"
 
+#include "common/hex.h"
 #include "common/http/connection.h"
 
 #include <assert.h>
@@ -24,18 +25,6 @@ static const char *const method_names[] = {
 	[HTTP_METHOD_DELETE] = "DELETE",
 	[HTTP_METHOD_OPTIONS] = "OPTIONS",
 };
-
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 /* Decodes percent-encoding (and '+' in a query) once. 'out' has room for size + 1 bytes. Returns
  * false for a broken escape and for an encoded NUL, which would end the string early. */

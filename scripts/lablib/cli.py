@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass
 from typing import Callable
 
-from lablib import ca, host, lifecycle, nodes, paths, snapshot, table, topology
+from lablib import ca, host, lifecycle, mariadb, nodes, paths, snapshot, table, topology
 from lablib.errors import LabError
 from lablib.progress import complain, say
 
@@ -76,6 +76,15 @@ def _ctl(words, _):
                              "--node", node.name, *words[1:]])
 
 
+def _sql(words, _):
+    nodes.require_lab()
+    node = _machine(words[0])
+    if node.role != "db":
+        raise UsageError(f"{node.name} is no database: SQL is understood on db1 and db2")
+    argv = [*mariadb.client_argv(node), f"--database={topology.DATABASE}", *words[1:]]
+    os.execvp(argv[0], argv)
+
+
 def _down(*_):
     lifecycle.down()
 
@@ -105,6 +114,8 @@ COMMANDS = (
     Command("logs", "NODE [-f]", "the ends of the node's logs; -f follows them", _logs, 1, 1,
             ("-f",)),
     Command("ctl", "NODE ARGS...", "run weirctl on a load balancer", _ctl, 1, ANY),
+    Command("sql", "NODE [ARGS...]", "run the mariadb client on a database, as its root;\n"
+            "for instance: sql db2 -e 'SELECT * FROM links'", _sql, 1, ANY),
     Command("down", "", "end everything and leave nothing behind", _down),
 )
 
@@ -122,7 +133,7 @@ def _print_help():
 
 
 def _parse(args):
-    """The command, its words and its flags. What follows `client CMD` or `ctl NODE` is theirs."""
+    """The command, its words and its flags. What follows `client`, `ctl` or `sql` is theirs."""
     name, *rest = args
     command = next((entry for entry in COMMANDS if entry.name == name), None)
     if command is None:

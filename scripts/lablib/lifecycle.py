@@ -4,6 +4,7 @@
 import filecmp
 import json
 import shutil
+import signal
 
 from lablib import (building, ca, command, daemons, dns, host, lock, mariadb, namespaces, nodes,
                     paths, processes, secret, topology)
@@ -64,7 +65,10 @@ def _tear_down():
 
 
 def _clean_up():
-    """Tears down after a failure, of which the message is still to come."""
+    """Tears down after a failure, of which the message is still to come. Not to be interrupted: the
+    signal that ended `up` may come again (a second Ctrl-C), and to the programs run from here."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     complain("cleaning up")
     try:
         _tear_down()

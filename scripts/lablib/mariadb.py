@@ -58,17 +58,21 @@ def _socket(node):
     return paths.node_folder(node) / "mariadb.sock"
 
 
+def client_argv(node):
+    """The mariadb client as root over the node's socket."""
+    return ["mariadb", "--no-defaults", f"--socket={_socket(node)}", "--user=root",
+            "--connect-timeout=2"]
+
+
 def ask(node, sql, timeout_s=5):
-    """Runs SQL as root over the node's socket and returns the rows, tab-separated."""
-    return run(["mariadb", "--no-defaults", f"--socket={_socket(node)}", "--user=root",
-                "--connect-timeout=2", "--batch", "--skip-column-names"],
-               text_in=sql, timeout_s=timeout_s)
+    """Runs SQL as root and returns the rows, tab-separated."""
+    return run([*client_argv(node), "--batch", "--skip-column-names"], text_in=sql,
+               timeout_s=timeout_s)
 
 
 def ask_vertical(node, sql):
     """Runs a query of at most one row and returns that as a dictionary of its columns."""
-    text = run(["mariadb", "--no-defaults", f"--socket={_socket(node)}", "--user=root",
-                "--connect-timeout=2", "--execute", sql + "\\G"], timeout_s=5)
+    text = run([*client_argv(node), "--execute", sql + "\\G"], timeout_s=5)
     pairs = (line.partition(":") for line in text.splitlines() if ":" in line)
     return {key.strip(): value.strip() for key, _, value in pairs}
 

@@ -3,7 +3,7 @@
 
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 def say(text=""):
@@ -11,7 +11,9 @@ def say(text=""):
 
 
 def complain(text):
-    print(text, file=sys.stderr, flush=True)
+    """Never fails: what is to be cleaned up is cleaned up even if the terminal has gone."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def _run(suite, build):
         result = _run_unit(build) if suite == "unit" else _run_pytest(suite, build)
         if result == Counts():
             raise LabError(f"suite {suite} ran no test")
-    except LabError as error:
+    except (LabError, OSError) as error:
         complain(f"test: {error}")
         result = Counts(failed=1)
     say(f"=== {suite} ({build.name} build): {result}")
@@ -121,7 +121,7 @@ def main(args):
         return 2
     try:
         building.install_dependencies("run", "build", "test")
-    except LabError as error:
+    except (LabError, OSError) as error:
         complain(f"test: {error}")
         return 1
 

@@ -180,8 +180,8 @@ static void
 a_lease_survives_the_way_to_json_and_back(void **state)
 {
 	static const char *const texts[] = {
-		"{\"ttl_ms\": 250, \"held\": [\"front4\", \"front6\"]}",
-		"{\"ttl_ms\": 1, \"held\": []}",
+		"{\"until_ns\": 250, \"held\": [\"front4\", \"front6\"]}",
+		"{\"until_ns\": 1, \"held\": []}",
 	};
 
 	(void)state;
@@ -205,15 +205,15 @@ a_wrong_lease_is_refused_and_changes_nothing(void **state)
 	static const char *const texts[] = {
 		"[]",
 		"{\"held\": []}",
-		"{\"ttl_ms\": 250}",
-		"{\"ttl_ms\": 0, \"held\": []}",
-		"{\"ttl_ms\": 600001, \"held\": []}",
-		"{\"ttl_ms\": 250, \"held\": \"front4\"}",
-		"{\"ttl_ms\": 250, \"held\": [1]}",
-		"{\"ttl_ms\": 250, \"held\": [\"front4\", \"front 6\"]}",
-		"{\"ttl_ms\": 250, \"held\": [], \"who\": 1}",
+		"{\"until_ns\": 250}",
+		"{\"until_ns\": 0, \"held\": []}",
+		"{\"until_ns\": -1, \"held\": []}",
+		"{\"until_ns\": 250, \"held\": \"front4\"}",
+		"{\"until_ns\": 250, \"held\": [1]}",
+		"{\"until_ns\": 250, \"held\": [\"front4\", \"front 6\"]}",
+		"{\"until_ns\": 250, \"held\": [], \"who\": 1}",
 	};
-	struct control_lease lease = {.ttl_ms = 42};
+	struct control_lease lease = {.until_ns = 42};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -222,7 +222,7 @@ a_wrong_lease_is_refused_and_changes_nothing(void **state)
 
 		assert_int_equal(control_lease_decode(json, &lease, &err), -EINVAL);
 		assert_non_null(strstr(err.text, "lease: "));
-		assert_int_equal(lease.ttl_ms, 42);
+		assert_int_equal(lease.until_ns, 42);
 		assert_null(lease.held);
 		json_decref(json);
 	}

@@ -29,7 +29,7 @@ struct fixture {
 	/* What the server was asked, and how it answers. */
 	unsigned int n_state, n_ready, n_lease, n_stats;
 	struct control_state *state; /* The last one. */
-	uint32_t ttl_ms;
+	uint64_t until_ns;
 	size_t n_held;
 	int version;
 	const char *node;
@@ -37,9 +37,20 @@ struct fixture {
 	bool ready;
 	struct rpc_pending *pending_lease; /* Held back when 'hold_lease'. */
 	bool hold_lease;
+	struct rpc_pending *pending[64]; /* Held back when 'silent'. */
+	unsigned int n_pending;
+	bool silent;
 	uv_timer_t patience;
 	bool timed_out;
 };
+
+static json_t *
+hold_back(struct fixture *fixture)
+{
+	assert_true(fixture->n_pending < 64);
+	fixture->pending[fixture->n_pending++] = rpc_defer(fixture->server);
+	return NULL;
+}
 
 static json_t *
 serve_hello(void *ctx, json_t *params, struct err *err)
@@ -48,6 +59,8 @@ serve_hello(void *ctx, json_t *params, struct err *err)
 
 	(void)err;
 	assert_int_equal(json_integer_value(json_object_get(params, "version")), CONTROL_VERSION);
+	if (fixture->silent)
+		return hold_back(fixture);
 	return json_pack(
 		"{s:i, s:s, s:[]}", "version", fixture->version, "node", fixture->node, "ports");
 }
@@ -79,7 +92,7 @@ serve_lease(void *ctx, json_t *params, struct err *err)
 	fixture->n_lease++;
 	if (control_lease_decode(params, &lease, err) < 0)
 		return NULL;
-	fixture->ttl_ms = lease.ttl_ms;
+	fixture->until_ns = lease.until_ns;
 	fixture->n_held = lease.n_held;
 	control_lease_fini(&lease);
 	if (fixture->hold_lease) {
@@ -110,6 +123,8 @@ serve_stats(void *ctx, json_t *params, struct err *err)
 
 	(void)params;
 	(void)err;
+	if (fixture->silent)
+		return hold_back(fixture);
 	return json_pack("{s:i}", "flows", ++fixture->n_stats);
 }
 
@@ -364,6 +379,14 @@ a_refused_state_is_told_and_tried_again(void **state)
 }
 
 static void
+on_no_reply(void *ctx, json_t *result, const char *error)
+{
+	(void)ctx;
+	(void)result;
+	fail_msg("an answer came: %s", error);
+}
+
+static void
 the_dataplane_of_another_node_or_version_is_not_used(void **state)
 {
 	struct fixture *fixture = *state;
@@ -381,6 +404,8 @@ the_dataplane_of_another_node_or_version_is_not_used(void **state)
 	serve(fixture);
 	AWAIT(fixture, has_version_problem);
 	assert_false(is_connected(fixture));
+	assert_int_equal(dataplane_client_call(fixture->client, "stats", NULL, on_no_reply, NULL),
+		-ENOTCONN);
 }
 
 static void
@@ -388,7 +413,7 @@ one_lease_at_a_time_is_unanswered(void **state)
 {
 	struct fixture *fixture = *state;
 	char held[2][CONTROL_NAME_SIZE] = {"front4", "front6"};
-	struct control_lease lease = {.ttl_ms = 250, .held = held, .n_held = 2};
+	struct control_lease lease = {.until_ns = 250, .held = held, .n_held = 2};
 
 	assert_int_equal(dataplane_client_lease(fixture->client, &lease), -ENOTCONN);
 	serve(fixture);
@@ -396,13 +421,39 @@ one_lease_at_a_time_is_unanswered(void **state)
 	fixture->hold_lease = true;
 	assert_int_equal(dataplane_client_lease(fixture->client, &lease), 0);
 	AWAIT(fixture, has_held_back_lease);
-	assert_int_equal(fixture->ttl_ms, 250);
+	assert_int_equal(fixture->until_ns, 250);
 	assert_int_equal(fixture->n_held, 2);
 	assert_int_equal(dataplane_client_lease(fixture->client, &lease), -EBUSY);
 	rpc_answer(fixture->pending_lease, json_object(), NULL);
 	AWAIT(fixture, has_lease_done);
 	fixture->hold_lease = false;
 	assert_int_equal(dataplane_client_lease(fixture->client, &lease), 0);
+}
+
+static void
+a_dataplane_that_answers_nothing_counts_as_gone(void **state)
+{
+	struct fixture *fixture = *state;
+	unsigned int n_state;
+
+	fixture->ready = true;
+	serve(fixture);
+	AWAIT(fixture, is_connected);
+	dataplane_client_start_pushing(fixture->client);
+	AWAIT(fixture, is_ready);
+	AWAIT(fixture, has_stats);
+	n_state = fixture->n_state;
+	fixture->silent = true;
+	AWAIT(fixture, is_disconnected);
+	assert_non_null(strstr(cluster_dataplane(fixture->cluster)->problem, "no answer"));
+	fixture->silent = false;
+	for (unsigned int i = 0; i < fixture->n_pending; i++)
+		rpc_answer(fixture->pending[i], json_object(), NULL);
+	AWAIT(fixture, is_connected);
+	assert_int_equal(fixture->n_state, n_state); /* Not before the checks know. */
+	dataplane_client_start_pushing(fixture->client);
+	AWAIT(fixture, is_ready);
+	assert_true(fixture->n_state > n_state);
 }
 
 int
@@ -417,6 +468,7 @@ main(void)
 		CASE(a_refused_state_is_told_and_tried_again),
 		CASE(the_dataplane_of_another_node_or_version_is_not_used),
 		CASE(one_lease_at_a_time_is_unanswered),
+		CASE(a_dataplane_that_answers_nothing_counts_as_gone),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

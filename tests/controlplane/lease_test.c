@@ -51,7 +51,7 @@ a_message_names_what_is_held_with_the_shortest_time(void **state)
 	assert_int_equal(out.n_held, 2);
 	assert_string_equal(out.held[0], "front4");
 	assert_string_equal(out.held[1], "back4");
-	assert_int_equal(out.ttl_ms, 250);
+	assert_int_equal(out.until_ns, 1250 * NS_PER_MS);
 	assert_false(lease.changed);
 	control_lease_fini(&out);
 }
@@ -71,7 +71,7 @@ what_has_run_out_is_not_named(void **state)
 	out = message(&lease, 1250);
 	assert_int_equal(out.n_held, 1);
 	assert_string_equal(out.held[0], "front6");
-	assert_int_equal(out.ttl_ms, 2250);
+	assert_int_equal(out.until_ns, 3500 * NS_PER_MS);
 	control_lease_fini(&out);
 	out = message(&lease, 9000);
 	assert_int_equal(out.n_held, 0);

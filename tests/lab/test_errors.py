@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """scripts/lab says what is wrong and what to do, and leaves nothing half made. No lab is up."""
 
+import os
+import pty
 import re
 import socket
 import subprocess
@@ -63,6 +65,23 @@ def test_a_busy_port_is_named_and_nothing_is_started():
         refused = run(LAB, "up")
     assert refused.returncode == 1
     assert f"port {topology.PAGE_ADDRESS[1]}" in refused.stderr
+    assert not namespaces.existing()
+    assert not paths.LAB.exists()
+
+
+def test_up_whose_terminal_goes_away_cleans_up():
+    """As when the connection to the machine breaks: a hangup, and nobody reads any more."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(LAB, [str(LAB), "up"])
+    shown = b""
+    try:
+        while b"databases ..." not in shown:
+            shown += os.read(terminal, 4096)
+    finally:
+        os.close(terminal)
+        _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) != 0
     assert not namespaces.existing()
     assert not paths.LAB.exists()
 

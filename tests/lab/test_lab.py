@@ -4,12 +4,13 @@
 The tests run in this order in one lab; each leaves it healthy."""
 
 import json
+import signal
 from urllib.request import urlopen
 
 import pytest
 
 from conftest import machine
-from lablib import mariadb, paths, topology
+from lablib import mariadb, paths, processes, topology
 from lablib.waiting import until
 
 LONGEST_GAP_MS = 1000  # What a client may miss when the owner of the address dies.
@@ -54,8 +55,7 @@ def test_a_link_is_made_followed_counted_and_replicated(lab):
         until(f"the count of {code} is {expected}", counted, 5)
 
     def row():
-        return mariadb.ask(topology.NODE["db2"],
-                           f"SELECT url FROM {topology.DATABASE}.links WHERE code = '{code}';")
+        return lab.ok("sql", "db2", "-N", "-e", f"SELECT url FROM links WHERE code = '{code}'")
 
     assert until("the row is in db2", row, 5).strip() == "https://example.org/"
 
@@ -142,6 +142,31 @@ def test_a_dead_load_balancer_is_hardly_noticed_and_comes_back_unnoticed(whole, 
     with poll("/", timeout_ms=5000) as poller:
         whole.ok("heal", "lb1")
         until("each address has one owner", lambda: all(whole.owners().values()), 10)
+        totals = poller.await_successes(100)
+    assert totals["failed"] == 0, totals
+
+
+def test_a_dataplane_that_was_stopped_does_no_harm_when_it_goes_on(whole, poll):
+    """It comes back with what was true when it stopped: adverts, leases, results of checks."""
+    if set(whole.owners().values()) != {"lb1"}:
+        whole.ok("failover")
+    until("lb1 owns the addresses", lambda: set(whole.owners().values()) == {"lb1"}, 10)
+    dataplane = processes.Process(topology.NODE["lb1"], "dataplane")
+
+    def routers():
+        return json.loads(whole.ok("ctl", "lb1", "--json", "status"))["routers"]
+
+    with poll("/") as poller:
+        dataplane.signal(signal.SIGSTOP)
+        try:
+            until("lb1 gives up", lambda: {router["state"] for router in routers()} == {"init"},
+                  10)
+            totals = poller.await_successes(100)
+        finally:
+            dataplane.signal(signal.SIGCONT)
+    assert totals["longest_gap_ms"] < LONGEST_GAP_MS, totals
+    with poll("/", timeout_ms=5000) as poller:
+        until("lb1 is master", lambda: {router["state"] for router in routers()} == {"master"}, 10)
         totals = poller.await_successes(100)
     assert totals["failed"] == 0, totals
 

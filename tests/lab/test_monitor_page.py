@@ -12,6 +12,7 @@ from selenium.webdriver.common.by import By
 from lablib.waiting import until
 
 PAGE = "http://127.0.0.1:8600/"
+NETWORK_SCHEMES = {"http", "https", "ws", "wss", "ftp"}
 NODES = {"lb1", "lb2", "web1", "web2", "app1", "app2", "db1", "db2"}
 
 
@@ -64,8 +65,10 @@ def requested_hosts(page):
     for entry in page.get_log("performance"):
         message = json.loads(entry["message"])["message"]
         if message["method"] == "Network.requestWillBeSent":
-            found.add(urllib.parse.urlsplit(message["params"]["request"]["url"]).netloc)
-    return found - {""}  # data: and the like
+            url = urllib.parse.urlsplit(message["params"]["request"]["url"])
+            if url.scheme in NETWORK_SCHEMES:  # Not the browser's own pages, nor data: URLs.
+                found.add(url.netloc)
+    return found
 
 
 def test_every_node_and_edge_is_drawn_and_well(page, lab):

@@ -295,7 +295,8 @@ class Dataplane:
 
     def write_config(self, queues=1, device=None, **keys):
         """'device' is a pattern with the port's number and name; 'keys' go to the node's lb."""
-        device = device or ("net_af_xdp{n},iface={name},start_queue=0,queue_count=" + str(queues))
+        device = device or ("net_af_xdp{n},iface={name},start_queue=0,queue_count=" + str(queues)
+                            + ",busy_budget=0")
         values = {"memory_mb": 128, "hugepages": "no", "flows": 4096,
                   "control_socket": self.socket, "admin_socket": self.folder + "/admin.sock"}
         values.update(keys)
@@ -360,7 +361,8 @@ class Dataplane:
                          for s in services or []]})
 
     def lease(self, *held, ttl_ms=60000):
-        self.control.call("lease", {"ttl_ms": ttl_ms, "held": list(held)})
+        until_ns = time.monotonic_ns() + ttl_ms * 1000000
+        self.control.call("lease", {"until_ns": until_ns, "held": list(held)})
 
     def wait_ready(self):
         wait_until(lambda: self.control.call("ready")["ready"], "next hops")

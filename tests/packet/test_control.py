@@ -2,6 +2,7 @@
 """The control socket: what is asked, what is refused and why, and that a refusal changes nothing."""
 
 import json
+import time
 
 import pytest
 from scapy.layers.inet import IP, TCP
@@ -85,7 +86,7 @@ def test_a_state_says_its_generation(dataplane, control):
 
 
 def test_a_lease_for_an_unknown_router_is_refused_and_changes_nothing(dataplane, control):
-    error = control.error("lease", {"ttl_ms": 1000, "held": ["r4", "r9"]})
+    error = control.error("lease", {"until_ns": time.monotonic_ns(), "held": ["r4", "r9"]})
     assert "'r9'" in error
     assert all(r["held"] for r in dataplane.stats()["routers"])
 

@@ -2,6 +2,8 @@
 """Direct routing: what clients send to a service reaches a backend, and always the same one."""
 
 import itertools
+import os
+import signal
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
@@ -211,6 +213,27 @@ def test_routes_that_go_and_come_back_are_followed(dataplane, wire):
     dataplane.wait_ready()
     for family in (4, 6):
         send_flow(wire, family, "tcp", next(client_ports))
+
+
+def flood_of_kernel_messages(dataplane):
+    """More changes of addresses than the kernel keeps for a process that does not listen."""
+    dataplane.process.send_signal(signal.SIGSTOP)
+    try:
+        lines = [f"addr {verb} 10.200.{i // 250}.{i % 250 + 1}/32 dev lo"
+                 for verb in ("add", "del") for i in range(2500)]
+        batch = os.path.join(dataplane.folder, "batch")
+        with open(batch, "w", encoding="ascii") as file:
+            file.write("\n".join(lines) + "\n")
+        dataplane.lb.ip("-batch", batch)
+    finally:
+        dataplane.process.send_signal(signal.SIGCONT)
+
+
+def test_changes_are_followed_after_more_of_them_than_can_be_heard(dataplane, wire):
+    flood_of_kernel_messages(dataplane)
+    dataplane.wait_ready()
+    test_a_backend_with_a_new_link_layer_address_is_followed(dataplane, wire)
+    test_routes_that_go_and_come_back_are_followed(dataplane, wire)
 
 
 def test_floods_are_counted_and_leave_no_buffer_behind(dataplane, wire):

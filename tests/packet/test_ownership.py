@@ -2,6 +2,10 @@
 """Virtual addresses are answered for by the node that holds them, as long as its lease lasts, and
 announced when it begins to hold them."""
 
+import json
+import signal
+import time
+
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP
 from scapy.layers.inet6 import (ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS,
@@ -47,6 +51,16 @@ def is_announcement(frame):
     if ARP in frame:
         return frame[ARP].psrc == frame[ARP].pdst == VIP4
     return is_advertisement(frame) and frame[IPv6].dst == "ff02::1"
+
+
+def let_go(dataplane, wire):
+    """Lets all addresses go, and waits until announcements are out that were on their way: a worker
+    sends what the main thread has given it no later than the second frame that comes then."""
+    dataplane.lease()
+    for _ in range(2):
+        wire.ask(Ether(dst=PORT_MAC, src=CLIENT_MAC) / IP(src=CLIENT4, dst=VIP4)
+                 / TCP(sport=40001, dport=80, flags="S"), lambda f: TCP in f, "forwarded packet")
+    wire.forget()
 
 
 def test_arp_for_a_held_address_is_answered(wire):
@@ -97,8 +111,7 @@ def test_echo_to_a_held_ipv6_address_is_answered(wire):
 @pytest.mark.parametrize("frame", [arp_request(), solicitation(), echo(4), echo(6)],
                          ids=["arp", "nd", "echo4", "echo6"])
 def test_nothing_is_answered_for_addresses_let_go(dataplane, wire, frame):
-    dataplane.lease()
-    wire.forget()
+    let_go(dataplane, wire)
     with dataplane.counts("drop_not_held"):
         wire.send(frame)
     assert not wire.seen(lambda f: is_arp_reply(f) or is_advertisement(f) or ICMPv6EchoReply in f
@@ -134,6 +147,37 @@ def test_leases_outlive_the_connection_and_end_by_themselves(dataplane, wire):
     wire.ask(arp_request(), is_arp_reply, "ARP reply")
     dataplane.connect()
     wait_until(lambda: not dataplane.stats()["routers"][0]["held"], "end of the lease")
+
+
+def test_a_lease_that_is_found_late_is_over(dataplane, wire):
+    """As by a dataplane that was stopped while its peer took over."""
+    let_go(dataplane, wire)
+    dataplane.lease("r4", "r6", ttl_ms=-1)
+    assert not any(r["held"] for r in dataplane.stats()["routers"])
+    with dataplane.counts("drop_not_held"):
+        wire.send(arp_request())
+    assert not wire.seen(lambda f: is_announcement(f) or is_arp_reply(f))
+
+
+def test_a_stopped_dataplane_does_not_take_an_old_lease_for_a_new_one(dataplane, wire):
+    let_go(dataplane, wire)
+    dataplane.process.send_signal(signal.SIGSTOP)
+    try:
+        end_ns = time.monotonic_ns() + 100000000
+        line = {"id": 0, "method": "lease", "params": {"until_ns": end_ns, "held": ["r4"]}}
+        dataplane.control.sock.sendall(json.dumps(line).encode() + b"\n")
+        wait_until(lambda: time.monotonic_ns() > end_ns, "end of the lease")
+    finally:
+        dataplane.process.send_signal(signal.SIGCONT)
+    assert json.loads(dataplane.control.file.readline()) == {"id": 0, "result": {}}
+    with dataplane.counts("drop_not_held"):
+        wire.send(arp_request())
+    assert not wire.seen(lambda f: is_announcement(f) or is_arp_reply(f))
+
+
+def test_a_lease_by_another_clock_is_refused(dataplane):
+    until_ns = time.monotonic_ns() + 3600 * 10**9
+    assert "one clock" in dataplane.control.error("lease", {"until_ns": until_ns, "held": []})
 
 
 def test_a_takeover_is_announced_at_once_and_again(dataplane, wire):
