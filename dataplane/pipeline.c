@@ -162,10 +162,10 @@ keeps_flows(const struct snapshot *snapshot, const struct path_service *service,
 	return path->usable && path->pool == service->pool;
 }
 
-/* Which backend the packet goes to; 0: there is none. '*out' is where its flow is, or nowhere. */
+/* Which backend the packet goes to; 0: there is none. */
 static uint16_t
-choose_backend(const struct burst *burst, const struct path_service *service,
-	const struct work *work, struct flow_slot *out)
+choose_backend(
+	const struct burst *burst, const struct path_service *service, const struct work *work)
 {
 	struct pipeline *pipeline = burst->pipeline;
 	const struct flow_key *key = &work->parsed.key;
@@ -173,7 +173,6 @@ choose_backend(const struct burst *burst, const struct path_service *service,
 	struct flow_slot slot = find_flow(pipeline->flows, work);
 	uint16_t backend;
 
-	*out = slot;
 	if (slot.bucket && flow_advance(pipeline->flows, slot, signal, burst->now_ns)) {
 		backend = flow_entry_at(slot)->backend;
 		if (keeps_flows(burst->snapshot, service, backend))
@@ -189,7 +188,6 @@ choose_backend(const struct burst *burst, const struct path_service *service,
 	if (!backend)
 		return 0;
 	slot = flow_insert(pipeline->flows, key, work->hash, signal, backend, burst->now_ns);
-	*out = slot;
 	if (slot.bucket) {
 		stats_add(&pipeline->stats->services[service->id].n_new_flows, 1);
 		stats_add(&pipeline->stats->backends[backend].n_new_flows, 1);
@@ -221,13 +219,14 @@ nat_job_of(const struct burst *burst, struct packet *packet, const struct work *
 		&burst->pipeline->next_local};
 }
 
-static enum verdict __attribute__((noinline))
-translate(const struct burst *burst, struct packet *packet, const struct work *work, uint8_t mode,
-	uint16_t backend, struct flow_slot flow)
+static enum verdict __attribute__((noinline)) translate(const struct burst *burst,
+	struct packet *packet, const struct work *work, uint8_t mode, uint16_t backend)
 {
 	const struct nat_job job = nat_job_of(burst, packet, work);
 
-	return nat_forward(&job, mode, backend, flow);
+	/* Looked up once more rather than carried through what modes without it run. */
+	return nat_forward(&job, mode, backend,
+		flow_find(burst->pipeline->flows, &work->parsed.key, work->hash));
 }
 
 /* A packet that a backend of a nat service may have sent to a client. */
@@ -235,7 +234,7 @@ static enum verdict __attribute__((noinline))
 run_return(const struct burst *burst, struct packet *packet, const struct work *work)
 {
 	const struct nat_job job = nat_job_of(burst, packet, work);
-	struct flow_slot flow = find_flow(burst->pipeline->flows, work);
+	struct flow_slot flow = flow_find(burst->pipeline->flows, &work->parsed.key, work->hash);
 	const struct service_slot *service = NULL;
 	enum verdict verdict = V_HOST;
 	struct service_stats *stats;
@@ -261,14 +260,13 @@ run_service(const struct burst *burst, struct packet *packet, const struct work 
 		&burst->snapshot->path_services[work->service->service];
 	struct stats *stats = burst->pipeline->stats;
 	struct service_stats *service_stats = &stats->services[service->id];
-	struct flow_slot flow;
-	uint16_t backend = choose_backend(burst, service, work, &flow);
+	uint16_t backend = choose_backend(burst, service, work);
 	enum verdict verdict = V_DROP_NO_BACKEND;
 
 	if (backend && service->mode == MODE_DR)
 		verdict = send_to(burst, backend, packet, &work->parsed);
 	else if (backend)
-		verdict = translate(burst, packet, work, service->mode, backend, flow);
+		verdict = translate(burst, packet, work, service->mode, backend);
 	if (verdict != V_FORWARD) {
 		stats_add(&service_stats->n_drops, 1);
 		return verdict;
