@@ -19,6 +19,7 @@ struct service_stats {
 	uint64_t n_drops;          /* Without a usable backend or next hop. */
 	uint64_t n_return_packets; /* From backends to clients, in modes that see them. */
 	uint64_t n_return_bytes;
+	uint64_t reserved[2]; /* One cache line. */
 };
 
 struct backend_stats {
