@@ -231,11 +231,39 @@ seeded_mutations_are_survived(void **state)
 	run(&program);
 }
 
+/* Made frames: fragments of one datagram, the first one behind others, too late or never. */
+static void
+fragments_out_of_order_are_held(void **state)
+{
+	static const uint8_t orders[][4] = {
+		{1, 0, 2, 3}, {3, 2, 1, 0}, {1, 1, 0, 0}, {2, 3, 1, 1}, {0, 3, 2, 1}};
+	static const uint8_t waits[] = {0, 50, 0x40 | 1, 0x40 | 5}; /* 0, 50, 100 and 500 ms. */
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(orders) * sizeof(waits) * 4; i++) {
+		const uint8_t *order = orders[i / 16 % (sizeof(orders) / sizeof(orders[0]))];
+		uint8_t kind = (uint8_t)(0x40 | (i & 1 ? 0x80 : 0) | (i & 2 ? 4 : 0));
+		uint8_t who = i & 2 ? 0 : 0x10; /* The VIP's port 80, or 53. */
+		struct program program;
+
+		begin(&program);
+		for (unsigned int j = 0; j < 4; j++) {
+			const uint8_t steps[] = {1, 0, (uint8_t)(kind | order[j]), who,
+				(uint8_t)(i >> 8), (uint8_t)i, 0, 0, 3, waits[i / 4 % 4]};
+
+			memcpy(program.bytes + program.size, steps, sizeof(steps));
+			program.size += sizeof(steps);
+		}
+		run(&program);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest cases[] = {
 		cmocka_unit_test(every_kind_of_frame_cut_at_every_length),
+		cmocka_unit_test(fragments_out_of_order_are_held),
 		cmocka_unit_test(seeded_mutations_are_survived),
 	};
 

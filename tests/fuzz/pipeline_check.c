@@ -8,6 +8,8 @@
 #include "fuzz.h"
 #include "tests/dataplane/frames.h"
 
+#include <stdlib.h>
+
 #define FLOWS_MAX 1024
 
 /* The 5-tuple of a plain TCP or UDP packet. */
@@ -18,6 +20,37 @@ struct tuple {
 	uint16_t vip_port;
 	uint8_t protocol;
 };
+
+struct passage *
+passage_new(const uint8_t *frame, uint32_t size, uint16_t room, uint16_t in_port)
+{
+	struct passage *passage = malloc(sizeof(*passage));
+
+	fuzz_require(passage != NULL, "memory for the test");
+	passage->size = size;
+	passage->in_port = in_port;
+	passage->buffer_size = room + size + room;
+	passage->buffer = malloc(passage->buffer_size ? passage->buffer_size : 1);
+	passage->before = malloc(size ? size : 1);
+	fuzz_require(passage->buffer && passage->before, "memory for the test");
+	memcpy(passage->before, frame, size);
+	memcpy(passage->buffer + room, frame, size);
+	return passage;
+}
+
+void
+passage_free(struct passage *passage)
+{
+	free(passage->buffer);
+	free(passage->before);
+	free(passage);
+}
+
+static const struct passage *
+passage_of(const struct packet *packet)
+{
+	return packet->buffer;
+}
 
 static uint16_t
 u16_at(const uint8_t *at)
@@ -34,7 +67,7 @@ v4_at(const uint8_t *at)
 	return addr_from_v4(v4);
 }
 
-/* Returns false for anything else than TCP or UDP right behind the IP header. */
+/* Returns false for anything else than TCP or UDP right behind the IP header, and for fragments. */
 static bool
 read_tuple(const uint8_t *frame, struct tuple *tuple)
 {
@@ -47,6 +80,8 @@ read_tuple(const uint8_t *frame, struct tuple *tuple)
 		tuple->protocol = ip[9];
 		tuple->client = v4_at(ip + 12);
 		tuple->vip = v4_at(ip + 16);
+		if (u16_at(ip + 6) & (IPV4_MORE_FRAGMENTS | IPV4_OFFSET_MASK))
+			return false;
 	} else {
 		tuple->protocol = ip[6];
 		tuple->client = addr_from_v6(ip + 8);
@@ -206,18 +241,22 @@ check_reply(const struct fuzz_world *world, const struct packet *packet)
 }
 
 void
-check_packet(
-	const struct fuzz_world *world, const struct packet *packet, const struct passage *passage)
+check_packet(const struct fuzz_world *world, const struct packet *packet, bool released)
 {
-	fuzz_require((unsigned int)packet->verdict < N_VERDICTS, "every packet has a verdict");
+	const struct passage *passage = passage_of(packet);
+
+	fuzz_require((unsigned int)packet->verdict < N_VERDICTS ||
+			     (packet->verdict == V_HOLD && !released),
+		"every packet has a verdict or is held, but is so only once");
+	fuzz_require(packet->in_port == passage->in_port, "a packet keeps the port it came by");
 	fuzz_require(
 		packet->data - packet->headroom == passage->buffer &&
 			packet->headroom + packet->size + packet->tailroom == passage->buffer_size,
 		"a frame stays in its buffer");
-	if (packet->verdict == V_HOST)
+	if (packet->verdict == V_HOST || packet->verdict == V_HOLD)
 		fuzz_require(packet->size == passage->size &&
 				     memcmp(packet->data, passage->before, passage->size) == 0,
-			"what is the host's is left alone");
+			"what is the host's or held is left alone");
 	if (!world->now)
 		fuzz_require(packet->verdict == V_HOST, "without a state all is the host's");
 	if (packet->verdict != V_FORWARD && packet->verdict != V_REPLY)
@@ -245,26 +284,29 @@ check_tally(struct tally *tally, const struct stats *stats)
 
 void
 check_counters(const struct tally *before, const struct stats *stats, const struct packet *packets,
-	const struct passage *passages, unsigned int n)
+	unsigned int n, bool released)
 {
 	uint64_t verdicts[N_VERDICTS];
 	uint64_t n_bytes = before->n_bytes;
 
 	memcpy(verdicts, before->verdicts, sizeof(verdicts));
 	for (unsigned int i = 0; i < n; i++) {
-		verdicts[packets[i].verdict]++;
-		n_bytes += passages[i].size;
+		if (packets[i].verdict != V_HOLD)
+			verdicts[packets[i].verdict]++;
+		if (!released)
+			n_bytes += passage_of(&packets[i])->size;
 	}
 	fuzz_require(memcmp(verdicts, stats->verdicts, sizeof(verdicts)) == 0,
 		"each packet is counted once, under its verdict");
-	fuzz_require(stats->n_packets == before->n_packets + n, "all packets are counted");
-	fuzz_require(stats->n_bytes == n_bytes, "all bytes are counted");
+	fuzz_require(stats->n_packets == before->n_packets + (released ? 0 : n),
+		"all packets are counted, when they are received");
+	fuzz_require(stats->n_bytes == n_bytes, "all bytes are counted, when they are received");
 }
 
 /* The last packet of the burst that was forwarded went where its flow says. */
 static void
 check_flow(const struct fuzz_world *world, const struct flow_view *flow,
-	const struct packet *packets, const struct passage *passages, unsigned int n)
+	const struct packet *packets, unsigned int n)
 {
 	const struct snapshot *snapshot = world->now->snapshot;
 	const struct snapshot_vip *vip = snapshot_vip_by_id(snapshot, flow->vip);
@@ -274,7 +316,8 @@ check_flow(const struct fuzz_world *world, const struct flow_view *flow,
 		struct tuple tuple;
 		struct nexthop hop;
 
-		if (packets[n].verdict != V_FORWARD || !read_tuple(passages[n].before, &tuple) ||
+		if (packets[n].verdict != V_FORWARD ||
+			!read_tuple(passage_of(&packets[n])->before, &tuple) ||
 			tuple.protocol != flow->protocol || tuple.vip_port != flow->vip_port ||
 			tuple.client_port != flow->client_port ||
 			!addr_equal(&tuple.client, &flow->client) ||
@@ -297,8 +340,7 @@ same_flow(const struct flow_view *a, const struct flow_view *b)
 }
 
 void
-check_flows(const struct fuzz_world *world, const struct packet *packets,
-	const struct passage *passages, unsigned int n)
+check_flows(const struct fuzz_world *world, const struct packet *packets, unsigned int n)
 {
 	static struct flow_view flows[FLOWS_MAX];
 	const struct flow_table *table = pipeline_flows(world->pipeline);
@@ -316,6 +358,6 @@ check_flows(const struct fuzz_world *world, const struct packet *packets,
 		for (uint32_t j = 0; j < i; j++)
 			fuzz_require(!same_flow(&flows[i], &flows[j]), "no flow is there twice");
 		if (world->now)
-			check_flow(world, &flows[i], packets, passages, n);
+			check_flow(world, &flows[i], packets, n);
 	}
 }

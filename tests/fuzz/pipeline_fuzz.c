@@ -13,15 +13,17 @@
 
 #define FRAME_MAX 2000
 #define STEPS_MAX 400
+#define FRAGMENT_BYTES 64u
 #define ROOM_MAX 255
+#define UNDECIDED ((enum verdict)(V_HOLD + 1))
 
 /* One input while it runs. */
 struct run {
 	struct fuzz_world *world;
 	struct fuzz_input input;
 	struct packet packets[PACKET_BURST_MAX];
-	struct passage passages[PACKET_BURST_MAX];
 	unsigned int n;
+	unsigned int n_held; /* Passages that the pipeline has. */
 };
 
 static const char *const clients[2][4] = {
@@ -34,6 +36,50 @@ static const char *const vips[2][4] = {
 };
 static const uint16_t ports[8] = {80, 53, 443, 80, 53, 81, 0, 65535};
 
+static const struct snapshot *
+snapshot_of(const struct fuzz_world *world)
+{
+	return world->now ? world->now->snapshot : NULL;
+}
+
+/* Takes back what was held and is due. */
+static void
+release(struct run *run)
+{
+	struct fuzz_world *world = run->world;
+	const struct stats *stats = pipeline_stats(world->pipeline);
+	struct packet packets[PACKET_BURST_MAX];
+	struct tally tally;
+	unsigned int n;
+
+	check_tally(&tally, stats);
+	while ((n = pipeline_release(world->pipeline, snapshot_of(world), packets, world->now_ns)) >
+		0) {
+		fuzz_require(n <= PACKET_BURST_MAX && n <= run->n_held,
+			"no more is given back than was held");
+		run->n_held -= n;
+		for (unsigned int i = 0; i < n; i++)
+			check_packet(world, &packets[i], true);
+		check_counters(&tally, stats, packets, n, true);
+		for (unsigned int i = 0; i < n; i++)
+			passage_free(packets[i].buffer);
+		check_tally(&tally, stats);
+	}
+}
+
+/* Takes back all that is held still, undecided. */
+static void
+abandon(struct run *run)
+{
+	void *passage;
+
+	while ((passage = pipeline_abandon(run->world->pipeline)) != NULL) {
+		fuzz_require(run->n_held-- > 0, "no more is given back than was held");
+		passage_free(passage);
+	}
+	fuzz_require(run->n_held == 0, "all that was held is given back");
+}
+
 static void
 run_burst(struct run *run)
 {
@@ -44,17 +90,19 @@ run_burst(struct run *run)
 	if (run->n == 0)
 		return;
 	check_tally(&tally, stats);
-	pipeline_run(world->pipeline, world->now ? world->now->snapshot : NULL, run->packets,
-		run->n, world->now_ns);
+	pipeline_run(world->pipeline, snapshot_of(world), run->packets, run->n, world->now_ns);
 	for (unsigned int i = 0; i < run->n; i++)
-		check_packet(world, &run->packets[i], &run->passages[i]);
-	check_counters(&tally, stats, run->packets, run->passages, run->n);
-	check_flows(world, run->packets, run->passages, run->n);
+		check_packet(world, &run->packets[i], false);
+	check_counters(&tally, stats, run->packets, run->n, false);
+	check_flows(world, run->packets, run->n);
 	for (unsigned int i = 0; i < run->n; i++) {
-		free(run->passages[i].buffer);
-		free(run->passages[i].before);
+		if (run->packets[i].verdict == V_HOLD)
+			run->n_held++;
+		else
+			passage_free(run->packets[i].buffer);
 	}
 	run->n = 0;
+	release(run);
 }
 
 /* Adds a frame to the burst. Its buffers have just the size that it may use, so a sanitizer sees
@@ -63,26 +111,18 @@ run_burst(struct run *run)
 static void
 add_frame(struct run *run, uint8_t how, const uint8_t *frame, uint32_t size)
 {
-	struct packet *packet = &run->packets[run->n];
-	struct passage *passage = &run->passages[run->n];
 	uint16_t room = how & 4 ? 0 : (uint16_t)(how % ROOM_MAX);
+	struct passage *passage = passage_new(frame, size, room, how & 1);
 
-	passage->size = size;
-	passage->in_port = how & 1;
-	passage->buffer_size = room + size + room;
-	passage->buffer = malloc(passage->buffer_size ? passage->buffer_size : 1);
-	passage->before = malloc(size ? size : 1);
-	fuzz_require(passage->buffer && passage->before, "memory for the test");
-	memcpy(passage->before, frame, size);
-	memcpy(passage->buffer + room, frame, size);
-	*packet = (struct packet){
+	run->packets[run->n] = (struct packet){
 		.data = passage->buffer + room,
 		.size = size,
 		.headroom = room,
 		.tailroom = room,
 		.in_port = passage->in_port,
 		.flags = how & 2 ? PACKET_CHECKSUM_GOOD : 0,
-		.verdict = N_VERDICTS,
+		.verdict = UNDECIDED,
+		.buffer = passage,
 	};
 	if (++run->n == PACKET_BURST_MAX)
 		run_burst(run);
@@ -99,6 +139,36 @@ step_raw(struct run *run)
 	add_frame(run, how, frame, (uint32_t)size);
 }
 
+/* The fragment 'n' of a datagram: of four the first one has the ports, the last no successor. Its
+ * identification is the client's port. */
+static void
+make_fragment(struct frame *frame, uint8_t kind, uint8_t who, uint16_t client_port)
+{
+	unsigned int v6 = kind >> 7;
+	unsigned int n = kind & 3;
+	uint8_t protocol = kind & 4 ? IPPROTO_TCP : IPPROTO_UDP;
+	uint8_t payload[8 + FRAGMENT_BYTES] = {[0] = protocol}; /* IPv6: fragment header. */
+	be16 words[2] = {be16_from(client_port), be16_from(ports[who >> 4 & 7])};
+	be16 offset = be16_from((uint16_t)(n * FRAGMENT_BYTES | (n < 3)));
+	size_t skip = v6 ? 0 : 8;
+
+	memcpy(payload + 2, &offset, sizeof(offset));
+	memcpy(payload + 6, &words[0], sizeof(words[0]));
+	if (n == 0) {
+		memcpy(payload + 8, words, sizeof(words));
+		payload[8 + 12] = 5 << 4; /* TCP: size of the header. */
+	}
+	frame_ip(frame, clients[v6][who & 3], vips[v6][who >> 2 & 3],
+		v6 ? IPPROTO_FRAGMENT : protocol, payload + skip, sizeof(payload) - skip);
+	if (v6)
+		return;
+	frame_ipv4(frame)->id = words[0];
+	frame_ipv4(frame)->fragment =
+		be16_from((uint16_t)(n * FRAGMENT_BYTES / 8 | (n < 3 ? IPV4_MORE_FRAGMENTS : 0)));
+	frame_fix_ipv4(frame);
+}
+
+/* Of 'kind' bit 7 is the family, bit 6 says that it is a fragment. */
 static void
 make_frame(struct frame *frame, uint8_t kind, uint8_t who, uint16_t client_port)
 {
@@ -107,6 +177,10 @@ make_frame(struct frame *frame, uint8_t kind, uint8_t who, uint16_t client_port)
 	const char *vip = vips[v6][who >> 2 & 3];
 	uint16_t port = ports[who >> 4 & 7];
 
+	if (kind & 0x40) {
+		make_fragment(frame, kind, who, client_port);
+		return;
+	}
 	switch (kind & 7) {
 	case 0:
 	case 1:
@@ -200,6 +274,7 @@ step_time(struct run *run)
 
 	run_burst(run);
 	world_move_clock(run->world, units[byte >> 6] * (byte & 63));
+	release(run);
 }
 
 /* router (1 bit) and tenths of seconds */
@@ -253,5 +328,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned int n = 0; run.input.size > 0 && n < STEPS_MAX; n++)
 		steps[fuzz_byte(&run.input) % (sizeof(steps) / sizeof(steps[0]))](&run);
 	run_burst(&run);
+	abandon(&run);
 	return 0;
 }

@@ -141,6 +141,7 @@ world_new(struct fuzz_world *world)
 {
 	struct pipeline_config config = {.n_flows = N_FLOWS, .seed = 42, .memory = memory_heap()};
 
+	world->start_ns = WORLD_START_NS;
 	world->ports.n_ports = WORLD_PORTS;
 	for (uint8_t i = 0; i < WORLD_PORTS; i++) {
 		struct port_info *port = &world->ports.ports[i];
@@ -171,12 +172,17 @@ world_sweep(struct fuzz_world *world, uint32_t n_buckets)
 void
 world_reset(struct fuzz_world *world)
 {
+	fuzz_require(pipeline_abandon(world->pipeline) == NULL, "nothing is held any more");
 	/* Everything has timed out by then, and the next sweep begins at bucket 0 again. */
-	world->now_ns = WORLD_START_NS + 3 * WORLD_SPAN_NS;
+	world->now_ns = world->start_ns + 3 * WORLD_SPAN_NS;
 	world_sweep(world, 2 * world->n_buckets - (uint32_t)(world->n_swept % world->n_buckets));
 	fuzz_require(flow_count(pipeline_flows(world->pipeline)) == 0,
 		"a sweep over all buckets removes all flows that have timed out");
-	world->now_ns = WORLD_START_NS;
+	/* Fragments have no sweep, but are forgotten when the time of another input has come. */
+	world->start_ns += 4 * WORLD_SPAN_NS;
+	if (world->start_ns >= WORLD_START_NS + WORLD_STARTS * 4 * WORLD_SPAN_NS)
+		world->start_ns = WORLD_START_NS;
+	world->now_ns = world->start_ns;
 	world->now = NULL;
 	for (unsigned int r = 0; r < WORLD_ROUTERS; r++)
 		world_set_lease(world, r, 0);
@@ -189,7 +195,7 @@ world_reset(struct fuzz_world *world)
 void
 world_move_clock(struct fuzz_world *world, uint64_t ns)
 {
-	if (world->now_ns + ns < WORLD_START_NS + WORLD_SPAN_NS)
+	if (world->now_ns + ns < world->start_ns + WORLD_SPAN_NS)
 		world->now_ns += ns;
 }
 

@@ -17,6 +17,7 @@
 #define WORLD_STATES 9
 #define WORLD_START_NS UINT64_C(1000000000000)
 #define WORLD_SPAN_NS (3600 * NS_PER_S) /* How far an input may move the clock. */
+#define WORLD_STARTS 65536              /* Inputs until one starts at WORLD_START_NS again. */
 
 #define WORLD_VIP4 "192.0.2.100"
 #define WORLD_VIP4_ALONE "192.0.2.101" /* Of a service, but of no router. */
@@ -40,6 +41,7 @@ struct fuzz_world {
 	struct pipeline *pipeline;
 	struct prepared prepared[WORLD_STATES];
 	const struct prepared *now; /* NULL: no state yet. */
+	uint64_t start_ns;          /* Of the input. */
 	uint64_t now_ns;
 	uint64_t held_until_ns[WORLD_ROUTERS];
 	uint32_t n_buckets;
@@ -48,7 +50,8 @@ struct fuzz_world {
 
 void world_new(struct fuzz_world *world);
 
-/* Back to the beginning: no flow, no state, no lease, all neighbours known. */
+/* Back to the beginning, but later than all before: no flow, no fragment, no state, no lease, all
+ * neighbours known. */
 void world_reset(struct fuzz_world *world);
 
 void world_move_clock(struct fuzz_world *world, uint64_t ns);
