@@ -45,9 +45,8 @@
 /* Bit of such a key's family: 'client' is the backend's address and 'vip' a local address's id
  * (mode fullnat), not the client's address and a next hop's slot (mode nat). */
 #define FLOW_LOCAL 0x40
-#define FLOW_N_DISPLACED_MAX                                                \
-	255 /* Stays there once reached, which costs time, not correctness. \
-	     */
+/* Once reached it stays there, which costs time, not correctness. */
+#define FLOW_N_DISPLACED_MAX 255
 
 /* Eight bytes of any of the structs below. */
 typedef uint64_t __attribute__((may_alias)) flow_word;

@@ -56,17 +56,22 @@ def pseudo_header(source, destination, protocol, size):
     return source + destination + struct.pack("!IHBB", size, 0, 0, protocol)
 
 
-def _need(packet, offset, size):
+CUT_L4 = "drop_truncated_l4"
+CUT_INNER = "drop_icmp_inner"
+ROUTING = 43
+
+
+def _need(packet, offset, size, problem="drop_truncated"):
     if offset + size > packet.end:
-        raise Bad("drop_truncated")
+        raise Bad(problem)
 
 
 def _read_tcp(packet):
-    _need(packet, packet.l4, 20)
+    _need(packet, packet.l4, 20, CUT_L4)
     size = (packet.frame[packet.l4 + 12] >> 4) * 4
     if size < 20:
-        raise Bad("drop_bad_header")
-    _need(packet, packet.l4, size)
+        raise Bad("drop_bad_tcp")
+    _need(packet, packet.l4, size, CUT_L4)
     flags = packet.frame[packet.l4 + 13]
     if flags & 4:
         return "rst"
@@ -76,11 +81,11 @@ def _read_tcp(packet):
 
 
 def _read_udp(packet):
-    _need(packet, packet.l4, 8)
+    _need(packet, packet.l4, 8, CUT_L4)
     size = struct.unpack_from("!H", packet.frame, packet.l4 + 4)[0]
     if size < 8:
-        raise Bad("drop_bad_header")
-    _need(packet, packet.l4, size)
+        raise Bad("drop_bad_udp")
+    _need(packet, packet.l4, size, CUT_L4)
     return "udp"
 
 
@@ -101,9 +106,11 @@ def _skip_extensions(packet, protocol, offset):
         else:
             return protocol, offset
         _need(packet, offset, size)
+        if protocol == ROUTING and packet.frame[offset + 3]:
+            raise Bad("drop_source_route")
         protocol = packet.frame[offset]
         offset += size
-    raise Bad("drop_bad_header")
+    raise Bad("drop_extensions")
 
 
 def _read_error(packet):
@@ -111,17 +118,17 @@ def _read_error(packet):
     at, frame = packet.l4 + 8, packet.frame
     plain = replace(packet, kind="icmp")
     if packet.family == 4:
-        _need(packet, at, 20)
+        _need(packet, at, 20, CUT_INNER)
         size = (frame[at] & 15) * 4
         if frame[at] >> 4 != 4 or size < 20:
-            raise Bad("drop_bad_header")
+            raise Bad(CUT_INNER)
         offset = struct.unpack_from("!H", frame, at + 6)[0] & 0x1fff
         source, client, protocol = frame[at + 12:at + 16], frame[at + 16:at + 20], frame[at + 9]
         if offset or source != packet.target:
             return plain
         l4 = at + size
     else:
-        _need(packet, at, 40)
+        _need(packet, at, 40, CUT_INNER)
         source, client, protocol = frame[at + 8:at + 24], frame[at + 24:at + 40], frame[at + 6]
         if source != packet.target:
             return plain
@@ -131,21 +138,21 @@ def _read_error(packet):
             return plain
     if protocol not in (TCP, UDP):
         return plain
-    _need(packet, l4, 8)
+    _need(packet, l4, 8, CUT_INNER)
     vip_port, client_port = struct.unpack_from("!HH", frame, l4)
     return replace(packet, kind="error", client=client, client_port=client_port,
                    target_port=vip_port, protocol=protocol, signal="none")
 
 
 def _read_icmp(packet):
-    _need(packet, packet.l4, 8)
+    _need(packet, packet.l4, 8, CUT_L4)
     kind = packet.frame[packet.l4]
     if kind in ERRORS[packet.family]:
         return _read_error(packet)
     if kind == ECHO[packet.family]:
         return replace(packet, kind="echo")
     if packet.family == 6 and kind == SOLICITATION:
-        _need(packet, packet.l4, 24)
+        _need(packet, packet.l4, 24, CUT_L4)
         return replace(packet, kind="solicitation",
                        target=packet.frame[packet.l4 + 8:packet.l4 + 24])
     return replace(packet, kind="icmp")

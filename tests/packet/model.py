@@ -372,7 +372,7 @@ class Balancer:
         if operation != b"\0\1":
             return Outcome("host")
         if is_group(sender_mac):
-            return Outcome("drop_bad_header")
+            return Outcome("drop_bad_neighbour")
         reply = headers.arp(2, self.mac, packet.target, sender_mac, sender)
         return Outcome("reply", headers.ethernet(sender_mac, self.mac, headers.ARP, reply)
                        + packet.frame[42:], "ARP")
@@ -384,7 +384,7 @@ class Balancer:
         if not held:
             return Outcome("drop_not_held")
         if frame[packet.l4 + 1] or not may_be_answered(packet.client) or is_group(mac):
-            return Outcome("drop_bad_header")
+            return Outcome("drop_bad_echo")
         if not self._icmp_checksum_is_right(packet):
             return Outcome("drop_bad_checksum")
         message = frame[packet.l4:packet.end]
@@ -415,18 +415,18 @@ class Balancer:
             return Outcome("drop_not_held")
         frame, sender, target = packet.frame, packet.client, packet.target
         if frame[21] != 255 or frame[packet.l4 + 1] or target[0] == 0xff or sender[0] == 0xff:
-            return Outcome("drop_bad_header")
+            return Outcome("drop_bad_neighbour")
         options = self._options(frame[packet.l4 + 24:packet.end])
         is_probe = not any(sender)
         group = bytes.fromhex("ff0200000000000000000001ff") + target[13:]
         if options is None or (is_probe and (1 in options or frame[38:54] != group)):
-            return Outcome("drop_bad_header")
+            return Outcome("drop_bad_neighbour")
         if not self._icmp_checksum_is_right(packet):
             return Outcome("drop_bad_checksum")
         if is_probe:
             return Outcome("reply", self._advert(target, ALL_NODES_MAC, ALL_NODES, 0x20), "ND")
         if is_group(frame[6:12]):
-            return Outcome("drop_bad_header")
+            return Outcome("drop_bad_neighbour")
         return Outcome("reply", self._advert(target, frame[6:12], sender, 0x60), "ND")
 
     @staticmethod

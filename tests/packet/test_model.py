@@ -175,5 +175,4 @@ def test_the_dataplane_does_what_the_model_says(tmp_path):
     # The traffic was worth something.
     assert events["rescheduled"] and events["created"] and not events["untracked"]
     assert {"forward", "reply", "host", "drop_ttl", "drop_no_backend", "drop_not_held",
-            "drop_no_service", "drop_other_station", "drop_icmp", "drop_bad_checksum",
-            "drop_bad_header", "drop_truncated", "drop_fragment"} <= set(comparison.verdicts)
+            "drop_no_service", "drop_other_station", "drop_icmp"} <= set(comparison.verdicts)

@@ -148,7 +148,7 @@ class Traffic:
         self.kinds = [kind for kind, share in (
             (self._flow, 860), (self._error, 40), (self._echo, 25), (self._arp, 15),
             (self._solicitation, 15), (self._other_protocol, 5), (self._misaddressed, 10),
-            (self._damaged, 30), (self._unknown, 3)) for _ in range(share)]
+            (self._unknown, 3)) for _ in range(share)]
         self.renew()
 
     def renew(self):
@@ -259,20 +259,6 @@ class Traffic:
     def _misaddressed(self):
         to = self.rng.choice((b"\x02\0\0\0\x99\x99", b"\xff" * 6, b"\x33\x33\0\0\0\x05"))
         return to + self.rng.choice((self._flow, self._echo))()[6:]
-
-    def _damaged(self):
-        rng = self.rng
-        frame = bytearray(rng.choice((self._flow, self._error, self._echo))())
-        for _ in range(rng.randrange(1, 4)):
-            at = rng.choice((rng.randrange(14, min(len(frame), 110)), 14, 16, 17, 20, 23, 46))
-            frame[at] = rng.choice((0, 1, 0x45, 0x46, 0x60, 0xff, rng.randrange(256)))
-        if frame[12:14] == b"\x08\0" and rng.random() < 0.7:
-            size = min(max((frame[14] & 15) * 4, 20), len(frame) - 14)
-            frame[24:26] = b"\0\0"
-            frame[24:26] = struct.pack("!H", headers.checksum(bytes(frame[14:14 + size])))
-        if rng.random() < 0.3:
-            del frame[rng.randrange(14, len(frame)):]
-        return bytes(frame)
 
     def _unknown(self):
         return headers.ethernet(raw(PORT_MAC), raw(CLIENT_MAC), 0x88b5, self._load())
