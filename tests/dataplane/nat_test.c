@@ -497,6 +497,80 @@ a_service_of_all_ports_is_translated(void **state)
 	}
 }
 
+static uint32_t
+draw(uint64_t *random, uint32_t n)
+{
+	*random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)(*random >> 33) % n;
+}
+
+/* One of the kinds of frames that a flow has, in either direction. */
+static void
+any_frame(struct frame *frame, uint64_t *random)
+{
+	unsigned int family = draw(random, 2);
+	uint16_t port = (uint16_t)(4000 + draw(random, 8));
+	uint8_t flags = (uint8_t)draw(random, 32);
+	char text[ADDR_TEXT_SIZE];
+	const char *backend = backend_text((int)family, (int)draw(random, WORLD_BACKENDS), text);
+
+	switch (draw(random, 6)) {
+	case 0:
+		frame_udp(frame, clients[family], port, vips[family], 53);
+		break;
+	case 1:
+		frame_tcp(frame, backend, BACK_PORT, clients[family], port, flags);
+		break;
+	case 2:
+		frame_tcp(frame, backend, BACK_PORT, family ? "2001:db8::5" : "192.0.2.5",
+			(uint16_t)(1024 + draw(random, 100)), flags);
+		break;
+	case 3:
+		frame_icmp_error(frame, backend, backend, BACK_PORT, clients[family], port);
+		break;
+	case 4:
+		frame_icmp_error(frame, clients[family], vips[family], 80, clients[family], port);
+		break;
+	default:
+		frame_tcp(frame, clients[family], port, vips[family], 80, flags);
+	}
+}
+
+/* In buffers of just their size, for sanitizers. */
+static void
+mutated_frames_are_survived(void **state)
+{
+	struct world *world = *state;
+	uint64_t random = 42;
+
+	for (unsigned int i = 0; i < 100000; i++) {
+		struct frame frame;
+		struct packet packet;
+		uint8_t *bytes;
+
+		any_frame(&frame, &random);
+		packet = frame.packet;
+		if (draw(&random, 4) == 0)
+			packet.size = draw(&random, packet.size + 1);
+		bytes = malloc(packet.size + 1);
+		assert_non_null(bytes);
+		memcpy(bytes, frame.packet.data, packet.size);
+		packet.data = bytes;
+		packet.headroom = packet.tailroom = 0;
+		packet.flags = draw(&random, 2) ? PACKET_CHECKSUM_GOOD : 0;
+		for (unsigned int n = draw(&random, 4); n > 0 && packet.size > 0; n--)
+			bytes[draw(&random, packet.size)] = (uint8_t)draw(&random, 256);
+		world_run(world, &packet);
+		if (packet.verdict == V_HOLD)
+			while (pipeline_abandon(world->pipeline))
+				;
+		free(bytes);
+		world->now_ns += draw(&random, 100) * NS_PER_MS;
+		if (i % 1000 == 0)
+			assert_int_equal(n_active(world), n_flows(world));
+	}
+}
+
 int
 main(void)
 {
@@ -520,6 +594,9 @@ main(void)
 			a_backend_with_anothers_id_gets_no_packets_of_its_flows, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(backends_have_each_flow_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(fragments_are_dropped, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(mutated_frames_are_survived, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			mutated_frames_are_survived, set_up_full, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_service_of_all_ports_is_translated, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
