@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Virtual routers, checks, pools and services; see config_build.h. */
 #include "common/config_build.h"
+#include "common/control.h"
 
 #include <string.h>
 
@@ -191,6 +192,8 @@ build_backend(struct config_reader *reader, const char *path, const struct raw_b
 		(struct config_range){0, MODEL_WEIGHT_MAX, 100});
 	backend->max_flows = (uint32_t)config_number(reader, path, "max_flows", raw->max_flows,
 		(struct config_range){1, MODEL_FLOWS_MAX, 0});
+	backend->port = (uint16_t)config_number(
+		reader, path, "port", raw->port, (struct config_range){1, 65535, 0});
 	for (size_t i = 0; i < pool->n_backends; i++) {
 		if (strcmp(pool->backends[i].name, backend->name) == 0)
 			config_fail(reader, path, "name", "'%s' is used twice in this pool",
@@ -295,12 +298,102 @@ build_limits(struct config_reader *reader, const char *path, const struct raw_se
 			raw->new_flows_per_s);
 }
 
+static bool
+has_local(const struct node *node, uint8_t family)
+{
+	for (size_t i = 0; i < node->lb.n_ports; i++)
+		for (size_t j = 0; j < node->lb.ports[i].n_locals; j++)
+			if (node->lb.ports[i].locals[j].family == family)
+				return true;
+	return false;
+}
+
+/* Whether 'addr' is a local address of a node or port before port 'p' of node 'n', or there before
+ * address 'i'. */
+static bool
+is_taken(const struct model *model, size_t n, size_t p, size_t i)
+{
+	const struct addr *addr = &model->nodes[n].lb.ports[p].locals[i];
+
+	for (size_t m = 0; m <= n; m++) {
+		for (size_t q = 0; q < model->nodes[m].lb.n_ports && (m < n || q <= p); q++) {
+			const struct lb_port *port = &model->nodes[m].lb.ports[q];
+			size_t end = m == n && q == p ? i : port->n_locals;
+
+			for (size_t j = 0; j < end; j++)
+				if (addr_equal(&port->locals[j], addr))
+					return true;
+		}
+	}
+	return false;
+}
+
+/* Local addresses are one port's alone: somebody must be the one who answers for them. */
+static void
+check_locals(struct config_reader *reader, const struct model *model, size_t n, size_t p)
+{
+	const struct lb_port *port = &model->nodes[n].lb.ports[p];
+	char text[ADDR_TEXT_SIZE];
+
+	for (size_t i = 0; i < port->n_locals; i++) {
+		struct config_path path =
+			config_path("nodes[%zu].lb.ports[%zu].local_addresses[%zu]", n, p, i);
+		const struct virtual_router *router = find_holder(model, &port->locals[i]);
+
+		addr_format(&port->locals[i], text, sizeof(text));
+		if (router)
+			config_fail(reader, path.text, NULL, "'%s' belongs to virtual router '%s'",
+				text, router->name);
+		if (is_taken(model, n, p, i))
+			config_fail(reader, path.text, NULL,
+				"'%s' is given twice: each port of each node has local addresses "
+				"of its own",
+				text);
+	}
+}
+
+/* What only some modes can do. */
+static void
+check_mode(struct config_reader *reader, const char *path, const struct service *service)
+{
+	const struct virtual_router *router = service->router;
+
+	for (size_t i = 0; !mode_translates(service->mode) && i < service->pool->n_backends; i++) {
+		const struct backend *backend = &service->pool->backends[i];
+
+		if (backend->port != 0 && backend->port != service->port)
+			config_fail(reader, path, "pool",
+				"backend '%s' of '%s' has port %u, and mode %s cannot change "
+				"ports: choose nat or fullnat, or give no port",
+				backend->name, service->pool->name, backend->port,
+				forward_mode_name(service->mode));
+	}
+	for (size_t i = 0; mode_translates(service->mode) && i < router->n_members; i++) {
+		const struct node *node = router->members[i].node;
+		unsigned int n_workers = 0;
+
+		for (size_t j = 0; j < node->lb.n_ports; j++)
+			n_workers += node->lb.ports[j].n_queues;
+		if (service->mode == MODE_FULLNAT && !has_local(node, service->address.family))
+			config_fail(reader, path, "mode",
+				"mode fullnat speaks to backends from addresses of the node's own: "
+				"node '%s' has none of this family: give its port "
+				"local_addresses",
+				node->name);
+		if (n_workers > 1)
+			config_fail(reader, path, "mode",
+				"in mode %s both directions of a flow must meet in one worker, "
+				"and node '%s' has %u: give it one port with one queue",
+				forward_mode_name(service->mode), node->name, n_workers);
+	}
+}
+
 static void
 build_service(struct config_reader *reader, const char *path, const struct raw_service *raw,
 	const struct model *model, struct service *service)
 {
 	static const char *const protocols[] = {"tcp", "udp", NULL};
-	static const char *const modes[] = {"dr", "tunnel", NULL};
+	static const char *const modes[] = {"dr", "tunnel", "nat", "fullnat", NULL};
 	static const char *const schedulers[] = {
 		"maglev", "round-robin", "least-connections", "source-hash", NULL};
 	const char *pool;
@@ -331,14 +424,16 @@ build_service(struct config_reader *reader, const char *path, const struct raw_s
 	}
 	if (!service->pool)
 		config_fail(reader, path, "pool", "there is no pool called '%s'", pool);
-	else if (service->mode == MODE_DR && service->pool->n_backends > 0 &&
+	else if (service->mode != MODE_TUNNEL && service->pool->n_backends > 0 &&
 		 service->pool->backends[0].addr.family != service->address.family)
 		config_fail(reader, path, "pool",
-			"mode dr forwards packets as they are: the backends of '%s' must have the "
+			"mode %s keeps a packet's family: the backends of '%s' must have the "
 			"family of '%s'",
-			pool, raw->address);
+			forward_mode_name(service->mode), pool, raw->address);
 	check_probe_port(reader, path, service);
 	config_build_tunnel(reader, path, raw, model, service);
+	if (service->pool && service->router)
+		check_mode(reader, path, service);
 }
 
 static void
@@ -411,5 +506,8 @@ config_build_balancing(
 		}
 		model->n_pools = i + 1;
 	}
+	for (size_t i = 0; i < model->n_nodes; i++)
+		for (size_t j = 0; j < model->nodes[i].lb.n_ports; j++)
+			check_locals(reader, model, i, j);
 	build_services(reader, raw, model);
 }

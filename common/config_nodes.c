@@ -7,11 +7,27 @@
 #define MEMORY_MB_MIN 64
 #define MEMORY_MB_MAX 1048576
 #define FLOWS_MIN 1024
-#define FLOWS_MAX (1u << 28)
+#define FLOWS_MAX (1u << 27)
 #define QUEUES_MAX 64
 #define VLAN_MAX 4094         /* 4095 is reserved. */
 #define INTERFACE_NAME_MAX 15 /* IFNAMSIZ - 1 */
 #define SOCKET_PATH_MAX 107   /* sun_path of sockaddr_un, without the NUL */
+
+static void
+build_locals(struct config_reader *reader, const char *path, const struct raw_port *raw,
+	struct lb_port *port)
+{
+	if (raw->local_addresses_count > MODEL_LOCALS_MAX)
+		config_fail(reader, path, "local_addresses", "%u addresses: at most %d for a port",
+			raw->local_addresses_count, MODEL_LOCALS_MAX);
+	port->locals = config_array(reader, raw->local_addresses_count, sizeof(*port->locals));
+	for (size_t i = 0; port->locals && i < raw->local_addresses_count; i++) {
+		struct config_path item = config_path("%s.local_addresses[%zu]", path, i);
+
+		port->locals[i] = config_addr(reader, item.text, NULL, raw->local_addresses[i]);
+		port->n_locals = i + 1;
+	}
+}
 
 static void
 build_port(struct config_reader *reader, const char *path, const struct raw_port *raw,
@@ -29,6 +45,7 @@ build_port(struct config_reader *reader, const char *path, const struct raw_port
 	if (raw->vlan)
 		port->vlan = (uint16_t)config_number(
 			reader, path, "vlan", raw->vlan, (struct config_range){1, VLAN_MAX, 1});
+	build_locals(reader, path, raw, port);
 }
 
 static const char *

@@ -21,6 +21,7 @@ static const cyaml_schema_field_t port_fields[] = {
 	TEXT(raw_port, host_interface),
 	TEXT(raw_port, queues),
 	TEXT(raw_port, vlan),
+	LIST(raw_port, local_addresses, text_entry),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t port_entry = ENTRY(raw_port, port_fields);
@@ -87,6 +88,7 @@ static const cyaml_schema_field_t backend_fields[] = {
 	TEXT(raw_backend, address),
 	TEXT(raw_backend, weight),
 	TEXT(raw_backend, max_flows),
+	TEXT(raw_backend, port),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t backend_entry = ENTRY(raw_backend, backend_fields);

@@ -11,6 +11,8 @@
 
 struct raw_port {
 	char *name, *device, *host_interface, *queues, *vlan;
+	char **local_addresses;
+	unsigned int local_addresses_count;
 };
 
 struct raw_lb {
@@ -42,7 +44,7 @@ struct raw_check {
 };
 
 struct raw_backend {
-	char *name, *address, *weight, *max_flows;
+	char *name, *address, *weight, *max_flows, *port;
 };
 
 struct raw_pool {

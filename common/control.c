@@ -17,7 +17,8 @@ struct word {
 	int value;
 };
 
-static const struct word forward_modes[] = {{"dr", MODE_DR}, {"tunnel", MODE_TUNNEL}, {NULL, 0}};
+static const struct word forward_modes[] = {{"dr", MODE_DR}, {"tunnel", MODE_TUNNEL},
+	{"nat", MODE_NAT}, {"fullnat", MODE_FULLNAT}, {NULL, 0}};
 static const struct word schedulers[] = {{"maglev", SCHEDULER_MAGLEV},
 	{"round-robin", SCHEDULER_ROUND_ROBIN}, {"least-connections", SCHEDULER_LEAST_CONNECTIONS},
 	{"source-hash", SCHEDULER_SOURCE_HASH}, {NULL, 0}};
@@ -114,6 +115,9 @@ control_state_free(struct control_state *state)
 		free(state->routers[i].addresses);
 	for (size_t i = 0; i < state->n_pools; i++)
 		free(state->pools[i].backends);
+	for (size_t i = 0; i < state->n_locals; i++)
+		free(state->locals[i].addresses);
+	free(state->locals);
 	free(state->routers);
 	free(state->pools);
 	free(state->services);
@@ -145,18 +149,31 @@ encode_addr(const struct addr *addr)
 }
 
 static json_t *
-encode_router(const struct control_router *router)
+encode_addresses(const struct addr *from, size_t n)
 {
 	json_t *addresses = json_array();
 
-	for (size_t i = 0; i < router->n_addresses; i++) {
-		if (append(addresses, encode_addr(&router->addresses[i])) < 0) {
+	for (size_t i = 0; i < n; i++) {
+		if (append(addresses, encode_addr(&from[i])) < 0) {
 			json_decref(addresses);
 			return NULL;
 		}
 	}
+	return addresses;
+}
+
+static json_t *
+encode_router(const struct control_router *router)
+{
 	return json_pack("{s:s, s:s, s:o}", "name", router->name, "port", router->port, "addresses",
-		addresses);
+		encode_addresses(router->addresses, router->n_addresses));
+}
+
+static json_t *
+encode_local(const struct control_local *local)
+{
+	return json_pack("{s:s, s:o}", "port", local->port, "addresses",
+		encode_addresses(local->addresses, local->n_addresses));
 }
 
 static json_t *
@@ -172,6 +189,8 @@ encode_pool(const struct control_pool *pool)
 
 		if (backend->max_flows)
 			json_object_set_new(json, "max_flows", json_integer(backend->max_flows));
+		if (backend->port)
+			json_object_set_new(json, "port", json_integer(backend->port));
 		if (append(backends, json) < 0) {
 			json_decref(backends);
 			return NULL;
@@ -226,6 +245,7 @@ control_state_encode(const struct control_state *state)
 	json_t *routers = json_array();
 	json_t *pools = json_array();
 	json_t *services = json_array();
+	json_t *locals = json_array();
 	int rc = 0;
 
 	for (size_t i = 0; i < state->n_routers && rc == 0; i++)
@@ -234,14 +254,17 @@ control_state_encode(const struct control_state *state)
 		rc = append(pools, encode_pool(&state->pools[i]));
 	for (size_t i = 0; i < state->n_services && rc == 0; i++)
 		rc = append(services, encode_service(&state->services[i]));
+	for (size_t i = 0; i < state->n_locals && rc == 0; i++)
+		rc = append(locals, encode_local(&state->locals[i]));
 	if (rc < 0) {
+		json_decref(locals);
 		json_decref(routers);
 		json_decref(pools);
 		json_decref(services);
 		return NULL;
 	}
-	return json_pack("{s:I, s:o, s:o, s:o}", "generation", (json_int_t)state->generation,
-		"routers", routers, "pools", pools, "services", services);
+	return json_pack("{s:I, s:o, s:o, s:o, s:o}", "generation", (json_int_t)state->generation,
+		"routers", routers, "pools", pools, "services", services, "locals", locals);
 }
 
 json_t *
@@ -283,28 +306,24 @@ allocate(void *out, size_t n, size_t size, struct err *err)
 	return 0;
 }
 
+/* Reads the member "addresses". */
 static int
-decode_router(json_t *json, struct control_router *out, struct err *err)
+decode_addresses(json_t *json, size_t max, struct addr **out, size_t *n_out, struct err *err)
 {
-	static const char *const keys[] = {"name", "port", "addresses", NULL};
 	json_t *addresses;
 	size_t n;
 	int rc;
 
-	if ((rc = json_fields_known(json, keys, err)) < 0 ||
-		(rc = json_field_name(json, "name", out->name, err)) < 0 ||
-		(rc = json_field_name(json, "port", out->port, err)) < 0 ||
-		(rc = json_field_array(json, "addresses", MODEL_VIPS_MAX, &addresses, &n, err)) <
-			0 ||
-		(rc = allocate(&out->addresses, n, sizeof(*out->addresses), err)) < 0)
+	if ((rc = json_field_array(json, "addresses", max, &addresses, &n, err)) < 0 ||
+		(rc = allocate(out, n, sizeof(**out), err)) < 0)
 		return rc;
-	out->n_addresses = n;
+	*n_out = n;
 	for (size_t i = 0; i < n; i++) {
 		const char *text = json_string_value(json_array_get(addresses, i));
 
 		if (!text)
 			return err_set(err, -EINVAL, "addresses[%zu]: must be a string", i);
-		rc = addr_parse(text, &out->addresses[i], err);
+		rc = addr_parse(text, &(*out)[i], err);
 		if (rc < 0) {
 			err_prefix(err, "addresses[%zu]", i);
 			return rc;
@@ -344,10 +363,36 @@ decode_limits(json_t *json, struct service_limits *out, struct err *err)
 }
 
 static int
+decode_router(json_t *json, struct control_router *out, struct err *err)
+{
+	static const char *const keys[] = {"name", "port", "addresses", NULL};
+	int rc;
+
+	if ((rc = json_fields_known(json, keys, err)) < 0 ||
+		(rc = json_field_name(json, "name", out->name, err)) < 0 ||
+		(rc = json_field_name(json, "port", out->port, err)) < 0)
+		return rc;
+	return decode_addresses(json, MODEL_VIPS_MAX, &out->addresses, &out->n_addresses, err);
+}
+
+static int
+decode_local(json_t *json, struct control_local *out, struct err *err)
+{
+	static const char *const keys[] = {"port", "addresses", NULL};
+	int rc;
+
+	if ((rc = json_fields_known(json, keys, err)) < 0 ||
+		(rc = json_field_name(json, "port", out->port, err)) < 0)
+		return rc;
+	return decode_addresses(json, MODEL_LOCALS_MAX, &out->addresses, &out->n_addresses, err);
+}
+
+static int
 decode_backend(json_t *json, struct control_backend *out, struct err *err)
 {
-	static const char *const keys[] = {"name", "address", "weight", "up", "max_flows", NULL};
-	uint64_t weight;
+	static const char *const keys[] = {
+		"name", "address", "weight", "up", "max_flows", "port", NULL};
+	uint64_t weight, port = 0;
 	int rc;
 
 	if ((rc = json_fields_known(json, keys, err)) < 0 ||
@@ -357,7 +402,11 @@ decode_backend(json_t *json, struct control_backend *out, struct err *err)
 		(rc = json_field_bool(json, "up", &out->up, err)) < 0 ||
 		(rc = decode_limit(json, "max_flows", MODEL_FLOWS_MAX, &out->max_flows, err)) < 0)
 		return rc;
+	if (json_object_get(json, "port") &&
+		(rc = json_field_integer(json, "port", 1, UINT16_MAX, &port, err)) < 0)
+		return rc;
 	out->weight = (uint16_t)weight;
+	out->port = (uint16_t)port;
 	return 0;
 }
 
@@ -521,10 +570,32 @@ decode_services(json_t *json, struct control_state *state, struct err *err)
 	return rc;
 }
 
+static int
+decode_locals(json_t *json, struct control_state *state, struct err *err)
+{
+	json_t *array;
+	size_t n;
+	int rc;
+
+	if (!json_object_get(json, "locals"))
+		return 0;
+	if ((rc = json_field_array(json, "locals", MODEL_PORTS_MAX, &array, &n, err)) < 0 ||
+		(rc = allocate(&state->locals, n, sizeof(*state->locals), err)) < 0)
+		return rc;
+	state->n_locals = n;
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		rc = decode_local(json_array_get(array, i), &state->locals[i], err);
+		if (rc < 0)
+			err_prefix(err, "locals[%zu]", i);
+	}
+	return rc;
+}
+
 int
 control_state_decode(json_t *json, struct control_state **out, struct err *err)
 {
-	static const char *const keys[] = {"generation", "routers", "pools", "services", NULL};
+	static const char *const keys[] = {
+		"generation", "routers", "pools", "services", "locals", NULL};
 	struct control_state *state = calloc(1, sizeof(*state));
 	int rc;
 
@@ -535,7 +606,8 @@ control_state_decode(json_t *json, struct control_state **out, struct err *err)
 			 json, "generation", 0, GENERATION_MAX, &state->generation, err)) < 0 ||
 		(rc = decode_routers(json, state, err)) < 0 ||
 		(rc = decode_pools(json, state, err)) < 0 ||
-		(rc = decode_services(json, state, err)) < 0) {
+		(rc = decode_services(json, state, err)) < 0 ||
+		(rc = decode_locals(json, state, err)) < 0) {
 		err_prefix(err, "state");
 		control_state_free(state);
 		return rc;

@@ -11,7 +11,8 @@
  *   stats   {}                   -> {generation, flows: {active, capacity},
  *                                    verdicts: {NAME: packets}, flow_events: {NAME: n},
  *                                    path_events: {NAME: n},
- *                                    services: [{name, packets, bytes, new_flows, drops}],
+ *                                    services: [{name, packets, bytes, new_flows, drops,
+ *                                                return_packets, return_bytes}],
  *                                    backends: [{pool, name, address, packets, bytes, new_flows,
  *                                                active_flows}],
  *                                    ports: [{name, up, rx_packets, rx_bytes, rx_missed,
@@ -76,6 +77,7 @@ struct control_backend {
 	uint16_t weight;    /* Effective: 0 takes no new flows but keeps its old ones (drain). */
 	bool up;            /* false: takes nothing; its flows are scheduled anew. */
 	uint32_t max_flows; /* At once; 0: any number. */
+	uint16_t port;      /* 0: the service's. */
 };
 
 struct control_pool {
@@ -101,6 +103,13 @@ struct control_service {
 	struct tunnel tunnel; /* Mode tunnel only. */
 };
 
+/* Addresses of this node's own that mode fullnat speaks from, by a port. */
+struct control_local {
+	char port[CONTROL_NAME_SIZE];
+	struct addr *addresses;
+	size_t n_addresses;
+};
+
 struct control_state {
 	uint64_t generation; /* Rises with every push of one control plane. */
 	struct control_router *routers;
@@ -109,6 +118,8 @@ struct control_state {
 	size_t n_pools;
 	struct control_service *services;
 	size_t n_services;
+	struct control_local *locals; /* May be missing in JSON: none. */
+	size_t n_locals;
 };
 
 struct control_lease {

@@ -26,6 +26,7 @@
 #define MODEL_PORTS_MAX 8          /* Ports of one load balancer. */
 #define MODEL_ROUTERS_MAX 64       /* Virtual routers. */
 #define MODEL_VIPS_MAX 256         /* Addresses of one virtual router. */
+#define MODEL_LOCALS_MAX 64        /* Local addresses of one port. */
 
 enum node_role {
 	ROLE_LB,
@@ -43,7 +44,16 @@ enum protocol {
 enum forward_mode {
 	MODE_DR,
 	MODE_TUNNEL,
+	MODE_NAT,
+	MODE_FULLNAT
 };
+
+/* Whether packets get other addresses, and answers come back through the load balancer. */
+static inline bool
+mode_translates(unsigned int mode)
+{
+	return mode == MODE_NAT || mode == MODE_FULLNAT;
+}
 
 enum scheduler_kind {
 	SCHEDULER_MAGLEV,
@@ -76,6 +86,8 @@ struct lb_port {
 	const char *host_interface; /* The exception TAP by which the host's kernel is reached. */
 	uint16_t n_queues;          /* RX queues, one worker each. */
 	uint16_t vlan;              /* That its frames are tagged with; 0: they have no tag. */
+	struct addr *locals;        /* Mode fullnat speaks to backends from these. */
+	size_t n_locals;
 };
 
 struct lb_node {
@@ -141,6 +153,7 @@ struct backend {
 	struct addr addr;
 	uint16_t weight;    /* 0 to MODEL_WEIGHT_MAX; 0 takes no new flows. */
 	uint32_t max_flows; /* At once; 0: any number. */
+	uint16_t port;      /* Where it serves (nat, fullnat); 0: at the service's port. */
 };
 
 /* Backends that serve the same thing, and how they are checked. */

@@ -7,7 +7,8 @@
 #include <string.h>
 
 /* What is counted of services and backends. */
-static const char *const counters[] = {"packets", "bytes", "new_flows", "drops", "active_flows"};
+static const char *const counters[] = {
+	"packets", "bytes", "new_flows", "drops", "active_flows", "return_packets", "return_bytes"};
 #define N_COUNTERS (sizeof(counters) / sizeof(counters[0]))
 
 /* A string, or null for "". */

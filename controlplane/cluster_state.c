@@ -67,6 +67,7 @@ add_pools(const struct cluster *cluster, struct control_state *state)
 
 			set_name(pool->backends[j].name, backend->config->name);
 			pool->backends[j].addr = backend->config->addr;
+			pool->backends[j].port = backend->config->port;
 			pool->backends[j].weight = cluster_backend_weight(backend);
 			pool->backends[j].up = backend->health == HEALTH_UP;
 			pool->backends[j].max_flows = backend->config->max_flows;
@@ -106,6 +107,30 @@ add_services(const struct cluster *cluster, struct control_state *state)
 	return state->services != NULL;
 }
 
+/* Of the node's own ports only: two nodes never share a local address. */
+static bool
+add_locals(const struct cluster *cluster, struct control_state *state)
+{
+	const struct lb_node *lb = &cluster_node(cluster)->lb;
+
+	state->locals = calloc(lb->n_ports + 1, sizeof(*state->locals));
+	for (size_t i = 0; state->locals && i < lb->n_ports; i++) {
+		const struct lb_port *port = &lb->ports[i];
+		struct control_local *local = &state->locals[state->n_locals];
+
+		if (port->n_locals == 0)
+			continue;
+		set_name(local->port, port->name);
+		local->addresses = calloc(port->n_locals, sizeof(*local->addresses));
+		if (!local->addresses)
+			return false;
+		memcpy(local->addresses, port->locals, port->n_locals * sizeof(*local->addresses));
+		local->n_addresses = port->n_locals;
+		state->n_locals++;
+	}
+	return state->locals != NULL;
+}
+
 struct control_state *
 cluster_build_state(const struct cluster *cluster, uint64_t generation)
 {
@@ -115,7 +140,7 @@ cluster_build_state(const struct cluster *cluster, uint64_t generation)
 		return NULL;
 	state->generation = generation;
 	if (add_routers(cluster, state) && add_pools(cluster, state) &&
-		add_services(cluster, state))
+		add_services(cluster, state) && add_locals(cluster, state))
 		return state;
 	control_state_free(state);
 	return NULL;

@@ -126,13 +126,15 @@ on_timer(uv_timer_t *timer)
 	arm(target);
 }
 
-/* The port at which backends of 'pool' are probed: the check's, or that of the first service that
- * uses the pool; 0 if neither says. */
+/* The port at which a backend of 'pool' is probed: the check's, or its own, or that of the first
+ * service that uses the pool; 0 if none says. */
 static uint16_t
-port_of(const struct model *model, const struct pool *pool)
+port_of(const struct model *model, const struct pool *pool, const struct backend *backend)
 {
 	if (pool->check->port != 0)
 		return pool->check->port;
+	if (backend->port != 0)
+		return backend->port;
 	for (size_t i = 0; i < model->n_services; i++) {
 		if (model->services[i].pool == pool)
 			return model->services[i].port;
@@ -168,7 +170,7 @@ add_target(struct health *health, const struct model *model, size_t pool_index,
 		.engine = health->engines[check->type],
 		.what = {.loop = health->loop,
 			.check = check,
-			.endpoint = {backend->addr, port_of(model, pool)}},
+			.endpoint = {backend->addr, port_of(model, pool, backend)}},
 		.pool_name = pool->name,
 		.backend_name = backend->name,
 		.pool = pool_index,

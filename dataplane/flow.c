@@ -130,6 +130,18 @@ add_displaced(struct flow_bucket *home, int change)
 		__atomic_store_n(&home->n_displaced, n, __ATOMIC_RELAXED);
 }
 
+/* Lets the other entry of a flow have the same state and time. */
+static void
+mirror(const struct flow_table *table, struct flow_slot slot, uint8_t state, uint16_t tick)
+{
+	struct flow_slot other = flow_other(table, slot);
+	uint8_t bits = other.bucket->states[other.i] & (uint8_t)~FLOW_STATE_BITS;
+
+	if (other.bucket->states[other.i] != (state | bits))
+		set_state(other, state | bits);
+	set_seen(other, tick);
+}
+
 static struct flow_slot
 find_in(struct flow_bucket *bucket, const struct flow_key *key, uint16_t tag)
 {
@@ -253,7 +265,8 @@ flow_table_new(struct flow_table **out, uint32_t n_flows, uint64_t seed,
 {
 	struct flow_table *table;
 
-	if (n_flows == 0 || !timeouts_valid(timeouts))
+	if (n_flows == 0 || n_flows / FLOW_BUCKET_LOAD + 1 > FLOW_BUCKETS_MAX ||
+		!timeouts_valid(timeouts))
 		return -EINVAL;
 	table = memory->alloc(memory->ctx, sizeof(*table), LINE_BYTES);
 	if (!table)
@@ -301,7 +314,7 @@ flow_advance(
 	struct flow_table *table, struct flow_slot slot, enum flow_signal signal, uint64_t now_ns)
 {
 	uint8_t state = slot.bucket->states[slot.i];
-	uint8_t displaced = state & FLOW_DISPLACED;
+	uint8_t bits = state & (uint8_t)~FLOW_STATE_BITS;
 	uint16_t tick = flow_tick(now_ns);
 	uint8_t next;
 
@@ -312,15 +325,40 @@ flow_advance(
 	}
 	if (signal == FLOW_SIGNAL_NONE)
 		return true;
-	next = transitions[state & ~FLOW_DISPLACED][signal];
+	next = transitions[state & FLOW_STATE_BITS][signal];
 	if (next == ANEW) {
 		flow_remove(table, slot);
 		return false;
 	}
-	if ((next | displaced) != state)
-		set_state(slot, next | displaced);
+	if ((next | bits) != state)
+		set_state(slot, next | bits);
 	set_seen(slot, tick);
+	if (bits & FLOW_PAIRED)
+		mirror(table, slot, next, tick);
 	return true;
+}
+
+/* Enters an entry that is not there. 'hash' is its key's. Returns where it is, or nowhere. */
+static struct flow_slot
+enter(struct flow_table *table, const struct flow_entry *entry, uint64_t hash, uint8_t state,
+	uint16_t tick)
+{
+	struct flow_bucket *home = flow_home(table, hash);
+	struct flow_slot slot = make_room(table, hash, tick);
+
+	if (!slot.bucket)
+		return slot;
+	if (slot.bucket != home) {
+		state |= FLOW_DISPLACED;
+		add_displaced(home, 1);
+	}
+	begin_change(slot.bucket);
+	flow_copy_words(flow_entry_at(slot), entry, sizeof(*entry));
+	__atomic_store_n(&slot.bucket->tags[slot.i], flow_tag(hash), __ATOMIC_RELAXED);
+	set_state(slot, state);
+	set_seen(slot, tick);
+	end_change(slot.bucket);
+	return slot;
 }
 
 struct flow_slot
@@ -328,35 +366,24 @@ flow_insert(struct flow_table *table, const struct flow_key *key, uint64_t hash,
 	enum flow_signal signal, uint16_t backend, uint64_t now_ns)
 {
 	struct flow_entry entry = {.key = *key, .backend = backend};
-	struct flow_bucket *home = flow_home(table, hash);
 	uint8_t state = first_states[signal];
 	struct flow_slot slot = {NULL, 0};
 
 	if (state == ANEW)
 		return slot;
-	slot = make_room(table, hash, flow_tick(now_ns));
+	slot = enter(table, &entry, hash, state, flow_tick(now_ns));
 	if (!slot.bucket) {
 		count(table, FLOW_UNTRACKED);
 		return slot;
 	}
-	if (slot.bucket != home) {
-		state |= FLOW_DISPLACED;
-		add_displaced(home, 1);
-	}
-	begin_change(slot.bucket);
-	flow_copy_words(flow_entry_at(slot), &entry, sizeof(entry));
-	__atomic_store_n(&slot.bucket->tags[slot.i], flow_tag(hash), __ATOMIC_RELAXED);
-	set_state(slot, state);
-	set_seen(slot, flow_tick(now_ns));
-	end_change(slot.bucket);
 	stats_add(&table->n_live, 1);
 	flow_count_active(table, slot, 1);
 	count(table, FLOW_CREATED);
 	return slot;
 }
 
-void
-flow_remove(struct flow_table *table, struct flow_slot slot)
+static void
+remove_entry(struct flow_table *table, struct flow_slot slot)
 {
 	if (slot.bucket->states[slot.i] & FLOW_DISPLACED) {
 		struct flow_bucket *home =
@@ -364,12 +391,70 @@ flow_remove(struct flow_table *table, struct flow_slot slot)
 
 		add_displaced(home, -1);
 	}
-	flow_count_active(table, slot, UINT64_MAX); /* Minus one. */
+	if (!(flow_entry_at(slot)->key.family & FLOW_REVERSE)) /* The second has no backend. */
+		flow_count_active(table, slot, UINT64_MAX);    /* Minus one. */
 	begin_change(slot.bucket);
 	__atomic_store_n(&slot.bucket->tags[slot.i], 0, __ATOMIC_RELAXED);
 	set_state(slot, FLOW_FREE);
 	end_change(slot.bucket);
+}
+
+void
+flow_remove(struct flow_table *table, struct flow_slot slot)
+{
+	struct flow_slot other = flow_other(table, slot);
+
+	remove_entry(table, slot);
+	if (other.bucket)
+		remove_entry(table, other);
 	stats_add(&table->n_live, UINT64_MAX); /* Minus one. */
+}
+
+static uint32_t
+link_to(const struct flow_table *table, struct flow_slot slot)
+{
+	return (uint32_t)(slot.bucket - table->buckets) << FLOW_LINK_BUCKET_SHIFT |
+	       slot.i << FLOW_LINK_ENTRY_SHIFT;
+}
+
+int
+flow_pair(struct flow_table *table, struct flow_slot slot, const struct flow_key *key,
+	uint64_t now_ns)
+{
+	struct flow_entry entry = {.key = *key, .link = link_to(table, slot)};
+	uint8_t state = slot.bucket->states[slot.i];
+	uint64_t hash = flow_hash(table, key);
+	uint16_t tick = flow_tick(now_ns);
+	struct flow_slot other = flow_find(table, key, hash);
+
+	if (other.bucket && !flow_timed_out(table, other, tick) &&
+		flow_state_at(other) != FLOW_TCP_CLOSED)
+		return -EEXIST;
+	if (other.bucket)
+		flow_remove(table, other);
+	/* Meanwhile the flow is not to be evicted to make room for its own second entry. */
+	set_state(slot, FLOW_TCP_ESTABLISHED | (state & (uint8_t)~FLOW_STATE_BITS));
+	other = enter(table, &entry, hash, state & FLOW_STATE_BITS, tick);
+	set_state(slot, state);
+	if (!other.bucket) {
+		count(table, FLOW_UNTRACKED);
+		return -ENOSPC;
+	}
+	__atomic_store_n(&flow_entry_at(slot)->link, link_to(table, other), __ATOMIC_RELAXED);
+	set_state(slot, state | FLOW_PAIRED);
+	set_state(other, other.bucket->states[other.i] | FLOW_PAIRED);
+	return 0;
+}
+
+void
+flow_unpair(struct flow_table *table, struct flow_slot slot)
+{
+	struct flow_slot other = flow_other(table, slot);
+
+	if (!other.bucket)
+		return;
+	remove_entry(table, other);
+	set_state(slot, slot.bucket->states[slot.i] & (uint8_t)~FLOW_PAIRED);
 }
 
 void

@@ -74,17 +74,40 @@ flow_list(const struct flow_table *table, uint64_t now_ns, uint32_t *cursor,
 		for (unsigned int i = 0; i < FLOW_BUCKET_ENTRIES; i++) {
 			struct flow_slot slot = {&copy, i};
 
-			if (copy.tags[i] && !flow_timed_out(table, slot, tick))
+			if (copy.tags[i] && !(copy.entries[i].key.family & FLOW_REVERSE) &&
+				!flow_timed_out(table, slot, tick))
 				views[n++] = view_of(slot, tick);
 		}
 	}
 	return n;
 }
 
+/* Copies the entry that the one of 'slot' links. Its flow may have gone meanwhile: returns whether
+ * it links back to entry 'i' of 'bucket', where the other was read. */
+static bool
+peek_other(const struct flow_table *table, const struct flow_bucket *bucket, struct flow_slot slot,
+	struct flow_entry *out)
+{
+	uint32_t back = (uint32_t)(bucket - table->buckets) << FLOW_LINK_BUCKET_SHIFT |
+			slot.i << FLOW_LINK_ENTRY_SHIFT;
+	uint32_t link = flow_entry_at(slot)->link;
+	uint32_t n = link >> FLOW_LINK_BUCKET_SHIFT;
+	unsigned int i = (link >> FLOW_LINK_ENTRY_SHIFT) & 15;
+	struct flow_bucket copy;
+
+	if (!(slot.bucket->states[slot.i] & FLOW_PAIRED) || n >= table->n_buckets ||
+		i >= FLOW_BUCKET_ENTRIES || !read_bucket(&table->buckets[n], &copy))
+		return false;
+	*out = copy.entries[i];
+	return copy.tags[i] && (copy.states[i] & FLOW_PAIRED) &&
+	       ((out->key.family ^ flow_entry_at(slot)->key.family) & FLOW_REVERSE) &&
+	       (out->link & ~FLOW_LINK_PORT_MASK) == back;
+}
+
 /* Looks for the flow in a bucket that may be changing. */
 static bool
-peek_bucket(const struct flow_bucket *bucket, const struct flow_key *key, uint16_t tag,
-	struct flow_copy *out)
+peek_bucket(const struct flow_table *table, const struct flow_bucket *bucket,
+	const struct flow_key *key, uint16_t tag, struct flow_copy *out)
 {
 	struct flow_bucket copy;
 
@@ -95,9 +118,15 @@ peek_bucket(const struct flow_bucket *bucket, const struct flow_key *key, uint16
 
 		if (!flow_key_equal(&flow_entry_at(slot)->key, key))
 			continue;
-		out->entry = *flow_entry_at(slot);
 		out->seen = copy.seen[slot.i];
 		out->state = (uint8_t)flow_state_at(slot);
+		if (key->family & FLOW_REVERSE) {
+			out->second = *flow_entry_at(slot);
+			out->paired = peek_other(table, bucket, slot, &out->entry);
+			return out->paired;
+		}
+		out->entry = *flow_entry_at(slot);
+		out->paired = peek_other(table, bucket, slot, &out->second);
 		return true;
 	}
 	return false;
@@ -120,8 +149,8 @@ flow_peek(const struct flow_table *table, const struct flow_key *key, uint64_t n
 	uint64_t hash = flow_hash(table, key);
 	struct flow_bucket bucket;
 
-	if (!peek_bucket(flow_home(table, hash), key, flow_tag(hash), out) &&
-		!peek_bucket(flow_away(table, hash), key, flow_tag(hash), out))
+	if (!peek_bucket(table, flow_home(table, hash), key, flow_tag(hash), out) &&
+		!peek_bucket(table, flow_away(table, hash), key, flow_tag(hash), out))
 		return false;
 	bucket = bucket_of(out);
 	return !flow_timed_out(table, (struct flow_slot){&bucket, 0}, flow_tick(now_ns));
@@ -135,6 +164,27 @@ flow_copy_view(const struct flow_copy *copy, uint64_t now_ns)
 	return view_of((struct flow_slot){&bucket, 0}, flow_tick(now_ns));
 }
 
+/* Gives the restored flow its second entry. Where that cannot be it has none, and whoever needs one
+ * makes another. */
+static void
+restore_second(struct flow_table *table, struct flow_slot slot, const struct flow_copy *copy,
+	uint64_t now_ns)
+{
+	struct flow_entry *first = flow_entry_at(slot);
+	struct flow_entry *second;
+	struct flow_slot other;
+
+	if (flow_pair(table, slot, &copy->second.key, now_ns) < 0)
+		return;
+	other = flow_other(table, slot);
+	second = flow_entry_at(other);
+	first->hop = copy->entry.hop;
+	first->link |= copy->entry.link & FLOW_LINK_PORT_MASK;
+	second->backend = copy->second.backend;
+	second->hop = copy->second.hop;
+	other.bucket->seen[other.i] = copy->seen;
+}
+
 void
 flow_restore(struct flow_table *table, const struct flow_copy *copy, uint64_t now_ns)
 {
@@ -145,9 +195,11 @@ flow_restore(struct flow_table *table, const struct flow_copy *copy, uint64_t no
 
 	assert(slot.bucket);
 	displaced = slot.bucket->states[slot.i] & FLOW_DISPLACED;
-	*flow_entry_at(slot) = copy->entry;
 	slot.bucket->states[slot.i] = copy->state | displaced;
 	slot.bucket->seen[slot.i] = copy->seen;
+	/* Links are places in the table that the copy was taken from. */
+	if (copy->paired)
+		restore_second(table, slot, copy, now_ns);
 }
 
 uint64_t

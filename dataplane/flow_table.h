@@ -7,8 +7,9 @@
  *   | head: 12 tags, 12 times, |       | key, 24 bytes: client's address and  |
  *   |       12 states, version |       |   port, VIP's id and port, protocol  |
  *   +-------------+------------+       | backend's id                         |
- *   | entry 0     | entry 1    |       | 6 bytes for modes with more state    |
- *   |     ...     |    ...     |       +--------------------------------------+
+ *   | entry 0     | entry 1    |       | 6 bytes that a flow with two entries |
+ *   |     ...     |    ...     |       |   needs (flow_pair())                |
+ *   |             |            |       +--------------------------------------+
  *   | entry 10    | entry 11   |
  *   +-------------+------------+
  *
@@ -37,6 +38,13 @@
 /* Ages from here on mean that the entry's time is ahead of the reader's. */
 #define FLOW_AGE_AHEAD 0xff00
 #define FLOW_DISPLACED 0x80 /* Bit of a state: the flow's home is another bucket. */
+#define FLOW_PAIRED 0x40    /* Bit of a state: the flow has a second entry, see flow_pair(). */
+#define FLOW_STATE_BITS 0x3f
+/* Bit of a key's family: the second entry of a flow, which the backend's packets find. */
+#define FLOW_REVERSE 0x80
+/* Bit of such a key's family: 'client' is the backend's address and 'vip' a local address's id
+ * (mode fullnat), not the client's address and a next hop's slot (mode nat). */
+#define FLOW_LOCAL 0x40
 /* Once reached it stays there, which costs time, not correctness. */
 #define FLOW_N_DISPLACED_MAX 255
 
@@ -74,11 +82,22 @@ struct flow_key {
 	};
 };
 
+/* A flow whose packets come back through here (nat, fullnat) has two entries, 64 bytes together:
+ * the first under the client's key, the second under the key that the backend's packets have.
+ * Each links the other by its place, since entries never move; they come, age and go together. In
+ * what is then left of both is kept where the client's packets came from, 6 bytes of address and
+ * 3 bits of port: packets to the client go back there. */
 struct flow_entry {
 	struct flow_key key;
-	uint16_t backend;
-	uint8_t reserved[6];
+	uint16_t backend; /* Second entry: bytes 2 and 3 of the link-layer address. */
+	uint16_t hop;     /* First entry: bytes 0 and 1; second: bytes 4 and 5. */
+	uint32_t link;    /* Bucket << 7 | entry << 3 | port (of the first entry). */
 };
+
+#define FLOW_LINK_BUCKET_SHIFT 7
+#define FLOW_LINK_ENTRY_SHIFT 3
+#define FLOW_LINK_PORT_MASK 7u
+#define FLOW_BUCKETS_MAX (1u << (32 - FLOW_LINK_BUCKET_SHIFT))
 
 struct flow_bucket {
 	_Alignas(64) uint16_t tags[FLOW_BUCKET_ENTRIES]; /* 0: free. */
@@ -116,9 +135,11 @@ struct flow_slot {
 
 /* A flow taken out of a table, to be put into another. */
 struct flow_copy {
-	struct flow_entry entry;
+	struct flow_entry entry;  /* The first one, whichever was asked for. */
+	struct flow_entry second; /* If 'paired'. */
 	uint16_t seen;
 	uint8_t state; /* enum flow_state */
+	bool paired;
 };
 
 /* 'events' has N_FLOW_EVENTS counters and outlives the table. Returns 0, -EINVAL or -ENOMEM. */
@@ -140,6 +161,16 @@ bool flow_advance(
 struct flow_slot flow_insert(struct flow_table *table, const struct flow_key *key, uint64_t hash,
 	enum flow_signal signal, uint16_t backend, uint64_t now_ns);
 
+/* Gives the flow at 'slot', which has none, its second entry under 'key' (whose family has
+ * FLOW_REVERSE) and the time 'now_ns', at which it must just have been seen. Returns 0, -EEXIST if
+ * that key is another live flow's, or -ENOSPC. */
+int flow_pair(struct flow_table *table, struct flow_slot slot, const struct flow_key *key,
+	uint64_t now_ns);
+
+/* Removes the second entry of the flow at 'slot', if it has one. */
+void flow_unpair(struct flow_table *table, struct flow_slot slot);
+
+/* Removes the flow, with both its entries. */
 void flow_remove(struct flow_table *table, struct flow_slot slot);
 
 /* Removes flows that have timed out from the next 'n_buckets' buckets. */
@@ -152,7 +183,8 @@ bool flow_peek(const struct flow_table *table, const struct flow_key *key, uint6
 /* What flow_list() would show of it. */
 struct flow_view flow_copy_view(const struct flow_copy *copy, uint64_t now_ns);
 
-/* Enters the copy into a table that has room and no such flow. */
+/* Enters the copy, with its second entry if it has one, into a table that has room and no such
+ * flow. */
 void flow_restore(struct flow_table *table, const struct flow_copy *copy, uint64_t now_ns);
 
 static inline struct flow_entry *
@@ -246,7 +278,19 @@ flow_tick(uint64_t now_ns)
 static inline enum flow_state
 flow_state_at(struct flow_slot slot)
 {
-	return (enum flow_state)(slot.bucket->states[slot.i] & ~FLOW_DISPLACED);
+	return (enum flow_state)(slot.bucket->states[slot.i] & FLOW_STATE_BITS);
+}
+
+/* The other entry of a flow that has two, or nowhere. */
+static inline struct flow_slot
+flow_other(const struct flow_table *table, struct flow_slot slot)
+{
+	uint32_t link = flow_entry_at(slot)->link;
+
+	if (!(slot.bucket->states[slot.i] & FLOW_PAIRED))
+		return (struct flow_slot){NULL, 0};
+	return (struct flow_slot){&table->buckets[link >> FLOW_LINK_BUCKET_SHIFT],
+		(link >> FLOW_LINK_ENTRY_SHIFT) & 15};
 }
 
 /* Ticks since the last packet. A reader's clock may be a little behind the worker's: that is not

@@ -100,6 +100,7 @@ set_inner_flow(const uint8_t *data, uint32_t l4, uint8_t protocol, struct parsed
 		return V_DROP_ICMP_INNER;
 	p->kind = PARSED_ICMP_ERROR;
 	p->signal = FLOW_SIGNAL_NONE;
+	p->inner_l4 = (uint16_t)l4;
 	ports = load32(data + l4);
 	set_ports(p, ports << 16 | ports >> 16, protocol, p->key.family);
 	return FINE;

@@ -41,7 +41,8 @@ struct parsed {
 	/* Of a fragment: offset of the header that says so (IPv4's own, or IPv6's fragment header);
 	 * else 0. */
 	uint16_t fragment;
-	bool headless; /* A later fragment: there is no TCP or UDP header at 'l4'. */
+	bool headless;     /* A later fragment: there is no TCP or UDP header at 'l4'. */
+	uint16_t inner_l4; /* PARSED_ICMP_ERROR: offset behind the IP headers that it is about. */
 };
 
 static_assert(sizeof(struct parsed) == 64, "a cache line");

@@ -21,6 +21,7 @@
 #include "dataplane/local.h"
 #include "dataplane/maglev.h"
 #include "dataplane/mss.h"
+#include "dataplane/nat.h"
 #include "dataplane/parse.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/scheduler.h"
@@ -55,6 +56,7 @@ struct pipeline {
 	enum verdict refusal; /* Why the last packet that got no backend got none. */
 	struct tunnel_state tunnel;
 	struct memory memory;
+	uint32_t next_local; /* See nat.h. */
 };
 
 /* One run. */
@@ -124,9 +126,12 @@ static inline void __attribute__((always_inline)) pass_service(const struct burs
 		if (!work->service)
 			continue;
 		work->service = service_find(services, &work->parsed.target, (uint32_t)work->hash);
+		if (work->service)
+			work->parsed.key.rest |= flow_key_rest(0, work->service->vip, 0, 0);
+		else if (burst->snapshot->nat)
+			work->service = nat_find_return(burst->snapshot, &work->parsed);
 		if (!work->service)
 			continue;
-		work->parsed.key.rest |= flow_key_rest(0, work->service->vip, 0, 0);
 		work->hash = flow_hash(flows, &work->parsed.key);
 		work->slot.bucket = flow_home(flows, work->hash);
 		__builtin_prefetch(work->slot.bucket);
@@ -315,6 +320,28 @@ send_by_tunnel(const struct burst *burst, uint16_t backend, const struct nexthop
 	return tunnel_send(&burst->pipeline->tunnel, &way, packet, &work->parsed);
 }
 
+static struct nat_job
+nat_job_of(const struct burst *burst, struct packet *packet, const struct work *work)
+{
+	const struct pipeline *pipeline = burst->pipeline;
+
+	return (struct nat_job){pipeline->flows, burst->snapshot, pipeline->local.ports,
+		pipeline->nexthops, packet, &work->parsed, burst->now_ns,
+		&burst->pipeline->next_local};
+}
+
+static enum verdict __attribute__((noinline)) translate(const struct burst *burst,
+	struct packet *packet, const struct work *work, uint8_t mode, uint16_t backend)
+{
+	const struct nat_job job = nat_job_of(burst, packet, work);
+
+	if (work->parsed.fragment)
+		return V_DROP_FRAGMENT;
+	/* Looked up once more rather than carried through what modes without it run. */
+	return nat_forward(&job, mode, backend,
+		flow_find(burst->pipeline->flows, &work->parsed.key, work->hash));
+}
+
 static inline enum verdict __attribute__((always_inline))
 send_to(const struct burst *burst, const struct path_service *service, uint16_t backend,
 	struct packet *packet, const struct work *work)
@@ -326,7 +353,7 @@ send_to(const struct burst *burst, const struct path_service *service, uint16_t 
 	if (hop.state != NEXTHOP_READY)
 		return V_DROP_NO_NEIGHBOUR;
 	packet->out_port = hop.port;
-	if (__builtin_expect(service->options & (PATH_MSS | PATH_TUNNEL), 0)) {
+	if (__builtin_expect(service->options & (PATH_MSS | PATH_TUNNEL | PATH_TRANSLATED), 0)) {
 		const struct burst copy = *burst; /* The burst itself stays in registers. */
 		const struct path_encap *encap =
 			&burst->snapshot->path_encaps[work->service->service];
@@ -335,6 +362,8 @@ send_to(const struct burst *burst, const struct path_service *service, uint16_t 
 			mss_clamp(packet, &work->parsed, encap->mss);
 		if (service->options & PATH_TUNNEL)
 			return send_by_tunnel(&copy, backend, &hop, packet, work);
+		if (service->options & PATH_TRANSLATED)
+			return translate(&copy, packet, work, service->mode, backend);
 	}
 	return rewrite_dr(packet, &work->parsed, &hop, pipeline->local.ports->ports[hop.port].mac);
 }
@@ -377,6 +406,32 @@ static enum verdict __attribute__((noinline)) serve_limited(const struct burst *
 	return serve(burst, service, packet, work, true);
 }
 
+/* A packet that a backend of a nat service may have sent to a client. */
+static enum verdict __attribute__((noinline))
+run_return(const struct burst *burst, struct packet *packet, const struct work *work)
+{
+	const struct nat_job job = nat_job_of(burst, packet, work);
+	struct flow_slot flow = flow_find(burst->pipeline->flows, &work->parsed.key, work->hash);
+	const struct service_slot *service = NULL;
+	enum verdict verdict = V_HOST;
+	struct service_stats *stats;
+
+	if (work->parsed.fragment)
+		return V_DROP_FRAGMENT;
+	if (flow.bucket)
+		verdict = nat_return(&job, flow, &service);
+	if (verdict == V_HOST)
+		return local_run(&burst->pipeline->local, burst->snapshot, packet, &work->parsed,
+			burst->now_ns);
+	if (verdict == V_RETURN) {
+		stats = &burst->pipeline->stats
+				 ->services[burst->snapshot->path_services[service->service].id];
+		stats_add(&stats->n_return_packets, 1);
+		stats_add(&stats->n_return_bytes, packet->size);
+	}
+	return verdict;
+}
+
 static enum verdict
 run_service(const struct burst *burst, struct packet *packet, const struct work *work)
 {
@@ -402,11 +457,18 @@ pass_decide(const struct burst *burst)
 		struct packet *packet = &burst->packets[i];
 		struct work *work = &pipeline->work[i];
 
-		if (__builtin_expect(work->service != NULL, 1))
-			packet->verdict = run_service(burst, packet, work);
-		else
+		if (__builtin_expect(work->service != NULL, 1)) {
+			if (__builtin_expect(nat_is_return(work->service), 0)) {
+				const struct burst copy = *burst; /* As in run_service(). */
+
+				packet->verdict = run_return(&copy, packet, work);
+			} else {
+				packet->verdict = run_service(burst, packet, work);
+			}
+		} else {
 			packet->verdict = local_run(&pipeline->local, burst->snapshot, packet,
 				&work->parsed, burst->now_ns);
+		}
 	}
 }
 
@@ -462,6 +524,7 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 		return -ENOMEM;
 	pipeline->memory = *memory;
 	pipeline->nexthops = config->nexthops;
+	pipeline->next_local = (uint32_t)config->seed; /* Not where it was before a restart. */
 	pipeline->local.ports = config->ports;
 	pipeline->local.leases = config->leases;
 	rc = stats_new(&pipeline->stats, memory);

@@ -106,12 +106,16 @@ show_services(const struct dataplane *dataplane)
 			sum.n_bytes += stats_read(&part->n_bytes);
 			sum.n_new_flows += stats_read(&part->n_new_flows);
 			sum.n_drops += stats_read(&part->n_drops);
+			sum.n_return_packets += stats_read(&part->n_return_packets);
+			sum.n_return_bytes += stats_read(&part->n_return_bytes);
 		}
-		json_array_append_new(out,
-			json_pack("{s:s, s:I, s:I, s:I, s:I}", "name", services[i].name, "packets",
-				(json_int_t)sum.n_packets, "bytes", (json_int_t)sum.n_bytes,
-				"new_flows", (json_int_t)sum.n_new_flows, "drops",
-				(json_int_t)sum.n_drops));
+		json_array_append_new(
+			out, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
+				     services[i].name, "packets", (json_int_t)sum.n_packets,
+				     "bytes", (json_int_t)sum.n_bytes, "new_flows",
+				     (json_int_t)sum.n_new_flows, "drops", (json_int_t)sum.n_drops,
+				     "return_packets", (json_int_t)sum.n_return_packets,
+				     "return_bytes", (json_int_t)sum.n_return_bytes));
 	}
 	return out;
 }

@@ -6,6 +6,7 @@
 
 #include "dataplane/scheduler.h"
 #include "dataplane/snapshot_data.h"
+#include "dataplane/snapshot_nat.h"
 #include "dataplane/snapshot_schedule.h"
 #include "dataplane/stats.h"
 #include "dataplane/tunnel.h"
@@ -58,6 +59,8 @@ check_limits(const struct build *build)
 
 	for (size_t i = 0; i < state->n_routers; i++)
 		n_vips += state->routers[i].n_addresses;
+	for (size_t i = 0; i < state->n_locals; i++)
+		n_vips += state->locals[i].n_addresses;
 	for (size_t i = 0; i < state->n_pools; i++)
 		n_backends += state->pools[i].n_backends;
 	if (state->n_services > CONTROL_SERVICES_MAX)
@@ -91,6 +94,8 @@ allocate(const struct build *build)
 	for (size_t i = 0; i < state->n_pools; i++)
 		n_backends += state->pools[i].n_backends;
 	n_vips = n_addresses + state->n_services;
+	for (size_t i = 0; i < state->n_locals; i++)
+		n_vips += state->locals[i].n_addresses;
 
 	/* One more of each than needed, since an allocation of nothing may be NULL. */
 	s->addresses = calloc(n_addresses + 1, sizeof(*s->addresses));
@@ -200,6 +205,40 @@ add_routers(const struct build *build)
 		if (rc < 0)
 			return rc;
 		addresses += router->n_addresses;
+	}
+	return 0;
+}
+
+static int
+add_locals_of(const struct build *build, const struct control_local *from)
+{
+	struct snapshot *s = build->snapshot;
+	int port = port_table_find(s->tables.ports, from->port);
+
+	if (port < 0)
+		return err_set(build->err, -EINVAL,
+			"local addresses: this node has no port called %s", from->port);
+	for (size_t i = 0; i < from->n_addresses; i++) {
+		char text[ADDR_TEXT_SIZE];
+		int rc = add_vip(build, &from->addresses[i], LEASE_NONE, (uint16_t)port);
+
+		if (rc < 0)
+			return err_set(build->err, rc == -EEXIST ? -EINVAL : rc,
+				"local address %s is given twice, or a virtual router's",
+				addr_format(&from->addresses[i], text, sizeof(text)));
+		s->vips[s->n_vips - 1].local = true;
+	}
+	return 0;
+}
+
+static int
+add_locals(const struct build *build)
+{
+	for (size_t i = 0; i < build->state->n_locals; i++) {
+		int rc = add_locals_of(build, &build->state->locals[i]);
+
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }
@@ -320,6 +359,15 @@ add_pools(const struct build *build)
 	return 0;
 }
 
+static bool
+has_local(const struct snapshot *s, uint8_t family)
+{
+	for (size_t i = 0; i < s->n_vips; i++)
+		if (s->vips[i].local && s->vips[i].addr.family == family)
+			return true;
+	return false;
+}
+
 static int
 check_service(const struct build *build, const struct control_service *service)
 {
@@ -332,19 +380,30 @@ check_service(const struct build *build, const struct control_service *service)
 		return err_set(build->err, -EINVAL,
 			"service %s: protocol %u is neither TCP nor UDP", service->name,
 			service->protocol);
-	if (service->mode > MODE_TUNNEL || !scheduler_of((enum scheduler_kind)service->scheduler))
+	if (service->mode > MODE_FULLNAT || !scheduler_of((enum scheduler_kind)service->scheduler))
 		return err_set(build->err, -EINVAL,
 			"service %s: mode or scheduler unknown to this version", service->name);
 	if (service->mode == MODE_TUNNEL)
 		return tunnel_check(
 			build->state, service, build->snapshot->tables.ports, build->err);
+	if (mode_translates(service->mode) && build->snapshot->tables.n_workers > 1)
+		return err_set(build->err, -EINVAL,
+			"service %s: mode %s needs a dataplane with one worker, since both "
+			"directions of a flow must meet in it; this one has %u",
+			service->name, forward_mode_name((enum forward_mode)service->mode),
+			build->snapshot->tables.n_workers);
+	if (service->mode == MODE_FULLNAT && !has_local(build->snapshot, service->address.family))
+		return err_set(build->err, -EINVAL,
+			"service %s: mode fullnat needs a local address of the service's family",
+			service->name);
 	pool = &build->state->pools[service->pool];
 	for (size_t i = 0; i < pool->n_backends; i++)
 		if (pool->backends[i].addr.family != service->address.family)
 			return err_set(build->err, -EINVAL,
 				"service %s: backend %s of pool %s is not of the same address "
-				"family, which mode dr needs",
-				service->name, pool->backends[i].name, pool->name);
+				"family, which mode %s needs",
+				service->name, pool->backends[i].name, pool->name,
+				forward_mode_name((enum forward_mode)service->mode));
 	return 0;
 }
 
@@ -369,6 +428,12 @@ add_limits(const struct build *build, const struct control_service *from)
 	s->path_services[s->n_services].options |= options;
 }
 
+static bool
+is_local(const struct snapshot *s, const struct addr *addr)
+{
+	return s->vips_by_id[ids_find(s->vip_ids, addr, sizeof(*addr))]->local;
+}
+
 static int
 add_service(const struct build *build, const struct control_service *from)
 {
@@ -387,6 +452,9 @@ add_service(const struct build *build, const struct control_service *from)
 			"service %s: another service has this address, port and protocol",
 			from->name);
 	rc = add_vip(build, &from->address, LEASE_NONE, 0);
+	if (rc == -EEXIST && is_local(s, &from->address))
+		return err_set(
+			build->err, -EINVAL, "service %s: its address is a local one", from->name);
 	if (rc < 0 && rc != -EEXIST)
 		return err_set(build->err, rc, "service %s: too many addresses", from->name);
 	rc = service_table_add(&s->table, &key,
@@ -406,7 +474,8 @@ add_service(const struct build *build, const struct control_service *from)
 	path->id = service->id;
 	path->mode = from->mode;
 	path->options |= (uint8_t)((from->mss ? PATH_MSS : 0) |
-				   (from->mode == MODE_TUNNEL ? PATH_TUNNEL : 0));
+				   (from->mode == MODE_TUNNEL ? PATH_TUNNEL : 0) |
+				   (mode_translates(from->mode) ? PATH_TRANSLATED : 0));
 	s->path_encaps[s->n_services] = (struct path_encap){from->tunnel, from->mss};
 	add_limits(build, from);
 	s->n_services++;
@@ -425,12 +494,18 @@ add_services(const struct build *build)
 	return 0;
 }
 
+static int
+add_nat(const struct build *build)
+{
+	return snapshot_nat_new(&build->snapshot->nat, build->state, build->snapshot, build->err);
+}
+
 int
 snapshot_new(struct snapshot **out, const struct control_state *state,
 	const struct snapshot *previous, const struct snapshot_tables *tables, struct err *err)
 {
 	static int (*const steps[])(const struct build *) = {
-		check_limits, allocate, add_routers, add_pools, add_services};
+		check_limits, allocate, add_routers, add_locals, add_pools, add_services, add_nat};
 	struct build build = {.state = state, .previous = previous, .err = err};
 	int rc = 0;
 
@@ -467,6 +542,7 @@ snapshot_free(struct snapshot *snapshot)
 		rota_unref(snapshot->pools[i].rota);
 	}
 	service_table_fini(&snapshot->table);
+	snapshot_nat_free(snapshot->nat);
 	ids_free(snapshot->vip_ids);
 	ids_free(snapshot->service_ids);
 	ids_free(snapshot->backend_ids);

@@ -31,6 +31,7 @@ struct snapshot_tables {
 	const struct port_table *ports;
 	struct nexthop_table *nexthops;
 	struct lease_table *leases;
+	unsigned int n_workers; /* 0 stands for 1. */
 };
 
 /* A virtual router: what a lease is about, and what is announced when it is gained. */
@@ -47,6 +48,7 @@ struct snapshot_vip {
 	uint16_t id;
 	uint16_t lease; /* LEASE_NONE: of no router. */
 	uint16_t port;  /* That it is answered on. */
+	bool local;     /* The node's own (mode fullnat): always held. */
 };
 
 struct snapshot_service {

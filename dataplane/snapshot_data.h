@@ -14,11 +14,12 @@
 struct schedule;
 
 /* Bits of path_service.options */
-#define PATH_SPECIAL 0x01 /* Not Maglev alone: its schedule says how. */
-#define PATH_MSS 0x02     /* Clamps the MSS of SYNs: snapshot.path_encaps. */
-#define PATH_TUNNEL 0x04  /* Mode tunnel: snapshot.path_encaps. */
-#define PATH_LIMITED 0x40 /* New flows are limited: snapshot.path_limits, path_max_flows. */
-#define PATH_METERED 0x80 /* Packets are limited: snapshot.path_limits. */
+#define PATH_SPECIAL 0x01    /* Not Maglev alone: its schedule says how. */
+#define PATH_MSS 0x02        /* Clamps the MSS of SYNs: snapshot.path_encaps. */
+#define PATH_TUNNEL 0x04     /* Mode tunnel: snapshot.path_encaps. */
+#define PATH_TRANSLATED 0x08 /* Mode nat or fullnat: snapshot.nat. */
+#define PATH_LIMITED 0x40    /* New flows are limited: snapshot.path_limits, path_max_flows. */
+#define PATH_METERED 0x80    /* Packets are limited: snapshot.path_limits. */
 
 /* A service as the packet path needs it. */
 struct path_service {
@@ -66,6 +67,7 @@ struct snapshot {
 	uint32_t *path_max_flows;       /* Of backends, by id; 0: any number. */
 	struct path_encap *path_encaps; /* In the order of the state. */
 	struct addr *path_addrs;        /* Of backends, by id. */
+	struct snapshot_nat *nat;       /* NULL: no service whose packets come back. */
 
 	/* The rest belongs to the control thread. */
 	struct snapshot_tables tables;

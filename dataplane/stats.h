@@ -16,7 +16,10 @@ struct service_stats {
 	uint64_t n_packets; /* Forwarded. */
 	uint64_t n_bytes;   /* Of whole frames. */
 	uint64_t n_new_flows;
-	uint64_t n_drops; /* No usable backend or next hop, TTL used up, too big, ... */
+	uint64_t n_drops;          /* No usable backend or next hop, TTL used up, too big, ... */
+	uint64_t n_return_packets; /* From backends to clients, in modes that see them. */
+	uint64_t n_return_bytes;
+	uint64_t reserved[2]; /* One cache line. */
 };
 
 struct backend_stats {

@@ -3,6 +3,7 @@
 #include "dataplane/trace.h"
 
 #include "common/checksum.h"
+#include "dataplane/nat.h"
 #include "dataplane/snapshot_data.h"
 
 #include <errno.h>
@@ -153,7 +154,7 @@ find_vip(const struct trace_scene *scene, const struct trace_question *question,
 	if (!out->vip)
 		return;
 	out->in_port = out->vip->port;
-	out->held = lease_held(scene->leases, out->vip->lease, scene->now_ns);
+	out->held = out->vip->local || lease_held(scene->leases, out->vip->lease, scene->now_ns);
 	for (size_t i = 0; i < n; i++)
 		if (routers[i].lease == out->vip->lease)
 			out->router = &routers[i];
@@ -216,7 +217,7 @@ trace_run(const struct trace_scene *scene, const struct trace_question *question
 	find_vip(scene, question, out);
 	build(&scratch, question, out->in_port, scene->ports->ports[out->in_port].mac);
 	slot = pipeline_locate(pipeline, scene->snapshot, &scratch.packet, &key);
-	if (slot)
+	if (slot && !nat_is_return(slot))
 		out->service = &scene->snapshot->services[slot->service];
 	known = slot && find_flow(scene, &key, &flow, out);
 	pipeline_imitate(pipeline, scene->pipelines[out->worker], scene->snapshot,

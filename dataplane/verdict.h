@@ -11,12 +11,14 @@
 	VERDICT(FORWARD, "forward", "sent to a backend")                                           \
 	VERDICT(REPLY, "reply", "answered by the dataplane itself (ARP, ND, ICMP echo)")           \
 	VERDICT(REPLY_TOO_BIG, "reply_too_big", "too big for the tunnel: the client was told")     \
+	VERDICT(RETURN, "return", "a backend's, sent back to the client (nat, fullnat)")           \
 	VERDICT(HOST, "host", "handed to the host's kernel")                                       \
 	VERDICT(DROP_TRUNCATED, "drop_truncated", "shorter than its headers say")                  \
 	VERDICT(DROP_BAD_HEADER, "drop_bad_header", "IP version or header length invalid")         \
 	VERDICT(DROP_BAD_CHECKSUM, "drop_bad_checksum", "IPv4 header or ICMP checksum wrong")      \
 	VERDICT(DROP_OTHER_STATION, "drop_other_station", "frame for another link-layer address")  \
-	VERDICT(DROP_FRAGMENT, "drop_fragment", "fragment of neither TCP nor UDP for a VIP")       \
+	VERDICT(DROP_FRAGMENT, "drop_fragment",                                                    \
+		"fragment of neither TCP nor UDP, or mode nat or fullnat")                         \
 	VERDICT(DROP_TTL, "drop_ttl", "time to live used up")                                      \
 	VERDICT(DROP_NOT_HELD, "drop_not_held", "ARP, ND or echo for a VIP held by another node")  \
 	VERDICT(DROP_VIP_CLAIMED, "drop_vip_claimed", "another station announces a VIP held here") \
@@ -31,6 +33,10 @@
 	VERDICT(DROP_PACKET_LIMIT, "drop_packet_limit", "more packets than the service takes")     \
 	VERDICT(DROP_BACKENDS_FULL, "drop_backends_full",                                          \
 		"new flow, and all backends have their most")                                      \
+	VERDICT(DROP_NO_FLOW, "drop_no_flow", "mode nat or fullnat, and no room for the flow")     \
+	VERDICT(DROP_NO_LOCAL, "drop_no_local", "mode fullnat, and no local port free")            \
+	VERDICT(DROP_NAT_CLASH, "drop_nat_clash",                                                  \
+		"mode nat, and another flow of the client has the way back")                       \
 	VERDICT(DROP_TX_FULL, "drop_tx_full", "transmit queue full")                               \
 	VERDICT(DROP_HOST_FULL, "drop_host_full", "queue to the host's kernel full")               \
 	VERDICT(DROP_TRUNCATED_L4, "drop_truncated_l4", "TCP, UDP or ICMP shorter than it says")   \
@@ -68,7 +74,7 @@ enum verdict {
 static inline bool
 verdict_leaves(enum verdict verdict)
 {
-	return verdict <= V_REPLY_TOO_BIG;
+	return verdict <= V_RETURN;
 }
 
 /* "forward", "drop_ttl", ...: the name in statistics and metrics. */

@@ -190,7 +190,8 @@ a_tunnel_is_read_with_its_defaults(void **state)
 static const char state_format[] =
 	"{\"generation\": 1, \"routers\": [], \"pools\": [{\"name\": \"p\", \"backends\": []}],"
 	" \"services\": [{\"name\": \"s\", \"address\": \"192.0.2.100\", \"port\": 80,"
-	" \"protocol\": \"%s\", \"scheduler\": \"maglev\", \"pool\": 0%s}]}";
+	" \"protocol\": \"%s\", \"scheduler\": \"maglev\", \"pool\": 0%s}],"
+	" \"locals\": []}";
 
 static int
 decode(const char *protocol, const char *members, json_t **json, struct err *err)

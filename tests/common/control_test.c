@@ -16,16 +16,18 @@ static const char *const good_state =
 	" \"pools\": [{\"name\": \"web4\", \"backends\": ["
 	"   {\"name\": \"web1\", \"address\": \"192.0.2.21\", \"weight\": 100, \"up\": true,"
 	"    \"max_flows\": 1000000000},"
-	"   {\"name\": \"web2\", \"address\": \"192.0.2.22\", \"weight\": 0, \"up\": false}]},"
+	"   {\"name\": \"web2\", \"address\": \"192.0.2.22\", \"weight\": 0, \"up\": false, "
+	"\"port\": 8080}]},"
 	"  {\"name\": \"none\", \"backends\": []}],"
 	" \"services\": [{\"name\": \"http4\", \"address\": \"192.0.2.1\", \"port\": 80,"
 	"   \"protocol\": \"tcp\", \"mode\": \"dr\", \"scheduler\": \"maglev\", \"pool\": 0,"
 	"   \"limits\": {\"new_flows_per_s\": 7, \"packets_per_s\": 10000000}},"
 	"  {\"name\": \"dns6\", \"address\": \"2001:db8::1\", \"port\": 65535,"
-	"   \"protocol\": \"udp\", \"mode\": \"dr\", \"scheduler\": \"maglev\", \"pool\": 1},"
+	"   \"protocol\": \"udp\", \"mode\": \"fullnat\", \"scheduler\": \"maglev\", \"pool\": 1},"
 	"  {\"name\": \"any4\", \"address\": \"192.0.2.1\", \"port\": 0,"
 	"   \"protocol\": \"tcp\", \"mode\": \"dr\", \"scheduler\": \"round-robin\", \"pool\": 0,"
-	"   \"persistence\": {\"timeout_s\": 300, \"prefix\": 24}}]}";
+	"   \"persistence\": {\"timeout_s\": 300, \"prefix\": 24}}],"
+	" \"locals\": [{\"port\": \"front\", \"addresses\": [\"2001:db8::5\"]}]}";
 
 static void
 a_state_survives_the_way_to_json_and_back(void **state)
@@ -47,6 +49,10 @@ a_state_survives_the_way_to_json_and_back(void **state)
 	assert_int_equal(decoded->services[0].limits.new_flows_per_s, 7);
 	assert_int_equal(decoded->services[0].limits.packets_per_s, 10000000);
 	assert_int_equal(decoded->services[1].limits.packets_per_s, 0);
+	assert_int_equal(decoded->pools[0].backends[0].port, 0);
+	assert_int_equal(decoded->pools[0].backends[1].port, 8080);
+	assert_int_equal(decoded->n_locals, 1);
+	assert_int_equal(decoded->locals[0].n_addresses, 1);
 	assert_true(decoded->pools[0].backends[0].up);
 	assert_false(decoded->pools[0].backends[1].up);
 	assert_int_equal(decoded->pools[1].n_backends, 0);

@@ -34,8 +34,7 @@ tear_down(void **state)
 }
 
 static struct trace
-trace(const struct world *world, uint8_t protocol, uint16_t from_port, const char *to,
-	uint16_t to_port, uint8_t flags)
+trace_question(const struct world *world, const struct trace_question *question)
 {
 	const struct pipeline *pipelines[] = {world->pipeline};
 	struct trace_scene scene = {
@@ -46,17 +45,25 @@ trace(const struct world *world, uint8_t protocol, uint16_t from_port, const cha
 		.n_pipelines = 1,
 		.now_ns = world->now_ns,
 	};
+	struct trace out;
+
+	assert_int_equal(trace_run(&scene, question, &out), 0);
+	return out;
+}
+
+static struct trace
+trace(const struct world *world, uint8_t protocol, uint16_t from_port, const char *to,
+	uint16_t to_port, uint8_t flags)
+{
 	struct trace_question question = {
 		.protocol = protocol,
 		.tcp_flags = flags,
 		.to = {frame_addr(to), to_port},
 	};
-	struct trace out;
 
 	question.from.addr = frame_addr(clients[question.to.addr.family == ADDR_V6]);
 	question.from.port = from_port;
-	assert_int_equal(trace_run(&scene, &question, &out), 0);
-	return out;
+	return trace_question(world, &question);
 }
 
 static struct trace
@@ -102,6 +109,70 @@ a_new_flow_is_traced_to_where_it_then_goes(void **state)
 		assert_true(after.has_flow);
 		assert_int_equal(after.flow.state, FLOW_TCP_EMBRYONIC);
 		assert_int_equal(after.backend->id, packet.backend);
+	}
+}
+
+/* Puts the service of HTTP over IPv4 into a mode that translates, with one local address. */
+static void
+translate(struct world *world, uint8_t mode, struct control_local *local, struct addr *address)
+{
+	*address = frame_addr("192.0.2.5");
+	*local = (struct control_local){.port = "back", .addresses = address, .n_addresses = 1};
+	world->services[WORLD_HTTP4].mode = mode;
+	world->state.locals = local;
+	world->state.n_locals = 1;
+	world_apply(world);
+	world->state.locals = NULL;
+	world->state.n_locals = 0;
+}
+
+/* Of a flow with two entries, from both ends. */
+static void
+translated_flows_are_traced_as_they_fare(void **state)
+{
+	static const uint8_t modes[] = {MODE_NAT, MODE_FULLNAT};
+	struct world *world = *state;
+	struct control_local local;
+	struct addr address;
+
+	for (size_t m = 0; m < 2; m++) {
+		translate(world, modes[m], &local, &address);
+		for (uint16_t port = 2000; port < 2100; port++) {
+			struct frame frame;
+			struct packet packet = send_tcp(world, &frame, port, TCP_FLAG_SYN);
+			struct trace there, back;
+			struct trace_question question = {
+				.protocol = PROTOCOL_TCP, .tcp_flags = TCP_FLAG_ACK};
+			struct parsed sent;
+
+			assert_int_equal(packet.verdict, V_FORWARD);
+			parse(&packet, &sent);
+			there = trace_tcp(world, port, TCP_FLAG_ACK);
+			assert_verdict(&there, V_FORWARD);
+			assert_int_equal(there.choice, TRACE_FLOW);
+			assert_int_equal(there.backend->id, packet.backend);
+			assert_memory_equal(&there.sent.key, &sent.key, sizeof(sent.key));
+			assert_memory_equal(&there.sent.target, &sent.target, sizeof(sent.target));
+
+			question.from =
+				(struct endpoint){{.family = ADDR_V4}, be16_to(sent.target.port)};
+			memcpy(question.from.addr.bytes, sent.target.address, 4);
+			question.to = (struct endpoint){
+				{.family = ADDR_V4}, be16_to(sent.key.client_port)};
+			memcpy(question.to.addr.bytes, sent.key.client, 4);
+			back = trace_question(world, &question);
+			assert_verdict(&back, V_RETURN);
+			assert_true(back.leaves);
+			assert_true(back.has_flow);
+			assert_null(back.service);
+			assert_int_equal(be16_to(back.sent.target.port), port);
+			assert_int_equal(be16_to(back.sent.key.client_port), 80);
+			/* Without a flow. */
+			question.to.port = 999;
+			back = trace_question(world, &question);
+			assert_false(back.has_flow);
+			assert_false(back.leaves);
+		}
 	}
 }
 
@@ -251,6 +322,7 @@ main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(a_new_flow_is_traced_to_where_it_then_goes),
 		CASE(a_trace_changes_nothing),
+		CASE(translated_flows_are_traced_as_they_fare),
 		CASE(all_services_are_traced),
 		CASE(a_flow_that_loses_its_backend_is_traced_to_the_next),
 		CASE(a_drained_backend_keeps_what_it_has),

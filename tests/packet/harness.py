@@ -275,8 +275,8 @@ class Control:
         self.sock.close()
 
 
-def backend(name, address, weight=100, up=True):
-    return {"name": name, "address": address, "weight": weight, "up": up}
+def backend(name, address, weight=100, up=True, **keys):
+    return {"name": name, "address": address, "weight": weight, "up": up, **keys}
 
 
 def service(name, address, port, protocol, pool, **more):
@@ -382,13 +382,15 @@ class Dataplane:
             self.lb.ip("addr", "add", HOST6.replace("fd09", f"fd{9 + index:02x}") + "/64", "dev",
                        f"weir{index}", "nodad")
 
-    def push(self, pools, services=None, routers=None):
+    def push(self, pools, services=None, routers=None, local_addresses=()):
         """Pushes a state: services are (name, address, port, protocol, pool's name), and after
         that a dictionary of more members where there are some."""
         self.generation += 1
         names = list(pools)
         self.control.call("state", {
             "generation": self.generation,
+            **({"locals": [{"port": self.ports[0], "addresses": list(local_addresses)}]}
+               if local_addresses else {}),
             "routers": routers or [router("r4", VIP4), router("r6", VIP6)],
             "pools": [{"name": name, "backends": pools[name]} for name in names],
             "services": [service(*s[:4], names.index(s[4]), **(s[5] if len(s) > 5 else {}))

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Both directions of a translated flow; see nat.h.
+ *
+ * Packets to the client go back to the station that the client's last packet came from, by the
+ * same port: the balancer keeps no routes to clients, and so the path is symmetric here too. */
+#include "dataplane/nat.h"
+
+#include "dataplane/nat_rewrite.h"
+#include "dataplane/rewrite.h"
+#include "dataplane/snapshot_data.h"
+#include "dataplane/snapshot_nat.h"
+
+#include <errno.h>
+
+/* Local ports are those above the well-known ones. */
+#define LOCAL_PORT_MIN 1024
+#define N_LOCAL_PORTS (65536 - LOCAL_PORT_MIN)
+#define LOCAL_TRIES 32
+
+/* What a packet of the backend tells about the flow. Its SYN answers the client's and is no sign
+ * of a new connection. */
+static const uint8_t return_signals[N_FLOW_SIGNALS] = {
+	[FLOW_SIGNAL_NONE] = FLOW_SIGNAL_NONE,
+	[FLOW_SIGNAL_SYN] = FLOW_SIGNAL_NONE,
+	[FLOW_SIGNAL_DATA] = FLOW_SIGNAL_DATA,
+	[FLOW_SIGNAL_FIN] = FLOW_SIGNAL_FIN,
+	[FLOW_SIGNAL_RST] = FLOW_SIGNAL_RST,
+	[FLOW_SIGNAL_UDP] = FLOW_SIGNAL_UDP,
+};
+
+/* A packet to a local address has the key of the flow's second entry but for the id. */
+static const struct service_slot *
+find_local(const struct snapshot_nat *nat, struct parsed *parsed)
+{
+	uint8_t family = parsed->target.family | FLOW_REVERSE | FLOW_LOCAL;
+	struct service_key to = {.rest = service_key_rest(0, 0, family)};
+	const struct service_slot *slot;
+
+	memcpy(to.address, parsed->target.address, sizeof(to.address));
+	slot = service_find_exact(&nat->returns, &to, service_hash(&to));
+	if (slot)
+		parsed->key.rest |= flow_key_rest(0, slot->vip, 0, FLOW_REVERSE | FLOW_LOCAL);
+	return slot;
+}
+
+const struct service_slot *
+nat_find_return(const struct snapshot *snapshot, struct parsed *parsed)
+{
+	const struct snapshot_nat *nat = snapshot->nat;
+	const struct service_slot *local = nat->any_local ? find_local(nat, parsed) : NULL;
+	const struct flow_key *sent = &parsed->key;
+	uint8_t family = sent->family | FLOW_REVERSE;
+	struct service_key from = {
+		.rest = service_key_rest((uint16_t)sent->rest, sent->protocol, family)};
+	const struct service_slot *slot;
+	uint32_t ports;
+
+	if (local)
+		return local;
+	memcpy(from.address, sent->client, sizeof(from.address));
+	slot = service_find(&nat->returns, &from, service_hash(&from));
+	if (!slot)
+		return NULL;
+	ports = (uint32_t)sent->rest;
+	parsed->key.client_words[0] = parsed->target.address_words[0];
+	parsed->key.client_words[1] = parsed->target.address_words[1];
+	parsed->key.rest =
+		flow_key_rest(ports << 16 | ports >> 16, slot->vip, from.protocol, family);
+	return slot;
+}
+
+/* Keeps where the client's packets come from. */
+static void
+remember_hop(const struct nat_job *job, struct flow_slot flow, struct flow_slot other)
+{
+	const uint8_t *mac = ((const struct wire_ethernet *)job->packet->data)->source;
+	struct flow_entry *first = flow_entry_at(flow);
+	struct flow_entry *second = flow_entry_at(other);
+	uint32_t link = (first->link & ~FLOW_LINK_PORT_MASK) | job->packet->in_port;
+	uint16_t parts[3];
+
+	memcpy(parts, mac, sizeof(parts));
+	__atomic_store_n(&first->hop, parts[0], __ATOMIC_RELAXED);
+	__atomic_store_n(&first->link, link, __ATOMIC_RELAXED);
+	__atomic_store_n(&second->backend, parts[1], __ATOMIC_RELAXED);
+	__atomic_store_n(&second->hop, parts[2], __ATOMIC_RELAXED);
+}
+
+static struct nexthop
+last_hop(struct flow_slot flow, struct flow_slot other)
+{
+	const struct flow_entry *first = flow_entry_at(flow);
+	const struct flow_entry *second = flow_entry_at(other);
+	const uint16_t parts[3] = {first->hop, second->backend, second->hop};
+	struct nexthop hop = {
+		.port = (uint8_t)(first->link & FLOW_LINK_PORT_MASK), .state = NEXTHOP_READY};
+
+	memcpy(hop.mac, parts, sizeof(parts));
+	return hop;
+}
+
+/* Sees to it that the flow has the second entry 'key'. Returns V_FORWARD or why not. */
+static enum verdict
+keep_pair(const struct nat_job *job, struct flow_slot flow, const struct flow_key *key)
+{
+	struct flow_slot other = flow_other(job->flows, flow);
+	int rc;
+
+	if (other.bucket && flow_key_equal(&flow_entry_at(other)->key, key))
+		return V_FORWARD;
+	/* Its backend is another one now. */
+	flow_unpair(job->flows, flow);
+	rc = flow_pair(job->flows, flow, key, job->now_ns);
+	if (rc == -EEXIST) {
+		flow_remove(job->flows, flow);
+		return V_DROP_NAT_CLASH;
+	}
+	return rc < 0 ? V_DROP_NO_FLOW : V_FORWARD;
+}
+
+static const struct nat_locals *
+locals_of(const struct snapshot *snapshot, uint8_t family, uint8_t port)
+{
+	return family == ADDR_V4 ? &snapshot->nat->locals4[port] : &snapshot->nat->locals6[port];
+}
+
+static const struct nat_local *
+local_by_id(const struct nat_locals *locals, uint16_t id)
+{
+	for (uint32_t i = 0; i < locals->n; i++)
+		if (locals->locals[i].id == id)
+			return &locals->locals[i];
+	return NULL;
+}
+
+/* Gives the flow a local address and port. Counting on and on uses a port again as late as can be:
+ * what the backend remembers of its last connection (TIME_WAIT) is gone then, as is the flow. */
+static enum verdict
+take_local(const struct nat_job *job, struct flow_slot flow, const struct nat_locals *locals,
+	struct flow_key *key)
+{
+	for (unsigned int n = 0; locals->n > 0 && n < LOCAL_TRIES; n++) {
+		uint32_t i = (*job->next_local)++;
+		uint32_t port = LOCAL_PORT_MIN + i / locals->n % N_LOCAL_PORTS;
+		int rc;
+
+		key->vip = locals->locals[i % locals->n].id;
+		key->vip_port = be16_from((uint16_t)port);
+		rc = flow_pair(job->flows, flow, key, job->now_ns);
+		if (rc == 0)
+			return V_FORWARD;
+		if (rc != -EEXIST)
+			return V_DROP_NO_FLOW;
+	}
+	flow_remove(job->flows, flow);
+	return V_DROP_NO_LOCAL;
+}
+
+/* Sees to it that the flow has a second entry of mode fullnat with this backend, by a local address
+ * of the port that leads there, and sets where its packets come from. */
+static enum verdict
+keep_local(const struct nat_job *job, struct flow_slot flow, const struct nat_locals *locals,
+	struct nat_ends *ends)
+{
+	struct flow_slot other = flow_other(job->flows, flow);
+	const struct flow_key *is = other.bucket ? &flow_entry_at(other)->key : NULL;
+	const struct nat_local *local = is ? local_by_id(locals, is->vip) : NULL;
+	struct flow_key key = {.client_port = ends->destination_port,
+		.protocol = job->parsed->key.protocol,
+		.family = job->parsed->key.family | FLOW_REVERSE | FLOW_LOCAL};
+	enum verdict verdict;
+
+	memcpy(key.client, ends->destination, sizeof(key.client));
+	if (local) {
+		key.vip = is->vip;
+		key.vip_port = is->vip_port;
+	}
+	if (!local || !flow_key_equal(is, &key)) {
+		if (job->parsed->kind == PARSED_ICMP_ERROR)
+			return V_DROP_ICMP;
+		flow_unpair(job->flows, flow);
+		verdict = take_local(job, flow, locals, &key);
+		if (verdict != V_FORWARD)
+			return verdict;
+		local = local_by_id(locals, key.vip);
+	}
+	memcpy(ends->source, local->address, sizeof(ends->source));
+	ends->source_port = key.vip_port;
+	return V_FORWARD;
+}
+
+static enum verdict
+leave(const struct nat_job *job, const struct nexthop *hop)
+{
+	job->packet->out_port = hop->port;
+	return rewrite_dr(job->packet, job->parsed, hop, job->ports->ports[hop->port].mac);
+}
+
+/* As keep_local(), of mode nat: packets still come from the client. */
+static enum verdict
+keep_client(const struct nat_job *job, struct flow_slot flow, uint16_t real, struct nat_ends *ends)
+{
+	struct flow_key second = job->parsed->key;
+
+	memcpy(ends->source, second.client, sizeof(ends->source));
+	ends->source_port = second.client_port;
+	if (job->parsed->kind == PARSED_ICMP_ERROR)
+		return V_FORWARD;
+	second.vip_port = ends->destination_port;
+	second.vip = real;
+	second.family |= FLOW_REVERSE;
+	return keep_pair(job, flow, &second);
+}
+
+enum verdict
+nat_forward(const struct nat_job *job, uint8_t mode, uint16_t backend, struct flow_slot flow)
+{
+	const struct flow_key *key = &job->parsed->key;
+	const struct nat_real *real = &job->snapshot->nat->reals[backend];
+	struct nexthop hop = nexthop_get(job->nexthops, real->id);
+	bool is_error = job->parsed->kind == PARSED_ICMP_ERROR;
+	struct nat_ends ends = {
+		.destination_port = be16_to(real->port) ? real->port : key->vip_port};
+	enum verdict verdict;
+
+	if (is_error && (!flow.bucket || !flow_other(job->flows, flow).bucket))
+		return V_DROP_ICMP;
+	if (!flow.bucket)
+		return V_DROP_NO_FLOW;
+	if (hop.state != NEXTHOP_READY)
+		return V_DROP_NO_NEIGHBOUR;
+	memcpy(ends.destination, real->address, sizeof(ends.destination));
+	if (mode == MODE_FULLNAT)
+		verdict = keep_local(
+			job, flow, locals_of(job->snapshot, key->family, hop.port), &ends);
+	else
+		verdict = keep_client(job, flow, real->id, &ends);
+	if (verdict != V_FORWARD)
+		return verdict;
+	if (!is_error)
+		remember_hop(job, flow, flow_other(job->flows, flow));
+	verdict = leave(job, &hop);
+	if (verdict != V_FORWARD)
+		return verdict;
+	if (is_error)
+		nat_rewrite_error(job->packet, job->parsed, &ends, NULL);
+	else
+		nat_rewrite_flow(job->packet, job->parsed, &ends);
+	return V_FORWARD;
+}
+
+/* Whether a packet with the key 'key' comes from the backend 'real'. Ids are given anew. */
+static bool
+sends(const struct nat_real *real, const struct flow_key *key)
+{
+	if (key->family & FLOW_LOCAL)
+		return memcmp(real->address, key->client, sizeof(real->address)) == 0;
+	return real->id == key->vip;
+}
+
+/* The service of the flow, if it is still there and the flow's backend is the one that sends. */
+static const struct service_slot *
+service_of(const struct nat_job *job, const struct flow_entry *first, struct nat_ends *ends)
+{
+	const struct nat_real *real = &job->snapshot->nat->reals[first->backend];
+	const struct snapshot_vip *vip = job->snapshot->vips_by_id[first->key.vip];
+	struct service_key key = {.port = first->key.vip_port,
+		.protocol = first->key.protocol,
+		.family = first->key.family};
+
+	if (!vip || !sends(real, &job->parsed->key))
+		return NULL;
+	memcpy(key.address, vip->addr.bytes, sizeof(key.address));
+	memcpy(ends->source, vip->addr.bytes, sizeof(ends->source));
+	ends->source_port = first->key.vip_port;
+	return service_find(&job->snapshot->table, &key, service_hash(&key));
+}
+
+enum verdict
+nat_return(const struct nat_job *job, struct flow_slot flow, const struct service_slot **service)
+{
+	struct flow_slot first = flow_other(job->flows, flow);
+	enum flow_signal signal = (enum flow_signal)return_signals[job->parsed->signal];
+	struct nat_ends ends = {0};
+	const struct flow_key *key;
+	struct nexthop hop;
+	enum verdict verdict;
+
+	if (!first.bucket)
+		return V_HOST;
+	key = &flow_entry_at(first)->key;
+	ends.destination_port = key->client_port;
+	hop = last_hop(first, flow);
+	*service = service_of(job, flow_entry_at(first), &ends);
+	if (!*service)
+		return V_DROP_NO_SERVICE;
+	memcpy(ends.destination, key->client, sizeof(ends.destination));
+	if (!flow_advance(job->flows, first, signal, job->now_ns))
+		return V_HOST;
+	verdict = leave(job, &hop);
+	if (verdict != V_FORWARD)
+		return verdict;
+	if (job->parsed->kind == PARSED_ICMP_ERROR)
+		nat_rewrite_error(job->packet, job->parsed, &ends, ends.source);
+	else
+		nat_rewrite_flow(job->packet, job->parsed, &ends);
+	return V_RETURN;
+}

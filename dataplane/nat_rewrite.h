@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Giving a packet other addresses and ports. Checksums are carried along by what changed (RFC
+ * 1624), so one that was wrong stays wrong and the receiver notices. */
+#ifndef DATAPLANE_NAT_REWRITE_H
+#define DATAPLANE_NAT_REWRITE_H
+
+#include "dataplane/packet.h"
+#include "dataplane/parse.h"
+
+/* From whom to whom a packet goes. Addresses as in struct addr. */
+struct nat_ends {
+	uint8_t source[16];
+	uint8_t destination[16];
+	be16 source_port;
+	be16 destination_port;
+};
+
+/* Of a TCP or UDP packet. */
+void nat_rewrite_flow(
+	struct packet *packet, const struct parsed *parsed, const struct nat_ends *ends);
+
+/* Of an ICMP error. The packet that it is about went the other way: it is made to have come from
+ * 'ends' destination and gone to its source. The error's own source becomes 'sender' unless that
+ * is NULL. */
+void nat_rewrite_error(struct packet *packet, const struct parsed *parsed,
+	const struct nat_ends *ends, const uint8_t *sender);
+
+#endif /* DATAPLANE_NAT_REWRITE_H */
