@@ -9,7 +9,11 @@ TCP, UDP, ICMP4, ICMP6 = 6, 17, 1, 58
 IPV4, IPV6, ARP = 0x0800, 0x86dd, 0x0806
 EXTENSIONS = (0, 43, 60)  # Hop-by-hop, routing, destination options: length in units of 8 bytes.
 AUTHENTICATION, FRAGMENT = 51, 44
-EXTENSIONS_MAX = 8
+HEADERS = (*EXTENSIONS, AUTHENTICATION, FRAGMENT)
+HEADERS_MAX = 8
+HOP_BY_HOP, ROUTING = 0, 43
+END, NOTHING, SOURCE_ROUTES = 0, 1, (131, 137)  # IPv4 options.
+CUT_L4, CUT_INNER = "drop_truncated_l4", "drop_icmp_inner"
 ECHO = {4: 8, 6: 128}
 ECHO_REPLY = {4: 0, 6: 129}
 ERRORS = {4: (3, 11, 12), 6: (1, 2, 3, 4)}
@@ -20,7 +24,8 @@ SOLICITATION = 135
 class Packet:
     """What a frame is about.
 
-    kind: flow, error (ICMP error about a flow), echo, icmp, solicitation, arp, ip, other, bad."""
+    kind: flow, error (ICMP error about a flow), fragment, echo, icmp, solicitation, arp, ip, other,
+    bad."""
 
     frame: bytes
     kind: str = "other"
@@ -41,6 +46,10 @@ class Bad(Exception):
     """Carries the verdict for a malformed packet."""
 
 
+class Fragment(Exception):
+    """The packet is a fragment."""
+
+
 def checksum(data):
     if len(data) % 2:
         data += b"\0"
@@ -54,11 +63,6 @@ def pseudo_header(source, destination, protocol, size):
     if len(source) == 4:
         return source + destination + struct.pack("!BBH", 0, protocol, size)
     return source + destination + struct.pack("!IHBB", size, 0, 0, protocol)
-
-
-CUT_L4 = "drop_truncated_l4"
-CUT_INNER = "drop_icmp_inner"
-ROUTING = 43
 
 
 def _need(packet, offset, size, problem="drop_truncated"):
@@ -91,26 +95,46 @@ def _read_udp(packet):
 
 def _skip_extensions(packet, protocol, offset):
     """Returns the upper layer's protocol and offset."""
-    for _ in range(EXTENSIONS_MAX + 1):
+    n = 0
+    while protocol in HEADERS:
+        if n == HEADERS_MAX or (protocol == HOP_BY_HOP and n > 0):
+            raise Bad("drop_extensions")
+        _need(packet, offset, 8)
+        size = 8
         if protocol in EXTENSIONS:
-            _need(packet, offset, 2)
             size = (packet.frame[offset + 1] + 1) * 8
         elif protocol == AUTHENTICATION:
-            _need(packet, offset, 2)
             size = (packet.frame[offset + 1] + 2) * 4
-        elif protocol == FRAGMENT:
-            _need(packet, offset, 8)
-            if struct.unpack_from("!H", packet.frame, offset + 2)[0] & 0xfff9:
-                raise Bad("drop_fragment")
-            size = 8
-        else:
-            return protocol, offset
         _need(packet, offset, size)
         if protocol == ROUTING and packet.frame[offset + 3]:
             raise Bad("drop_source_route")
+        if protocol == FRAGMENT and struct.unpack_from("!H", packet.frame, offset + 2)[0] & 0xfff9:
+            raise Fragment
         protocol = packet.frame[offset]
         offset += size
-    raise Bad("drop_extensions")
+        n += 1
+    return protocol, offset
+
+
+def _check_options(options):
+    """Those of IPv4."""
+    while options and options[0] != END:
+        if options[0] in SOURCE_ROUTES:
+            raise Bad("drop_source_route")
+        size = 1
+        if options[0] != NOTHING:
+            size = options[1] if len(options) > 1 else 0
+            if not 2 <= size <= len(options):
+                raise Bad("drop_bad_option")
+        options = options[size:]
+
+
+def _read_inner6(packet, at):
+    """Protocol and offset of what an ICMPv6 error is about."""
+    try:
+        return _skip_extensions(packet, packet.frame[at + 6], at + 40)
+    except Bad as bad:
+        raise Bad(CUT_INNER) from bad
 
 
 def _read_error(packet):
@@ -122,20 +146,20 @@ def _read_error(packet):
         size = (frame[at] & 15) * 4
         if frame[at] >> 4 != 4 or size < 20:
             raise Bad(CUT_INNER)
-        offset = struct.unpack_from("!H", frame, at + 6)[0] & 0x1fff
         source, client, protocol = frame[at + 12:at + 16], frame[at + 16:at + 20], frame[at + 9]
-        if offset or source != packet.target:
+        if source != packet.target:
             return plain
+        if struct.unpack_from("!H", frame, at + 6)[0] & 0x1fff:
+            raise Bad("drop_icmp_fragment")
         l4 = at + size
     else:
         _need(packet, at, 40, CUT_INNER)
-        source, client, protocol = frame[at + 8:at + 24], frame[at + 24:at + 40], frame[at + 6]
+        if frame[at] >> 4 != 6:
+            raise Bad(CUT_INNER)
+        source, client = frame[at + 8:at + 24], frame[at + 24:at + 40]
         if source != packet.target:
             return plain
-        try:
-            protocol, l4 = _skip_extensions(packet, protocol, at + 40)
-        except Bad:
-            return plain
+        protocol, l4 = _read_inner6(packet, at)
     if protocol not in (TCP, UDP):
         return plain
     _need(packet, l4, 8, CUT_INNER)
@@ -177,8 +201,9 @@ def _read_ipv4(packet):
     _need(packet, 14, total)
     if checksum(frame[14:14 + size]):
         raise Bad("drop_bad_checksum")
+    _check_options(frame[34:14 + size])
     if struct.unpack_from("!H", frame, 20)[0] & 0x3fff:
-        raise Bad("drop_fragment")
+        raise Fragment
     return _read_upper(replace(packet, end=14 + total, l4=14 + size, protocol=frame[23]))
 
 
@@ -189,6 +214,8 @@ def _read_ipv6(packet):
     size = struct.unpack_from("!H", frame, 18)[0]
     _need(packet, 54, size)
     packet = replace(packet, end=54 + size)
+    if size == 0 and frame[20] == HOP_BY_HOP:
+        raise Bad("drop_jumbo")
     protocol, l4 = _skip_extensions(packet, frame[20], 54)
     return _read_upper(replace(packet, l4=l4, protocol=protocol))
 
@@ -220,6 +247,8 @@ def read(frame):
         return packet
     except Bad as bad:
         return replace(packet, kind="bad", problem=str(bad))
+    except Fragment:
+        return replace(packet, kind="fragment")
 
 
 # --- Building ---------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ def pack(address):
 
 
 class Uncertain(Exception):
-    """The packet may come just before or just after a timeout."""
+    """The packet may come just before or just after a timeout, or it is a fragment."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +188,15 @@ class Flows:
         self.flows = {}
         self.touched = []  # Since settle().
 
+    def __len__(self):
+        return len(self.flows)
+
+    def count(self, *states):
+        return sum(flow.state in states for flow in self.flows.values())
+
+    def clear(self):
+        self.flows.clear()
+
     def find(self, key, signal, now):
         """The flow as this packet leaves it, or None if the packet belongs to none."""
         flow = self.flows.get(key)
@@ -215,6 +224,12 @@ class Flows:
         flow.seen = now
         self.touched.append(flow)
 
+    def forget_silent(self, now):
+        """Drops the flows that have timed out by now; raises Uncertain if one might have."""
+        gone = [key for key, flow in self.flows.items() if flow.has_timed_out((now, now))]
+        for key in gone:
+            del self.flows[key]
+
     def settle(self, now):
         """Everything since the last call has happened by 'now'."""
         for flow in self.touched:
@@ -223,6 +238,9 @@ class Flows:
 
 
 # --- The balancer -----------------------------------------------------------------------------
+
+
+PROTOCOLS = {"tcp": headers.TCP, "udp": headers.UDP}
 
 
 @dataclass(frozen=True)
@@ -281,7 +299,7 @@ class Balancer:
                              if fields["up"] and fields["weight"]]
         names = list(pools)
         self.services = {
-            (pack(s["address"]), s["port"], {"tcp": headers.TCP, "udp": headers.UDP}[s["protocol"]]):
+            (pack(s["address"]), s["port"], PROTOCOLS[s["protocol"]]):
             Service(s["name"], names[s["pool"]], MODES[s["mode"]],
                     SCHEDULERS[s["scheduler"]](members[names[s["pool"]]])) for s in services}
 
@@ -295,6 +313,8 @@ class Balancer:
     def run(self, frame, now):
         """The outcome for a frame that comes at some time in the interval 'now'."""
         packet = headers.read(frame)
+        if packet.kind == "fragment":
+            raise Uncertain("it depends on other fragments")
         if packet.kind in ("flow", "error") and frame[:6] == self.mac:
             service = self._service(packet)
             if service:

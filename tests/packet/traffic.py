@@ -84,12 +84,12 @@ class Cluster:
 
     def _turn(self):
         pool, backend = self._any_backend()
-        backend["up"] = not backend["up"]
+        backend["up"] = not backend["up"] or self.rng.random() < 0.3
         return f"{pool} {backend['name']} is {'up' if backend['up'] else 'down'}"
 
     def _turn_all(self):
         pool = self.rng.choice(list(self.pools))
-        up = self.rng.random() < 0.5
+        up = not all(backend["up"] for backend in self.pools[pool]) or self.rng.random() < 0.5
         for backend in self.pools[pool]:
             backend["up"] = up
             backend["weight"] = 100
@@ -111,7 +111,8 @@ class Cluster:
         return "nothing"
 
     def _serve(self):
-        name = self.rng.choice(list(self.services))
+        away = [name for name, fields in self.services.items() if not fields[4]]
+        name = self.rng.choice(away if len(away) > 1 else list(self.services))
         self.services[name][4] = not self.services[name][4]
         return f"service {name} {'comes' if self.services[name][4] else 'goes'}"
 
@@ -144,16 +145,18 @@ class Traffic:
     def __init__(self, rng):
         self.rng = rng
         self.serial = itertools.count(1)
-        self.flows = []
+        self.flows = []   # That are busy.
+        self.memory = []  # All: some speak again after a long silence.
         self.kinds = [kind for kind, share in (
             (self._flow, 860), (self._error, 40), (self._echo, 25), (self._arp, 15),
             (self._solicitation, 15), (self._other_protocol, 5), (self._misaddressed, 10),
-            (self._unknown, 3)) for _ in range(share)]
+            (self._damaged, 30), (self._unknown, 3)) for _ in range(share)]
         self.renew()
 
     def renew(self):
         """From now on nothing is of a flow that was there before."""
         self.flows.clear()
+        self.memory.clear()
         self.base = next(self.serial) & 0xffffff
 
     def next(self):
@@ -172,8 +175,12 @@ class Traffic:
                 headers.TCP if protocol == "tcp" else headers.UDP)
 
     def _any_flow(self):
-        if not self.flows or self.rng.random() < 0.2:
+        chance = self.rng.random()
+        if self.memory and chance < 0.06:
+            return self.rng.choice(self.memory)
+        if not self.flows or chance < 0.25:
             flow = self._new_flow()
+            self.memory.append(flow)
             if len(self.flows) < self.FLOWS_MAX:
                 self.flows.append(flow)
             else:
@@ -242,9 +249,10 @@ class Traffic:
         rng, mac = self.rng, self._some_mac()
         vip = pack(rng.choice((VIP6, MORE6, ALONE6)))
         group = bytes.fromhex("ff0200000000000000000001ff") + vip[13:]
-        source, option = rng.choice(((bytes(16), b""), (pack("fe80::77"), b"\1\1" + mac),
-                                     (pack("fd09::77:1"), b"\1\1" + mac), (bytes(16), b"\1\1" + mac),
-                                     (pack("fd09::77:1"), b"\1\0" + mac)))
+        whole, broken = b"\1\1" + mac, b"\1\0" + mac
+        source, option = rng.choice(((bytes(16), b""), (bytes(16), whole),
+                                     (pack("fe80::77"), whole), (pack("fd09::77:1"), whole),
+                                     (pack("fd09::77:1"), broken)))
         unicast = any(source) and rng.random() < 0.3
         destination, to = (vip, raw(PORT_MAC)) if unicast else (group, b"\x33\x33" + group[12:])
         message = headers.icmp(source, destination, headers.SOLICITATION, 0, bytes(4), vip + option)
@@ -259,6 +267,20 @@ class Traffic:
     def _misaddressed(self):
         to = self.rng.choice((b"\x02\0\0\0\x99\x99", b"\xff" * 6, b"\x33\x33\0\0\0\x05"))
         return to + self.rng.choice((self._flow, self._echo))()[6:]
+
+    def _damaged(self):
+        rng = self.rng
+        frame = bytearray(rng.choice((self._flow, self._error, self._echo))())
+        for _ in range(rng.randrange(1, 4)):
+            at = rng.choice((rng.randrange(14, min(len(frame), 110)), 14, 16, 17, 20, 23, 46))
+            frame[at] = rng.choice((0, 1, 0x45, 0x46, 0x60, 0xff, rng.randrange(256)))
+        if frame[12:14] == b"\x08\0" and rng.random() < 0.7:
+            size = min(max((frame[14] & 15) * 4, 20), len(frame) - 14)
+            frame[24:26] = b"\0\0"
+            frame[24:26] = struct.pack("!H", headers.checksum(bytes(frame[14:14 + size])))
+        if rng.random() < 0.3:
+            del frame[rng.randrange(14, len(frame)):]
+        return bytes(frame)
 
     def _unknown(self):
         return headers.ethernet(raw(PORT_MAC), raw(CLIENT_MAC), 0x88b5, self._load())
