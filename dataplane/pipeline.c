@@ -57,6 +57,7 @@ struct pipeline {
 	struct tunnel_state tunnel;
 	struct memory memory;
 	uint32_t next_local; /* See nat.h. */
+	struct steering steering;
 };
 
 /* One run. */
@@ -327,7 +328,7 @@ nat_job_of(const struct burst *burst, struct packet *packet, const struct work *
 
 	return (struct nat_job){pipeline->flows, burst->snapshot, pipeline->local.ports,
 		pipeline->nexthops, packet, &work->parsed, burst->now_ns,
-		&burst->pipeline->next_local};
+		&burst->pipeline->next_local, &pipeline->steering};
 }
 
 static enum verdict __attribute__((noinline)) translate(const struct burst *burst,
@@ -416,6 +417,9 @@ run_return(const struct burst *burst, struct packet *packet, const struct work *
 	enum verdict verdict = V_HOST;
 	struct service_stats *stats;
 
+	if (steer_away_return(
+		    &burst->pipeline->steering, packet, &work->parsed, flow.bucket != NULL))
+		return V_STEER;
 	if (work->parsed.fragment)
 		return V_DROP_FRAGMENT;
 	if (flow.bucket)
@@ -438,12 +442,18 @@ run_service(const struct burst *burst, struct packet *packet, const struct work 
 	const struct path_service *service =
 		&burst->snapshot->path_services[work->service->service];
 
-	if (__builtin_expect(service->options & (PATH_LIMITED | PATH_METERED), 0)) {
+	if (__builtin_expect(
+		    service->options & (PATH_LIMITED | PATH_METERED | PATH_TRANSLATED), 0)) {
 		/* Of a copy the address may be known without keeping the burst itself, which all
 		 * packets use, out of registers. */
 		const struct burst copy = *burst;
 
-		return serve_limited(&copy, service, packet, work);
+		if ((service->options & PATH_TRANSLATED) &&
+			steer_away_client(&copy.pipeline->steering, packet, &work->parsed,
+				service->mode))
+			return V_STEER;
+		if (service->options & (PATH_LIMITED | PATH_METERED))
+			return serve_limited(&copy, service, packet, work);
 	}
 	return serve(burst, service, packet, work, false);
 }
@@ -547,6 +557,8 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 		return rc;
 	}
 	pipeline->flows->backends = pipeline->stats->backends;
+	pipeline->steering = (struct steering){
+		config->steer, config->worker, pipeline->stats->path_events};
 	*out = pipeline;
 	return 0;
 }
@@ -573,6 +585,15 @@ pipeline_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct 
 {
 	assert(n <= PACKET_BURST_MAX);
 	count_received(pipeline, packets, n);
+	decide(pipeline, snapshot, packets, n, now_ns);
+}
+
+void
+pipeline_take(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
+	unsigned int n, uint64_t now_ns)
+{
+	assert(n <= PACKET_BURST_MAX);
+	stats_add(&pipeline->stats->path_events[PATH_STEERED_IN], n);
 	decide(pipeline, snapshot, packets, n, now_ns);
 }
 
