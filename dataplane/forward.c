@@ -41,8 +41,6 @@ translate(const struct burst *burst, struct packet *packet, const struct work *w
 {
 	const struct nat_job job = nat_job_of(burst, packet, work);
 
-	if (work->parsed.fragment)
-		return V_DROP_FRAGMENT;
 	/* Looked up once more rather than carried through what modes without it run. */
 	return nat_forward(&job, mode, backend,
 		flow_find(burst->pipeline->flows, &work->parsed.key, work->hash));
@@ -78,8 +76,6 @@ forward_return(const struct burst *burst, struct packet *packet, const struct wo
 	if (steer_away_return(
 		    &burst->pipeline->steering, packet, &work->parsed, flow.bucket != NULL))
 		return V_STEER;
-	if (work->parsed.fragment)
-		return V_DROP_FRAGMENT;
 	if (flow.bucket)
 		verdict = nat_return(&job, flow, &service);
 	if (verdict == V_HOST)

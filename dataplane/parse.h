@@ -41,8 +41,14 @@ struct parsed {
 	/* Of a fragment: offset of the header that says so (IPv4's own, or IPv6's fragment header);
 	 * else 0. */
 	uint16_t fragment;
-	bool headless;     /* A later fragment: there is no TCP or UDP header at 'l4'. */
-	uint16_t inner_l4; /* PARSED_ICMP_ERROR: offset behind the IP headers that it is about. */
+	bool headless; /* A later fragment: there is no TCP or UDP header at 'l4'. */
+	union {
+		/* PARSED_ICMP_ERROR: offset behind the IP headers that it is about. */
+		uint16_t inner_l4;
+		/* Of an IPv4 fragment that fragment_follow() has told: the identification that its
+		 * packet gets when its addresses change. */
+		uint16_t fragment_id;
+	};
 };
 
 static_assert(sizeof(struct parsed) == 64, "a cache line");

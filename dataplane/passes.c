@@ -36,9 +36,15 @@ take_other(struct pipeline *pipeline, const struct snapshot *snapshot, const str
 		icmp_count_error(packet, parsed, pipeline->stats);
 		return true;
 	}
-	/* Of the host's fragments no account is kept. */
-	if (service_find_vip(&snapshot->table, parsed->target.address, parsed->target.family))
+	/* Of the host's fragments no account is kept, unless they may be a backend's answer: then
+	 * what is wrong with them is not the host's to judge. */
+	if (service_find_vip(&snapshot->table, parsed->target.address, parsed->target.family)) {
 		fragment_follow(pipeline->fragments, packet, parsed, now_ns);
+	} else if (snapshot->nat && nat_is_backend(snapshot, parsed)) {
+		fragment_follow(pipeline->fragments, packet, parsed, now_ns);
+		if (parsed->kind == PARSED_BAD)
+			parsed->target.family = ADDR_NONE;
+	}
 	return parsed->kind == PARSED_FLOW;
 }
 
@@ -285,8 +291,8 @@ run_service(const struct burst *burst, struct packet *packet, const struct work 
 		const struct burst copy = *burst;
 
 		if ((service->options & PATH_TRANSLATED) &&
-			steer_away_client(&copy.pipeline->steering, packet, &work->parsed,
-				service->mode))
+			steer_away_client(
+				&copy.pipeline->steering, packet, &work->parsed, service->mode))
 			return V_STEER;
 		if (service->options & (PATH_LIMITED | PATH_METERED))
 			return serve_limited(&copy, service, packet, work);

@@ -72,8 +72,7 @@ enum path_event {
 };
 
 struct stats {
-	uint64_t
-		verdicts[N_VERDICTS_ALL]; /* Packets; those from N_VERDICTS on are not shown. */
+	uint64_t verdicts[N_VERDICTS_ALL]; /* Packets; those from N_VERDICTS on are not shown. */
 	uint64_t flow_events[N_FLOW_EVENTS];
 	uint64_t path_events[N_PATH_EVENTS];
 	uint64_t n_packets; /* Received. */
