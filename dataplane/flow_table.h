@@ -15,7 +15,8 @@
  *
  * A packet of a known flow touches two lines: the head, where one vector comparison finds the
  * entry by its 16-bit tag, and the entry, where the whole key is compared. Both are prefetched a
- * pass ahead. The time is coarse (FLOW_TICK_SHIFT), so most packets write nothing.
+ * pass ahead. The time is coarse (FLOW_TICK_SHIFT) and may be a little old (flow_is_steady()), so
+ * most packets write nothing.
  *
  * A flow lives in its home bucket or, if that was full, in one other; the home counts those, and
  * only while it has some does a lookup that fails at home look there too. With n buckets for 7 n
@@ -34,6 +35,7 @@
 
 #define FLOW_BUCKET_ENTRIES 12
 #define FLOW_BUCKET_LOAD 7 /* Entries of a bucket that n_flows counts on. */
+#define FLOW_STEADY_TICKS_MAX 16
 #define FLOW_TICK_SHIFT 28 /* Ticks of 268 ms; 16 bits of them wrap after 4.9 hours. */
 /* Ages from here on mean that the entry's time is ahead of the reader's. */
 #define FLOW_AGE_AHEAD 0xff00
@@ -114,6 +116,12 @@ static_assert(sizeof(struct flow_entry) == 32, "two in a cache line, none across
 static_assert(offsetof(struct flow_bucket, entries) == 64, "the head is one cache line");
 static_assert(sizeof(struct flow_bucket) == 448, "whole cache lines");
 
+/* What a flow in a state takes without anything of it being written. */
+struct flow_steady {
+	uint16_t signals; /* Bits: those that leave it in the state. */
+	uint16_t ticks;   /* How old its time may be. */
+};
+
 struct flow_table {
 	struct flow_bucket *buckets;
 	uint32_t n_buckets;
@@ -124,6 +132,7 @@ struct flow_table {
 	struct backend_stats *backends;   /* By id: their flows are counted here; NULL: nowhere. */
 	uint16_t timeouts[N_FLOW_STATES]; /* Ticks. */
 	uint16_t evict_idle;              /* Ticks. */
+	struct flow_steady steady[N_FLOW_STATES];
 	struct memory memory;
 };
 
@@ -307,6 +316,19 @@ static inline bool
 flow_timed_out(const struct flow_table *table, struct flow_slot slot, uint16_t tick)
 {
 	return flow_age_at(slot, tick) > table->timeouts[flow_state_at(slot)];
+}
+
+/* Whether a packet with this signal belongs to the flow and changes nothing of it. Its time is
+ * written again only when it is a little old: most packets of a million flows come to a bucket in
+ * which they leave no line to be written back. The timeouts are that much longer. */
+static inline bool
+flow_is_steady(const struct flow_table *table, struct flow_slot slot, enum flow_signal signal,
+	uint16_t tick)
+{
+	const struct flow_steady *steady = &table->steady[flow_state_at(slot)];
+	uint16_t age = (uint16_t)(tick - slot.bucket->seen[slot.i]);
+
+	return (steady->signals >> signal & 1) && age <= steady->ticks;
 }
 
 /* Copies by words that are each written and read whole. */

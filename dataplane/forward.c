@@ -63,7 +63,7 @@ forward_specially(const struct burst *burst, const struct path_service *service,
 		return send_by_tunnel(burst, backend, &hop, packet, work);
 	if (service->options & PATH_TRANSLATED)
 		return translate(burst, packet, work, service->mode, backend);
-	return rewrite_dr(packet, &work->parsed, &hop, ports->ports[hop.port].mac);
+	return rewrite_dr(packet, &work->parsed, &hop, &ports->ports[hop.port]);
 }
 
 enum verdict

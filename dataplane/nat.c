@@ -193,7 +193,7 @@ static enum verdict
 leave(const struct nat_job *job, const struct nexthop *hop)
 {
 	job->packet->out_port = hop->port;
-	return rewrite_dr(job->packet, job->parsed, hop, job->ports->ports[hop->port].mac);
+	return rewrite_dr(job->packet, job->parsed, hop, &job->ports->ports[hop->port]);
 }
 
 /* As keep_local(), of mode nat: packets still come from the client. */

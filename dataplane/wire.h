@@ -198,4 +198,16 @@ load32(const void *at)
 	return value;
 }
 
+static inline void
+store64(void *at, uint64_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
+static inline void
+store32(void *at, uint32_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
 #endif /* DATAPLANE_WIRE_H */

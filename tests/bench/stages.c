@@ -147,7 +147,7 @@ run_rewrite_dr(struct stand *stand)
 {
 	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++)
 		stand->sum += rewrite_dr(&stand->packets[i], &stand->parsed[i], &stand->hops[i],
-			stand->scene.ports.ports[0].mac);
+			&stand->scene.ports.ports[0]);
 }
 
 static void
