@@ -315,8 +315,25 @@ flow_table_free(struct flow_table *table)
 	if (!table)
 		return;
 	memory = table->memory;
+	memory.free(memory.ctx, table->sequences);
 	memory.free(memory.ctx, table->buckets);
 	memory.free(memory.ctx, table);
+}
+
+int
+flow_table_keep_sequences(struct flow_table *table)
+{
+	const struct memory *memory = &table->memory;
+	struct sequence *sequences;
+
+	if (table->sequences)
+		return 0;
+	sequences = memory->alloc(memory->ctx,
+		(size_t)table->n_buckets * FLOW_BUCKET_ENTRIES * sizeof(*sequences), LINE_BYTES);
+	if (!sequences)
+		return -ENOMEM;
+	__atomic_store_n(&table->sequences, sequences, __ATOMIC_RELEASE);
+	return 0;
 }
 
 struct flow_slot
@@ -366,6 +383,7 @@ enter(struct flow_table *table, const struct flow_entry *entry, uint64_t hash, u
 {
 	struct flow_bucket *home = flow_home(table, hash);
 	struct flow_slot slot = make_room(table, hash, tick);
+	struct sequence *sequence;
 
 	if (!slot.bucket)
 		return slot;
@@ -374,6 +392,9 @@ enter(struct flow_table *table, const struct flow_entry *entry, uint64_t hash, u
 		add_displaced(home, 1);
 	}
 	begin_change(slot.bucket);
+	sequence = flow_sequence(table, slot);
+	if (sequence)
+		sequence_store(sequence, (struct sequence){0});
 	flow_copy_words(flow_entry_at(slot), entry, sizeof(*entry));
 	__atomic_store_n(&slot.bucket->tags[slot.i], flow_tag(hash), __ATOMIC_RELAXED);
 	set_state(slot, state);

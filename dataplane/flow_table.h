@@ -28,6 +28,7 @@
 #include "common/be.h"
 #include "dataplane/flow.h"
 #include "dataplane/hash.h"
+#include "dataplane/sequence.h"
 #include "dataplane/stats.h"
 #include "dataplane/wire.h"
 
@@ -99,6 +100,8 @@ struct flow_entry {
 #define FLOW_LINK_BUCKET_SHIFT 7
 #define FLOW_LINK_ENTRY_SHIFT 3
 #define FLOW_LINK_PORT_MASK 7u
+/* In the second entry, whose link has no port: the backend has sent more than its SYN. */
+#define FLOW_LINK_ANSWERED 1u
 #define FLOW_BUCKETS_MAX (1u << (32 - FLOW_LINK_BUCKET_SHIFT))
 
 struct flow_bucket {
@@ -134,6 +137,9 @@ struct flow_table {
 	uint16_t evict_idle;              /* Ticks. */
 	struct flow_steady steady[N_FLOW_STATES];
 	struct memory memory;
+	/* One beside each entry, or NULL as long as no service needs them; control: writes it
+	 * once, worker: reads; atomic. */
+	struct sequence *sequences;
 };
 
 /* Where a flow is; 'bucket' NULL: nowhere. */
@@ -146,6 +152,7 @@ struct flow_slot {
 struct flow_copy {
 	struct flow_entry entry;  /* The first one, whichever was asked for. */
 	struct flow_entry second; /* If 'paired'. */
+	struct sequence sequence; /* All zero if the table has none. */
 	uint16_t seen;
 	uint8_t state; /* enum flow_state */
 	bool paired;
@@ -155,6 +162,10 @@ struct flow_copy {
 int flow_table_new(struct flow_table **out, uint32_t n_flows, uint64_t seed,
 	const struct flow_timeouts *timeouts, const struct memory *memory, uint64_t *events);
 void flow_table_free(struct flow_table *table);
+
+/* Makes the table keep sequence numbers from now on, for as long as it lives. Returns 0 or -ENOMEM.
+ * Control thread. */
+int flow_table_keep_sequences(struct flow_table *table);
 
 /* Finds the flow wherever it is, timed out or not. */
 struct flow_slot flow_find(
@@ -329,6 +340,17 @@ flow_is_steady(const struct flow_table *table, struct flow_slot slot, enum flow_
 	uint16_t age = (uint16_t)(tick - slot.bucket->seen[slot.i]);
 
 	return (steady->signals >> signal & 1) && age <= steady->ticks;
+}
+
+/* What is kept of the sequence numbers of the flow at 'slot', which is its first entry; NULL: the
+ * table keeps none. All zero for a new flow. */
+static inline struct sequence *
+flow_sequence(const struct flow_table *table, struct flow_slot slot)
+{
+	struct sequence *sequences = __atomic_load_n(&table->sequences, __ATOMIC_ACQUIRE);
+
+	return sequences ? &sequences[(slot.bucket - table->buckets) * FLOW_BUCKET_ENTRIES + slot.i]
+			 : NULL;
 }
 
 /* Copies by words that are each written and read whole. */

@@ -83,6 +83,7 @@ struct wire_tcp {
 #define TCP_FLAG_SYN 0x02
 #define TCP_FLAG_RST 0x04
 #define TCP_FLAG_ACK 0x10
+#define TCP_FLAG_URG 0x20
 
 /* RFC 768 */
 struct wire_udp {
