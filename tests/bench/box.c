@@ -74,7 +74,13 @@ static int
 start_sources(struct box *box, struct err *err)
 {
 	const struct box_config *config = box->config;
-	struct traffic_config traffic = load_traffic(&config->load, box->port.mac);
+	struct source_config source = {
+		.traffic = load_traffic(&config->load, box->port.mac),
+		.pool = box->pool,
+		.port = box->port.id,
+		.blank = config->work == BOX_PORT,
+		.times = config->times,
+	};
 	int rc = 0;
 
 	box->sources = aligned_alloc(
@@ -82,9 +88,8 @@ start_sources(struct box *box, struct err *err)
 					     (size_t)RTE_CACHE_LINE_SIZE));
 	if (!box->sources)
 		return err_set(err, -ENOMEM, "out of memory");
-	for (uint16_t i = 0; i < config->n_workers && rc == 0; i++)
-		rc = source_init(
-			&box->sources[i], &traffic, box->port.id, i, box->pool, config->times, err);
+	for (; source.queue < config->n_workers && rc == 0; source.queue++)
+		rc = source_init(&box->sources[source.queue], &source, err);
 	return rc;
 }
 

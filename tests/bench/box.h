@@ -14,9 +14,10 @@
 
 /* What the cores do with the frames. */
 enum box_work {
-	BOX_WEIR,    /* A worker. */
-	BOX_NOTHING, /* Send them back as they are: what source and port cost. */
-	BOX_SWAP,    /* Exchange the Ethernet addresses, as testpmd's macswap. */
+	BOX_WEIR,   /* A worker. */
+	BOX_SOURCE, /* Send them back as they are: what source and port cost. */
+	BOX_PORT,   /* The same with frames that nobody writes: what the port costs alone. */
+	BOX_SWAP,   /* Exchange the Ethernet addresses, as testpmd's macswap. */
 };
 
 struct box_config {

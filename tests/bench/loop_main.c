@@ -2,9 +2,10 @@
 /* bench-loop: what the whole loop of a worker costs, from a port's receive function to its transmit
  * function, as one line of JSON.
  *
- * First all flows are begun. Then so many windows of so many milliseconds are taken, each by the
- * number of frames received in it. With `--rate` frames come at that rate and the times that they
- * are in the box are told; with `--swaps` the configuration is replaced so many times a second. */
+ * First all flows are begun. Then so many windows of so many milliseconds are taken: the workers'
+ * processor time in each, for each frame that was received. With `--rate` frames come at that rate
+ * and the times that they are in the box are told; with `--swaps` the configuration is replaced so
+ * many times a second. */
 #include "box.h"
 
 #include "common/clock.h"
@@ -14,7 +15,6 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #define WINDOWS_MAX 1000
 #define BEGIN_LIMIT_NS (60 * NS_PER_S) /* For beginning all flows. */
@@ -39,14 +39,14 @@ struct counts {
 };
 
 struct result {
-	double windows[WINDOWS_MAX]; /* Nanoseconds of one worker per frame. */
+	double windows[WINDOWS_MAX]; /* Nanoseconds of processor time per frame. */
 	uint32_t n_windows;
 	struct counts begin, end;
 	uint64_t n_swaps;
 	uint64_t build_ns; /* Of all swaps. */
 };
 
-static const char *const works[] = {"weir", "nothing", "macswap", NULL};
+static const char *const works[] = {"weir", "source", "port", "macswap", NULL};
 static const char *const answers[] = {"no", "yes", NULL};
 
 #define JOB_AT(field) offsetof(struct job, field)
@@ -86,19 +86,28 @@ n_frames(const struct box *box)
 }
 
 static uint64_t
-time_ns(const struct timeval *time)
+read_clock(clockid_t clock)
 {
-	return (uint64_t)time->tv_sec * NS_PER_S + (uint64_t)time->tv_usec * NS_PER_US;
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
+}
+
+/* Processor time of all threads but this one: on a shared machine others may take the processor
+ * from a worker, and that is not what a frame costs. */
+static uint64_t
+workers_ns(void)
+{
+	return read_clock(CLOCK_PROCESS_CPUTIME_ID) - read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static struct counts
 take_counts(const struct box *box)
 {
 	struct counts counts = {.n_frames = n_frames(box), .at_ns = clock_now_ns()};
-	struct rusage usage;
 
-	getrusage(RUSAGE_SELF, &usage);
-	counts.cpu_ns = time_ns(&usage.ru_utime) + time_ns(&usage.ru_stime);
+	counts.cpu_ns = workers_ns();
 	for (uint32_t i = 0; i < box->config->n_workers; i++)
 		counts.n_missed += __atomic_load_n(&box->sources[i].n_missed, __ATOMIC_RELAXED);
 	counts.n_forwarded = box_verdicts(box, V_FORWARD);
@@ -167,19 +176,18 @@ measure(struct box *box, const struct job *job, struct result *result, struct er
 	}
 	result->begin = take_counts(box);
 	for (uint32_t i = 0; i < job->n_windows && rc == 0; i++) {
+		uint64_t end_ns = clock_now_ns() + job->window_ms * NS_PER_MS;
 		uint64_t begin = n_frames(box);
-		uint64_t begin_ns = clock_now_ns();
-		uint64_t end_ns = begin_ns + job->window_ms * NS_PER_MS;
-		uint64_t n;
+		uint64_t begin_ns = workers_ns();
+		uint64_t n, ns;
 
 		if (job->n_swaps > 0)
 			rc = swap_until(box, job, end_ns, result, err);
 		sleep_until(end_ns);
 		n = n_frames(box) - begin;
-		end_ns = clock_now_ns();
+		ns = workers_ns() - begin_ns;
 		if (n > 0)
-			result->windows[result->n_windows++] =
-				(double)(end_ns - begin_ns) * job->box.n_workers / (double)n;
+			result->windows[result->n_windows++] = (double)ns / (double)n;
 	}
 	result->end = take_counts(box);
 	qsort(result->windows, result->n_windows, sizeof(result->windows[0]), compare);

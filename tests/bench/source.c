@@ -98,21 +98,25 @@ transmit(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n, voi
 }
 
 int
-source_init(struct source *source, const struct traffic_config *config, uint16_t port,
-	uint16_t queue, struct rte_mempool *pool, bool times, struct err *err)
+source_init(struct source *source, const struct source_config *config, struct err *err)
 {
 	static const struct rte_mbuf_dynfield field = {
 		.name = "weir_bench_due", .size = sizeof(uint64_t), .align = sizeof(uint64_t)};
+	uint16_t port = config->port;
+	uint16_t queue = config->queue;
 
 	memset(source, 0, sizeof(*source));
-	source->pool = pool;
-	if (traffic_init(&source->traffic, config) < 0)
+	source->pool = config->pool;
+	source->blank = config->blank;
+	if (traffic_init(&source->traffic, &config->traffic) < 0)
 		return err_set(err, -EINVAL,
 			"there is no such traffic: the frames are too small "
 			"or the shares too large");
+	if (config->blank)
+		traffic_skip_beginning(&source->traffic);
 	source->stamp = rte_mbuf_dynfield_register(&field);
 	if (source->stamp < 0 || !rte_eth_add_rx_callback(port, queue, receive, source) ||
-		(times && !rte_eth_add_tx_callback(port, queue, transmit, source)))
+		(config->times && !rte_eth_add_tx_callback(port, queue, transmit, source)))
 		return err_set(err, -ENOTSUP, "this DPDK has no callbacks on queues");
 	return 0;
 }

@@ -22,7 +22,8 @@ struct rte_mempool;
 struct source {
 	struct traffic traffic;
 	struct rte_mempool *pool;
-	int stamp; /* Offset in a buffer of the time at which the frame was due. */
+	bool blank; /* Frames are left as they are: only the driver's part is measured. */
+	int stamp;  /* Offset in a buffer of the time at which the frame was due. */
 	/* Frames are due every so many ticks, in fractions of 2^-16; 0: always. */
 	uint64_t interval;
 	uint64_t due; /* Tick at which the next one is, in fractions as well. */
@@ -37,11 +38,17 @@ struct source {
 	bool steady; /* All flows have been begun. */
 };
 
-/* Prepares the source and puts it on queue 'queue' of port 'port'. With 'times' it also takes the
- * times of frames that leave by the queue of the same number. Returns 0, or a negative errno with
- * 'err' set. */
-int source_init(struct source *source, const struct traffic_config *config, uint16_t port,
-	uint16_t queue, struct rte_mempool *pool, bool times, struct err *err);
+struct source_config {
+	struct traffic_config traffic;
+	struct rte_mempool *pool;
+	uint16_t port;
+	uint16_t queue;
+	bool blank;
+	bool times; /* Take the times of frames that leave by the queue of the same number. */
+};
+
+/* Prepares the source and puts it on its queue. Returns 0, or a negative errno with 'err' set. */
+int source_init(struct source *source, const struct source_config *config, struct err *err);
 
 /* How many frames a second are due from now on; 0: as many as are asked for. Main thread. */
 void source_set_rate(struct source *source, uint64_t n_per_s);
