@@ -19,6 +19,7 @@
 #include "dataplane/service.h"
 #include "dataplane/snapshot.h"
 #include "dataplane/steer.h"
+#include "dataplane/too_big.h"
 
 #include <stdbool.h>
 
@@ -32,6 +33,9 @@ struct nat_job {
 	const struct parsed *parsed;
 	uint64_t now_ns;
 	uint32_t *next_local; /* The worker's: counts through local addresses and ports. */
+	struct stats *stats;
+	struct too_big *too_big;
+	uint8_t client_address; /* The service's, of packets to a backend. */
 	const struct steering *steering;
 };
 

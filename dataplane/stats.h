@@ -59,6 +59,11 @@ enum flow_event {
 		"fragmentation needed or packet too big about a flow")                             \
 	PATH_EVENT(ICMP_TIME_EXCEEDED, "icmp_time_exceeded", "time exceeded about a flow")         \
 	PATH_EVENT(ICMP_PARAMETER, "icmp_parameter", "parameter problem about a flow")             \
+	PATH_EVENT(PROXY_HEADERS, "proxy_headers", "PROXY headers put in front of clients' data")  \
+	PATH_EVENT(TOA_ADDED, "toa_added", "packets that the TOA option was put into")             \
+	PATH_EVENT(                                                                                \
+		TOA_OMITTED, "toa_omitted", "packets that went without the TOA option: no room")   \
+	PATH_EVENT(TOA_FORGED, "toa_forged", "packets that clients had put a TOA option into")     \
 	PATH_EVENT(RETURNS_HOME, "returns_home",                                                   \
 		"backends' packets that the port gave to their flow's worker")                     \
 	PATH_EVENT(STEERED_OUT, "steered_out", "packets for another worker's flow")                \

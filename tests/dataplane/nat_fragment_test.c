@@ -358,6 +358,26 @@ a_later_fragment_alone_is_lost(void **state)
 	}
 }
 
+/* The PROXY header would move all that comes behind it. Answers have none. */
+static void
+where_something_is_put_into_packets_fragments_are_not(void **state)
+{
+	static const uint8_t order[N_PIECES] = {0, 1, 2};
+	struct ends ends = ends_of_client(0, 2000), back;
+	struct site *site = *state;
+	struct frame pieces[N_PIECES], whole, reply;
+
+	site->world.services[WORLD_DNS4].client_address = CLIENT_ADDRESS_PROXY2;
+	world_apply(&site->world);
+	make_whole(&whole, &ends);
+	cut(&whole, &ends, 7, pieces);
+	assert_int_equal(site_pass(site, &whole, SITE_FRONT), V_FORWARD);
+	pass_pieces(site, pieces, SITE_FRONT, order, V_DROP_FRAGMENT);
+	back = answer_to(&whole.packet);
+	send_datagram(site, &back, SITE_BACK, 8, &reply);
+	assert_int_equal(ends_of_packet(&reply.packet).to_port, 2000);
+}
+
 /* About the first fragment of an answer: an error quotes as much of it as fits. */
 static void
 an_error_about_a_fragment_reaches_the_backend(void **state)
@@ -413,6 +433,7 @@ main(void)
 		CASE(identifications_of_different_senders_are_kept_apart),
 		CASE(fragments_of_backends_that_are_no_answers_are_the_hosts),
 		CASE(a_later_fragment_alone_is_lost),
+		CASE(where_something_is_put_into_packets_fragments_are_not),
 		CASE(an_error_about_a_fragment_reaches_the_backend),
 #undef CASE
 	};
