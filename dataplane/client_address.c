@@ -132,9 +132,8 @@ plan_toa(const struct nat_job *job, struct flow_slot flow, uint32_t mtu, struct 
 static enum verdict
 plan_fragment(const struct nat_job *job, struct flow_slot flow)
 {
-	const struct sequence *sequence = job->parsed->l4_protocol == IPPROTO_TCP
-						  ? flow_sequence(job->flows, flow)
-						  : NULL;
+	const struct sequence *sequence =
+		job->parsed->l4_protocol == IPPROTO_TCP ? flow_sequence(job->flows, flow) : NULL;
 
 	if (job->client_address != CLIENT_ADDRESS_NONE ||
 		(sequence && (sequence->bits & SEQUENCE_SHIFTED)))
