@@ -38,10 +38,17 @@ take_other(struct pipeline *pipeline, const struct snapshot *snapshot, const str
 		icmp_count_error(packet, parsed, pipeline->stats);
 		return true;
 	}
-	/* Of the host's fragments no account is kept. */
-	if (parsed->kind == PARSED_FRAGMENT &&
-		service_find_vip(&snapshot->table, parsed->target.address, parsed->target.family))
+	if (parsed->kind == PARSED_FLOW)
+		return true;
+	/* Of the host's fragments no account is kept, unless they may be a backend's answer: then
+	 * what is wrong with them is not the host's to judge. */
+	if (service_find_vip(&snapshot->table, parsed->target.address, parsed->target.family)) {
 		fragment_follow(pipeline->fragments, packet, parsed, now_ns);
+	} else if (snapshot->nat && nat_is_backend(snapshot, parsed)) {
+		fragment_follow(pipeline->fragments, packet, parsed, now_ns);
+		if (parsed->kind == PARSED_BAD)
+			parsed->target.family = ADDR_NONE;
+	}
 	return parsed->kind == PARSED_FLOW;
 }
 

@@ -82,8 +82,9 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 		return rc;
 	}
 	pipeline->flows->backends = pipeline->stats->backends;
-	pipeline->steering = (struct steering){
-		config->steer, config->worker, pipeline->stats->path_events};
+	fragment_set_ids(pipeline->fragments, config->worker, (uint16_t)pipeline->limits.n_workers);
+	pipeline->steering =
+		(struct steering){config->steer, config->worker, pipeline->stats->path_events};
 	*out = pipeline;
 	return 0;
 }
