@@ -36,6 +36,11 @@
  * A service in mode tunnel has the member 'tunnel' {type, source4?, source6?, gue_port?, mtu?}
  * (tunnel.h), one that clamps the MSS of SYNs has 'mss'.
  *
+ * A state's 'lists' are of prefixes that clients come from: {name, prefixes} or {name, file,
+ * stamp}, a file that the dataplane reads when the stamp is another than before. A service's
+ * 'block' and 'allow' are indices of them. A state's 'flow_timeouts' has the members of struct
+ * flow_timeouts.
+ *
  * Counters count from the start of the process, or, for a service or backend, from when it first
  * appeared in a state. In a flow 'client' and 'virtual' are endpoints ("192.0.2.1:80") and
  * 'service' and 'backend' are null when they are no longer in the state; as filters they are a
@@ -86,6 +91,14 @@ struct control_pool {
 	size_t n_backends;
 };
 
+/* Indices into the state's lists. */
+struct control_lists {
+	uint8_t lists[MODEL_SERVICE_LISTS_MAX];
+	uint8_t n;
+};
+
+static_assert(MODEL_LISTS_MAX <= UINT8_MAX, "an index fits");
+
 struct control_service {
 	char name[CONTROL_NAME_SIZE];
 	struct addr address;
@@ -101,6 +114,15 @@ struct control_service {
 	struct service_limits limits;
 	uint16_t mss;         /* TCP: the largest that a SYN may offer; 0: any. */
 	struct tunnel tunnel; /* Mode tunnel only. */
+	struct control_lists block, allow;
+};
+
+/* Prefixes that clients come from. */
+struct control_list {
+	char name[CONTROL_NAME_SIZE];
+	char *file;                    /* Absolute path; NULL: the content was given. */
+	char stamp[PREFIX_STAMP_SIZE]; /* Of the file. */
+	struct prefix_list content;    /* Of a file: empty until somebody reads it. */
 };
 
 /* Addresses of this node's own that mode fullnat speaks from, by a port. */
@@ -120,6 +142,9 @@ struct control_state {
 	size_t n_services;
 	struct control_local *locals; /* May be missing in JSON: none. */
 	size_t n_locals;
+	struct control_list *lists; /* May be missing in JSON: none. */
+	size_t n_lists;
+	struct flow_timeouts flow_timeouts; /* 0, or missing in JSON: the default. */
 };
 
 struct control_lease {

@@ -226,37 +226,40 @@ make_room(struct flow_table *table, uint64_t hash, uint16_t tick)
 	return slot;
 }
 
-/* Converts a timeout to ticks, rounding up; 'ms' 0 means 'default_ms'. */
+/* Number 'i' of the timeouts in ticks, rounded up. */
 static uint16_t
-ticks_of(uint32_t ms, uint32_t default_ms)
+ticks_of(const struct flow_timeouts *timeouts, size_t i)
 {
-	uint64_t ns = (ms ? ms : default_ms) * NS_PER_MS;
+	uint64_t ns = flow_timeout_get(timeouts, i) * NS_PER_MS;
 
 	return (uint16_t)((ns + (UINT64_C(1) << FLOW_TICK_SHIFT) - 1) >> FLOW_TICK_SHIFT);
 }
 
 static bool
-timeouts_valid(const struct flow_timeouts *t)
+timeouts_valid(const struct flow_timeouts *timeouts)
 {
-	const uint32_t values[] = {t->embryonic_ms, t->established_ms, t->fin_ms, t->closed_ms,
-		t->udp_ms, t->evict_idle_ms};
-
-	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
-		if (values[i] > FLOW_TIMEOUT_MAX_MS)
+	for (size_t i = 0; i < N_FLOW_TIMEOUTS; i++)
+		if (flow_timeout_get(timeouts, i) > FLOW_TIMEOUT_MAX_MS)
 			return false;
 	return true;
 }
 
-static void
-set_timeouts(struct flow_table *table, const struct flow_timeouts *t)
+void
+flow_set_timeouts(struct flow_table *table, const struct flow_timeouts *timeouts)
 {
-	table->timeouts[FLOW_TCP_EMBRYONIC] = ticks_of(t->embryonic_ms, 10000);
-	table->timeouts[FLOW_UDP_NEW] = ticks_of(t->embryonic_ms, 10000);
-	table->timeouts[FLOW_TCP_ESTABLISHED] = ticks_of(t->established_ms, 900000);
-	table->timeouts[FLOW_TCP_FIN] = ticks_of(t->fin_ms, 30000);
-	table->timeouts[FLOW_TCP_CLOSED] = ticks_of(t->closed_ms, 2000);
-	table->timeouts[FLOW_UDP_STREAM] = ticks_of(t->udp_ms, 60000);
-	table->evict_idle = ticks_of(t->evict_idle_ms, 300000);
+	/* In the order of flow_timeout_fields. */
+	uint16_t *const ticks[N_FLOW_TIMEOUTS] = {
+		&table->timeouts[FLOW_TCP_EMBRYONIC],
+		&table->timeouts[FLOW_TCP_ESTABLISHED],
+		&table->timeouts[FLOW_TCP_FIN],
+		&table->timeouts[FLOW_TCP_CLOSED],
+		&table->timeouts[FLOW_UDP_NEW],
+		&table->timeouts[FLOW_UDP_STREAM],
+		&table->evict_idle,
+	};
+
+	for (size_t i = 0; i < N_FLOW_TIMEOUTS; i++)
+		__atomic_store_n(ticks[i], ticks_of(timeouts, i), __ATOMIC_RELAXED);
 }
 
 int
@@ -275,7 +278,7 @@ flow_table_new(struct flow_table **out, uint32_t n_flows, uint64_t seed,
 	table->seed = seed;
 	table->events = events;
 	table->memory = *memory;
-	set_timeouts(table, timeouts);
+	flow_set_timeouts(table, timeouts);
 	table->buckets =
 		memory->alloc(memory->ctx, table->n_buckets * sizeof(*table->buckets), LINE_BYTES);
 	if (!table->buckets) {

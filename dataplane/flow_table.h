@@ -306,7 +306,8 @@ flow_age_at(struct flow_slot slot, uint16_t tick)
 static inline bool
 flow_timed_out(const struct flow_table *table, struct flow_slot slot, uint16_t tick)
 {
-	return flow_age_at(slot, tick) > table->timeouts[flow_state_at(slot)];
+	return flow_age_at(slot, tick) >
+	       __atomic_load_n(&table->timeouts[flow_state_at(slot)], __ATOMIC_RELAXED);
 }
 
 /* Copies by words that are each written and read whole. */

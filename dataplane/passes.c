@@ -234,8 +234,8 @@ send_to(const struct burst *burst, const struct path_service *service, uint16_t 
 	return rewrite_dr(packet, &work->parsed, &hop, pipeline->local.ports->ports[hop.port].mac);
 }
 
-/* The packet of a service. There are two of these, so that services without limits do not pay for
- * them: 'limited' is known when it is compiled. */
+/* The packet of a service. There are two of these, so that services without limits and lists do not
+ * pay for them: 'limited' is known when it is compiled. */
 static inline enum verdict __attribute__((always_inline))
 serve(const struct burst *burst, const struct path_service *service, struct packet *packet,
 	const struct work *work, bool limited)
@@ -248,7 +248,8 @@ serve(const struct burst *burst, const struct path_service *service, struct pack
 
 	if (limited)
 		burst->pipeline->refusal = V_DROP_NO_BACKEND;
-	if (!limited || !admission_exceeds(burst, service, work))
+	if (!limited ||
+		(!admission_bars(burst, service, work) && !admission_exceeds(burst, service, work)))
 		backend = choose_backend(burst, service, work, limited);
 	packet->backend = backend;
 	if (backend)
@@ -278,7 +279,7 @@ run_service(const struct burst *burst, struct packet *packet, const struct work 
 	const struct path_service *service =
 		&burst->snapshot->path_services[work->service->service];
 
-	if (__builtin_expect(service->options & (PATH_LIMITED | PATH_METERED), 0)) {
+	if (__builtin_expect(service->options & (PATH_LIMITED | PATH_METERED | PATH_LISTED), 0)) {
 		/* Of a copy the address may be known without keeping the burst itself, which all
 		 * packets use, out of registers. */
 		const struct burst copy = *burst;
