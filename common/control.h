@@ -18,7 +18,9 @@
  *                                    ports: [{name, up, rx_packets, rx_bytes, rx_missed,
  *                                             tx_packets, tx_bytes, tx_errors,
  *                                             host_rx_packets, host_tx_packets, host_drops}],
- *                                    routers: [{name, held}]}
+ *                                    routers: [{name, held}],
+ *                                    lists: [{name, file, ranges4, ranges6, bytes}],
+ *                                    flow_timeouts: {NAME: ms}}
  *   flows   {limit, service?, client?, backend?} -> {total, flows: [{service, protocol, client,
  *                                    virtual, pool, backend, address, state, idle_ms}]}
  *   trace   {protocol, from, to, flags?, size?} -> {in_port, vip: {address, router, held},

@@ -153,6 +153,12 @@ static const struct counted_family counted_families[] = {
 		"Packets from the port handed to the host's kernel.", {{"port", "name"}}},
 	{"ports", "host_drops", "weir_port_host_drops_total", METRIC_COUNTER,
 		"Packets lost between the port and the host's kernel.", {{"port", "name"}}},
+	{"lists", "ranges4", "weir_source_list_ipv4_ranges", METRIC_GAUGE,
+		"Disjoint IPv4 ranges of a source list.", {{"list", "name"}}},
+	{"lists", "ranges6", "weir_source_list_ipv6_ranges", METRIC_GAUGE,
+		"Disjoint IPv6 ranges of a source list.", {{"list", "name"}}},
+	{"lists", "bytes", "weir_source_list_bytes", METRIC_GAUGE,
+		"Memory of a source list in the dataplane.", {{"list", "name"}}},
 };
 
 static void

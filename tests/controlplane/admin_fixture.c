@@ -25,7 +25,9 @@ static const char stats_text[] =
 	"   \"rx_bytes\": 3221225472, \"rx_missed\": 0, \"tx_packets\": 1999, \"tx_bytes\": 100,"
 	"   \"tx_errors\": 5, \"host_rx_packets\": 10, \"host_tx_packets\": 11,"
 	"   \"host_drops\": 0}],"
-	" \"routers\": [{\"name\": \"front4\", \"held\": true}]}";
+	" \"routers\": [{\"name\": \"front4\", \"held\": true}],"
+	" \"lists\": [{\"name\": \"bad\", \"file\": null, \"ranges4\": 12, \"ranges6\": 3,"
+	"   \"bytes\": 2048}]}";
 
 static const char flows_text[] =
 	"{\"total\": 3456, \"flows\": [{\"service\": \"http4\", \"protocol\": \"tcp\","

@@ -167,6 +167,9 @@ stats_leave_out_what_did_not_happen(void **state)
 		" \"verdicts\": {\"forward\": 123456, \"drop_short\": 0, \"drop_no_service\": 7},"
 		" \"flow_events\": {\"new\": 42, \"evicted\": 0},"
 		" \"path_events\": {\"fragments_held\": 3, \"icmp_too_big\": 0},"
+		" \"flow_timeouts\": {\"embryonic_ms\": 500, \"established_ms\": 900000},"
+		" \"lists\": [{\"name\": \"bad\", \"file\": null, \"ranges4\": 12,"
+		"   \"ranges6\": 0, \"bytes\": 2048}],"
 		" \"ports\": [{\"name\": \"front\", \"rx_packets\": 2000000,"
 		"   \"rx_bytes\": 3221225472, \"rx_missed\": 0, \"tx_packets\": 1999,"
 		"   \"tx_bytes\": 100, \"tx_errors\": 5, \"host_rx_packets\": 10,"
@@ -181,12 +184,16 @@ stats_leave_out_what_did_not_happen(void **state)
 		"drop_no_service        7\n"
 		"\n"
 		"flows: 1.23k of at most 131k\n"
+		"forgotten after: embryonic 0.50s, established 15m00s\n"
 		"\n"
 		"FLOW EVENT  TIMES\n"
 		"new            42\n"
 		"\n"
 		"PATH EVENT      TIMES\n"
-		"fragments_held      3\n");
+		"fragments_held      3\n"
+		"\n"
+		"SOURCE LIST  IPV4 RANGES  IPV6 RANGES    MEMORY  FILE\n"
+		"bad                   12            0  2.00 KiB  -\n");
 }
 
 static void
