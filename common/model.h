@@ -23,15 +23,16 @@
 #define MODEL_NAME_MAX 31 /* Letters of a name: a-z, 0-9, '-', '_', starting with a letter. */
 #define MODEL_WEIGHT_MAX 1000
 #define MODEL_PERSISTENCE_S_MAX 86400
-#define MODEL_RATE_MAX 10000000      /* Of new flows or packets in a second. */
-#define MODEL_FLOWS_MAX 1000000000   /* Of a backend, at once. */
-#define MODEL_PORTS_MAX 8            /* Ports of one load balancer. */
-#define MODEL_ROUTERS_MAX 64         /* Virtual routers. */
-#define MODEL_VIPS_MAX 256           /* Addresses of one virtual router. */
-#define MODEL_LOCALS_MAX 64          /* Local addresses of one port. */
-#define MODEL_LISTS_MAX 64           /* Source lists. */
-#define MODEL_LIST_PREFIXES_MAX 1000 /* Of a list that is not a file. */
-#define MODEL_SERVICE_LISTS_MAX 8    /* Lists that a service blocks or allows. */
+#define MODEL_RATE_MAX 10000000          /* Of new flows or packets in a second. */
+#define MODEL_FLOWS_MAX 1000000000       /* Of a backend, at once. */
+#define MODEL_PORTS_MAX 8                /* Ports of one load balancer. */
+#define MODEL_ROUTERS_MAX 64             /* Virtual routers. */
+#define MODEL_VIPS_MAX 256               /* Addresses of one virtual router. */
+#define MODEL_LOCALS_MAX 64              /* Local addresses of one port. */
+#define MODEL_LISTS_MAX 64               /* Source lists. */
+#define MODEL_LIST_PREFIXES_MAX 1000     /* Of a list that is not a file. */
+#define MODEL_FILED_PREFIXES_MAX 2000000 /* Of all lists that are files. */
+#define MODEL_SERVICE_LISTS_MAX 8        /* Lists that a service blocks or allows. */
 
 enum node_role {
 	ROLE_LB,

@@ -46,6 +46,7 @@ int
 source_lists_read(struct model *model, struct err *err)
 {
 	struct content contents[MODEL_LISTS_MAX];
+	size_t n = 0;
 	int rc = 0;
 
 	for (size_t i = 0; i < model->n_lists; i++) {
@@ -59,7 +60,13 @@ source_lists_read(struct model *model, struct err *err)
 		if (rc < 0)
 			return rc;
 		contents[i] = look(read.prefixes, read.n);
+		n += read.n;
 		prefix_list_fini(&read);
+		if (n > MODEL_FILED_PREFIXES_MAX)
+			return err_set(err, -E2BIG,
+				"%s: more than %d prefixes in the files of all source lists: a "
+				"dataplane that takes them in would be silent for too long",
+				list->file, MODEL_FILED_PREFIXES_MAX);
 	}
 	for (size_t i = 0; i < model->n_services && rc == 0; i++)
 		rc = check_allow(model, &model->services[i], contents, err);

@@ -2,6 +2,7 @@
 /* Sets of addresses; see prefix_set.h. */
 #include "dataplane/prefix_set.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,22 +37,26 @@ struct prefix_set {
 	unsigned int n_refs;
 };
 
-static wide
-load(const uint8_t *bytes, size_t size)
+static inline wide
+load(const uint8_t *bytes, bool v6)
 {
-	wide value = 0;
+	uint64_t halves[2];
+	uint32_t v4;
 
-	for (size_t i = 0; i < size; i++)
-		value = value << 8 | bytes[i];
-	return value;
+	if (v6) {
+		memcpy(halves, bytes, sizeof(halves));
+		return (wide)be64toh(halves[0]) << 64 | be64toh(halves[1]);
+	}
+	memcpy(&v4, bytes, sizeof(v4));
+	return be32toh(v4);
 }
 
 static struct range
 range_of(const struct prefix *prefix)
 {
-	size_t size = addr_size(&prefix->addr);
-	unsigned int behind = 8 * (unsigned int)size - prefix->bits;
-	wide first = load(prefix->addr.bytes, size);
+	bool v6 = prefix->addr.family == ADDR_V6;
+	unsigned int behind = (v6 ? 128u : 32u) - prefix->bits;
+	wide first = load(prefix->addr.bytes, v6);
 
 	/* A shift by all 128 bits is none in C. */
 	return (struct range){first, behind == 128 ? ~(wide)0 : first | (((wide)1 << behind) - 1)};
@@ -244,8 +249,8 @@ bool
 prefix_set_has(const struct prefix_set *set, const uint8_t address[16], uint8_t family)
 {
 	if (family == ADDR_V6)
-		return has(&set->v6, load(address, 16), true);
-	return has(&set->v4, load(address, 4), false);
+		return has(&set->v6, load(address, true), true);
+	return has(&set->v4, load(address, false), false);
 }
 
 static size_t

@@ -15,7 +15,7 @@
  * crowded the search halves them. Memory: 8 bytes (IPv4) or 32 (IPv6) for each prefix at most, and
  * an index of 4 to 8 bytes for each, at most 256 KB for each family.
  *
- * rte_fib and rte_lpm would need EAL for their memory, 64 MB or more for a table of IPv4 whatever
+ * rte_fib and rte_lpm would need EAL for their memory, 16 or 64 MB for a table of IPv4 whatever
  * is in it, and find next hops, which nobody asks for here. */
 #ifndef DATAPLANE_PREFIX_SET_H
 #define DATAPLANE_PREFIX_SET_H

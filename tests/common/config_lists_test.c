@@ -230,6 +230,33 @@ bad_files_are_refused_with_their_line(void **state)
 	}
 }
 
+static void
+all_files_together_are_limited(void **state)
+{
+	static const char line[] = "10.0.0.0/8\n";
+	const size_t n = PREFIX_LIST_MAX - 1, size = strlen(line);
+	char *list = calloc(n * size + 1, 1);
+	struct model *model;
+	struct folder folder;
+	struct err err = {""};
+
+	(void)state;
+	assert_non_null(list);
+	for (size_t i = 0; i < n; i++)
+		memcpy(list + i * size, line, size);
+	assert_int_equal(
+		load(&folder, FILED "  - {name: again, file: list.txt}\n", list, &model, &err), 0);
+	model_free(model);
+	assert_int_equal(load(&folder,
+				 FILED "  - {name: b, file: list.txt}\n"
+				       "  - {name: c, file: list.txt}\n",
+				 list, &model, &err),
+		-E2BIG);
+	assert_non_null(strstr(err.text, "more than 2000000 prefixes"));
+	model_free(model);
+	free(list);
+}
+
 /* --- Messages --- */
 
 static json_t *
@@ -332,6 +359,7 @@ main(void)
 		cmocka_unit_test(timeouts_that_are_not_given_are_the_defaults),
 		cmocka_unit_test(files_are_beside_the_configuration),
 		cmocka_unit_test(bad_files_are_refused_with_their_line),
+		cmocka_unit_test(all_files_together_are_limited),
 		cmocka_unit_test(states_survive_the_way),
 		cmocka_unit_test(bad_states_are_refused),
 	};
