@@ -21,7 +21,7 @@
  *                                    routers: [{name, held}],
  *                                    lists: [{name, file, ranges4, ranges6, bytes}],
  *                                    flow_timeouts: {NAME: ms}}
- *   flows   {limit, service?, client?, backend?} -> {total, flows: [{service, protocol, client,
+ *   flows   {limit, service?, client?, backend?, protocol?, state?} -> {total, flows: [{service, protocol, client,
  *                                    virtual, pool, backend, address, state, idle_ms}]}
  *   trace   {protocol, from, to, flags?, size?} -> {in_port, vip: {address, router, held},
  *                                    service: {name, mode, scheduler},
@@ -46,8 +46,9 @@
  * Counters count from the start of the process, or, for a service or backend, from when it first
  * appeared in a state. In a flow 'client' and 'virtual' are endpoints ("192.0.2.1:80") and
  * 'service' and 'backend' are null when they are no longer in the state; as filters they are a
- * service's name, a client's address and a backend's name. 'total' is how many flows match, of
- * which at most 'limit' (1 to 10000) are listed.
+ * service's name, a client's address or prefix, a backend's name, tcp or udp, and a state's name,
+ * all of which a flow must match. 'total' is how many do, of which at most 'limit' (1 to 10000)
+ * are listed.
  *
  * A rejected state leaves the old one in force; the reply's error says why. A virtual router
  * missing from a lease is let go at once; one that is named stays held until 'until_ns' and is

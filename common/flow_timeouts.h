@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The least and the most that may be asked for. The flow table counts in 67 ms, 16 bits of them. */
-#define FLOW_TIMEOUT_MIN_MS 100u
+/* The least and the most that may be asked for. The flow table counts in steps of 268 ms. */
+#define FLOW_TIMEOUT_MIN_MS 500u
 #define FLOW_TIMEOUT_MAX_MS (3600u * 1000)
 
 /* 0 means the default. */

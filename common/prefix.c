@@ -87,6 +87,17 @@ prefix_format(const struct prefix *prefix, char *buf, size_t size)
 	return buf;
 }
 
+bool
+prefix_covers(const struct prefix *prefix, const struct addr *addr)
+{
+	struct prefix of = {*addr, prefix->bits};
+
+	if (addr->family != prefix->addr.family)
+		return false;
+	cut(&of);
+	return addr_equal(&of.addr, &prefix->addr);
+}
+
 /* --- Lists --- */
 
 static int

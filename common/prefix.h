@@ -26,6 +26,8 @@ int prefix_parse(const char *text, struct prefix *out, struct err *err);
  * PREFIX_TEXT_SIZE. */
 const char *prefix_format(const struct prefix *prefix, char *buf, size_t size);
 
+bool prefix_covers(const struct prefix *prefix, const struct addr *addr);
+
 struct prefix_list {
 	struct prefix *prefixes;
 	size_t n;

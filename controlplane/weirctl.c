@@ -166,7 +166,10 @@ static const struct parameter backends_parameters[] = {
 
 static const struct parameter flows_parameters[] = {
 	{"--service", "service", "SERVICE", "only flows of this service", false, false},
-	{"--client", "client", "ADDRESS", "only flows from this address", false, false},
+	{"--client", "client", "ADDRESS", "only flows from this address or prefix", false, false},
+	{"--protocol", "protocol", "PROTOCOL", "only flows of tcp, or udp", false, false},
+	{"--state", "state", "STATE", "only embryonic, established, fin, closed, udp_new or udp",
+		false, false},
 	{"--backend", "backend", "BACKEND", "only flows to backends of this name", false, false},
 	{"--limit", "limit", "N", "at most so many (100)", true, false},
 	{NULL, NULL, NULL, NULL, false, false},

@@ -80,12 +80,12 @@ static const struct example examples[] = {
 		"did you mean 10.0.0.0/8?"},
 	{LISTS "  - {name: bad, prefixes: [example.org]}\n", 1, "is not an address or prefix"},
 	{LISTS "  - {name: bad, prefix: 10.0.0.0/8}\n", 1, "is not known here"},
-	{"flow_timeouts: {embryonic_ms: 100, established_ms: 3600000}\n", 0, NULL},
-	{"flow_timeouts:\n  udp_ms: 60000\n  fin_ms: 99\n", 2,
-		"flow_timeouts.fin_ms: '99' is not a whole number from 100 to 3600000"},
-	{"flow_timeouts:\n  udp_new_ms: 3600001\n", 1, "from 100 to 3600000"},
-	{"flow_timeouts: {evict_idle_ms: -1}\n", 0, "from 100 to 3600000"},
-	{"flow_timeouts: {closed_ms: soon}\n", 0, "from 100 to 3600000"},
+	{"flow_timeouts: {embryonic_ms: 500, established_ms: 3600000}\n", 0, NULL},
+	{"flow_timeouts:\n  udp_ms: 60000\n  fin_ms: 499\n", 2,
+		"flow_timeouts.fin_ms: '499' is not a whole number from 500 to 3600000"},
+	{"flow_timeouts:\n  udp_new_ms: 3600001\n", 1, "from 500 to 3600000"},
+	{"flow_timeouts: {evict_idle_ms: -1}\n", 0, "from 500 to 3600000"},
+	{"flow_timeouts: {closed_ms: soon}\n", 0, "from 500 to 3600000"},
 	{"flow_timeouts: {syn_ms: 1000}\n", 0, "is not known here"},
 };
 
@@ -283,7 +283,7 @@ states_survive_the_way(void **state)
 				  "\"lists\": [{\"name\": \"a\", \"prefixes\": [\"10.0.0.0/8\", "
 				  "\"2001:db8::1\"]}, {\"name\": \"b\", \"file\": \"/f\", "
 				  "\"stamp\": \"x\"}, {\"name\": \"c\", \"prefixes\": []}], "
-				  "\"flow_timeouts\": {\"udp_ms\": 100}}");
+				  "\"flow_timeouts\": {\"udp_ms\": 500}}");
 	struct control_state *decoded = NULL;
 	struct err err = {""};
 	json_t *again;
@@ -296,7 +296,7 @@ states_survive_the_way(void **state)
 	assert_string_equal(decoded->lists[1].file, "/f");
 	assert_int_equal(decoded->services[0].allow.n, 2);
 	assert_int_equal(decoded->services[0].allow.lists[1], 2);
-	assert_int_equal(decoded->flow_timeouts.udp_ms, 100);
+	assert_int_equal(decoded->flow_timeouts.udp_ms, 500);
 	again = control_state_encode(decoded);
 	assert_true(json_equal(json, again));
 	json_decref(again);
@@ -331,8 +331,8 @@ bad_states_are_refused(void **state)
 		{"\"mss\": 1000}], \"lists\": [{\"name\": \"a\", \"prefixes\": []}, {\"name\": "
 		 "\"a\", \"prefixes\": []}]}",
 			"lists[1]: the name 'a' is given twice"},
-		{"\"mss\": 1000}], \"flow_timeouts\": {\"udp_ms\": 99}}", "flow_timeouts: udp_ms"},
-		{"\"mss\": 1000}], \"flow_timeouts\": {\"x\": 99}}", "flow_timeouts: "},
+		{"\"mss\": 1000}], \"flow_timeouts\": {\"udp_ms\": 499}}", "flow_timeouts: udp_ms"},
+		{"\"mss\": 1000}], \"flow_timeouts\": {\"x\": 999}}", "flow_timeouts: "},
 		{"\"mss\": 1000}], \"flow_timeouts\": []}", "flow_timeouts: "},
 	};
 

@@ -322,20 +322,48 @@ def test_timeouts_come_with_the_state(own_dataplane):
     streams = [packet(CLIENT4, "udp", 7)] * 2 + [packet(CLIENT4, "tcp", 8, f) for f in "SA"]
     assert verdicts(own_dataplane, streams) == {"forward": 4}
     assert states(own_dataplane) == ["established", "udp"]
-    own_dataplane.push(pools(), SERVICES, flow_timeouts={"udp_ms": 100, "udp_new_ms": 100})
-    assert own_dataplane.stats()["flow_timeouts"] == {**defaults, "udp_ms": 100, "udp_new_ms": 100}
+    own_dataplane.push(pools(), SERVICES, flow_timeouts={"udp_ms": 500, "udp_new_ms": 500})
+    assert own_dataplane.stats()["flow_timeouts"] == {**defaults, "udp_ms": 500, "udp_new_ms": 500}
     # Flows that there are, and new ones.
     wait_until(lambda: states(own_dataplane) == ["established"], "the old flow gone")
     assert verdicts(own_dataplane, [packet(CLIENT4, "udp", 9)]) == {"forward": 1}
     wait_until(lambda: states(own_dataplane) == ["established"], "the new flow gone")
     own_dataplane.push(pools(), SERVICES, flow_timeouts={
-        "udp_ms": 100, "udp_new_ms": 100, "established_ms": 100})
+        "udp_ms": 500, "udp_new_ms": 500, "established_ms": 500})
     wait_until(lambda: not states(own_dataplane), "all gone")
 
 
 @pytest.mark.parametrize("timeouts, error", [
-    ({"udp_ms": 99}, "udp_ms: 99"), ({"fin_ms": 3600001}, "fin_ms: 3600001"),
-    ({"syn_ms": 1000}, "syn_ms"), ({"udp_ms": "100"}, "udp_ms")])
+    ({"udp_ms": 499}, "udp_ms: 499"), ({"fin_ms": 3600001}, "fin_ms: 3600001"),
+    ({"syn_ms": 5000}, "syn_ms"), ({"udp_ms": "500"}, "udp_ms")])
 def test_timeouts_out_of_range_are_refused(dataplane, timeouts, error):
     with pytest.raises(AssertionError, match=f"flow_timeouts.*{error}"):
         dataplane.push(pools(), SERVICES, flow_timeouts=timeouts)
+
+
+# --- Lists of flows ---
+
+def test_flows_are_filtered(own_dataplane):
+    own_dataplane.start().add_host_addresses()
+    populate(own_dataplane)
+    frames = [packet(f"10.9.{net}.{host}", "tcp", 1000 + host)
+              for net in (0, 1) for host in range(50, 58)]
+    frames += [packet(f"10.9.1.{host}", "tcp", 1000 + host, "A") for host in range(50, 53)]
+    frames += [packet(f"fd09::{host}", "udp", 2000) for host in range(1, 6)]
+    assert verdicts(own_dataplane, frames) == {"forward": len(frames)}
+
+    def count(**filters):
+        found = own_dataplane.control.call("flows", {"limit": 1000, **filters})
+        assert found["total"] == len(found["flows"])
+        return found["total"]
+
+    assert count() == 21
+    assert count(client="10.9.0.0/24") == 8 and count(client="10.9.0.0/16") == 16
+    assert count(client="10.9.0.50") == 1 and count(client="10.9.0.56/30") == 2
+    assert count(client="fd09::/64") == 5 and count(client="::/0") == 5
+    assert count(protocol="tcp") == 16 and count(protocol="udp") == 5
+    assert count(state="embryonic") == 13 and count(state="established") == 3
+    assert count(state="udp_new") == 5 and count(state="fin") == 0
+    assert count(state="embryonic", client="10.9.1.0/24", service="http4") == 5
+    by_backend = [count(backend=name, protocol="tcp") for name in ("b1", "b2")]
+    assert sum(by_backend) == 16
