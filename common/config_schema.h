@@ -87,6 +87,7 @@ struct raw_service {
 	unsigned int block_count;
 	char **allow;
 	unsigned int allow_count;
+	char *client_address;
 };
 
 struct raw_limits {

@@ -20,8 +20,12 @@
  *                                             host_rx_packets, host_tx_packets, host_drops}],
  *                                    routers: [{name, held}],
  *                                    lists: [{name, file, ranges4, ranges6, bytes}],
- *                                    flow_timeouts: {NAME: ms}}
- *   flows   {limit, service?, client?, backend?, protocol?, state?} -> {total, flows: [{service, protocol, client,
+ *                                    flow_timeouts: {NAME: ms},
+ *                                    workers: [{name, port, queue, socket, packets,
+ *                                               returns_home, steered_in, steered_out,
+ *                                               steer_drops}]}
+ *   flows   {limit, service?, client?, backend?, protocol?, state?} -> {total,
+ *                                    flows: [{service, protocol, client,
  *                                    virtual, pool, backend, address, state, idle_ms}]}
  *   trace   {protocol, from, to, flags?, size?} -> {in_port, vip: {address, router, held},
  *                                    service: {name, mode, scheduler},
@@ -42,6 +46,10 @@
  * stamp}, a file that the dataplane reads when the stamp is another than before. A service's
  * 'block' and 'allow' are indices of them. A state's 'flow_timeouts' has the members of struct
  * flow_timeouts.
+ *
+ * A worker's name is its number; 'returns_home' are packets from backends to translated services
+ * that came to it and whose flow it has, 'steered_in' and 'steered_out' those taken over from and
+ * handed to other workers, 'steer_drops' those for which the other had no room.
  *
  * Counters count from the start of the process, or, for a service or backend, from when it first
  * appeared in a state. In a flow 'client' and 'virtual' are endpoints ("192.0.2.1:80") and
@@ -115,8 +123,9 @@ struct control_service {
 	uint32_t persistence_timeout_s;
 	uint8_t persistence_prefix;
 	struct service_limits limits;
-	uint16_t mss;         /* TCP: the largest that a SYN may offer; 0: any. */
-	struct tunnel tunnel; /* Mode tunnel only. */
+	uint16_t mss;           /* TCP: the largest that a SYN may offer; 0: any. */
+	struct tunnel tunnel;   /* Mode tunnel only. */
+	uint8_t client_address; /* enum client_address; mode fullnat only. */
 	struct control_lists block, allow;
 };
 
@@ -172,8 +181,10 @@ int control_lease_decode(json_t *json, struct control_lease *out, struct err *er
 const char *forward_mode_name(enum forward_mode mode);
 const char *scheduler_name(enum scheduler_kind scheduler);
 const char *protocol_name(enum protocol protocol);
+const char *client_address_name(enum client_address client_address);
 int forward_mode_parse(const char *text, enum forward_mode *out, struct err *err);
 int scheduler_parse(const char *text, enum scheduler_kind *out, struct err *err);
 int protocol_parse(const char *text, enum protocol *out, struct err *err);
+int client_address_parse(const char *text, enum client_address *out, struct err *err);
 
 #endif /* COMMON_CONTROL_H */

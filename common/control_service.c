@@ -3,6 +3,7 @@
 #include "common/control_service.h"
 
 #include "common/control_lists.h"
+#include "common/control_nat.h"
 #include "common/control_tunnel.h"
 #include "common/json_field.h"
 
@@ -43,6 +44,7 @@ control_service_encode(const struct control_service *service)
 	if (json && (service->limits.new_flows_per_s || service->limits.packets_per_s))
 		json_object_set_new(json, "limits", encode_limits(&service->limits));
 	if (json && (control_tunnel_encode(json, service) < 0 ||
+			    control_nat_encode(json, service) < 0 ||
 			    control_service_lists_encode(json, service) < 0)) {
 		json_decref(json);
 		return NULL;
@@ -95,8 +97,8 @@ control_service_decode(json_t *json, const struct control_state *state, struct c
 	struct err *err)
 {
 	static const char *const keys[] = {"name", "address", "port", "protocol", "mode",
-		"scheduler", "pool", "persistence", "limits", "mss", "tunnel", "block", "allow",
-		NULL};
+		"scheduler", "pool", "persistence", "limits", "mss", "tunnel", "client_address",
+		"block", "allow", NULL};
 	enum protocol protocol;
 	enum forward_mode mode;
 	enum scheduler_kind scheduler;
@@ -129,7 +131,8 @@ control_service_decode(json_t *json, const struct control_state *state, struct c
 	out->pool = (uint32_t)pool;
 	if (decode_persistence(json_object_get(json, "persistence"), out, err) < 0)
 		return -EINVAL;
-	if ((rc = control_service_lists_decode(json, state->n_lists, out, err)) < 0)
-		return rc;
-	return control_tunnel_decode(json, out, err);
+	rc = control_tunnel_decode(json, out, err);
+	if (rc == 0)
+		rc = control_service_lists_decode(json, state->n_lists, out, err);
+	return rc < 0 ? rc : control_nat_decode(json, out, err);
 }

@@ -140,6 +140,7 @@ add_services(const struct cluster *cluster, struct control_state *state)
 		service->tunnel = config->tunnel;
 		service->block = indices_of(model, &config->block);
 		service->allow = indices_of(model, &config->allow);
+		service->client_address = (uint8_t)config->client_address;
 		state->n_services++;
 	}
 	return state->services != NULL;

@@ -159,6 +159,19 @@ static const struct counted_family counted_families[] = {
 		"Disjoint IPv6 ranges of a source list.", {{"list", "name"}}},
 	{"lists", "bytes", "weir_source_list_bytes", METRIC_GAUGE,
 		"Memory of a source list in the dataplane.", {{"list", "name"}}},
+	{"workers", "packets", "weir_worker_packets_total", METRIC_COUNTER,
+		"Packets that the worker has received.", {{"worker", "name"}, {"port", "port"}}},
+	{"workers", "returns_home", "weir_worker_returns_home_total", METRIC_COUNTER,
+		"Backends' packets that the port gave to the worker that has their flow.",
+		{{"worker", "name"}, {"port", "port"}}},
+	{"workers", "steered_in", "weir_worker_steered_in_total", METRIC_COUNTER,
+		"Packets that the worker took over from others.",
+		{{"worker", "name"}, {"port", "port"}}},
+	{"workers", "steered_out", "weir_worker_steered_out_total", METRIC_COUNTER,
+		"Packets for flows of other workers.", {{"worker", "name"}, {"port", "port"}}},
+	{"workers", "steer_drops", "weir_worker_steer_drops_total", METRIC_COUNTER,
+		"Of these, packets that the other worker had no room for.",
+		{{"worker", "name"}, {"port", "port"}}},
 };
 
 static void

@@ -57,8 +57,9 @@ struct flow_view {
 uint32_t flow_list(const struct flow_table *table, uint64_t now_ns, uint32_t *cursor,
 	struct flow_view *views, uint32_t n_max);
 
-/* Puts other timeouts in force, for flows that there are as well. Control thread; the worker sees
- * each of them before or after. */
+/* Puts other timeouts in force, for flows that there are as well. A flow in use may be forgotten
+ * when its new timeout is less than what its time may be old (flow_is_steady()), a 64th of the
+ * old one. Control thread; the worker sees each number before or after. */
 void flow_set_timeouts(struct flow_table *table, const struct flow_timeouts *timeouts);
 
 /* Live flows, those included that have timed out but were not swept yet. Any thread. */

@@ -83,6 +83,8 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 		return rc;
 	}
 	pipeline->flows->backends = pipeline->stats->backends;
+	pipeline->steering =
+		(struct steering){config->steer, config->worker, pipeline->stats->path_events};
 	*out = pipeline;
 	return 0;
 }
@@ -109,6 +111,15 @@ pipeline_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct 
 {
 	assert(n <= PACKET_BURST_MAX);
 	count_received(pipeline, packets, n);
+	decide(pipeline, snapshot, packets, n, now_ns);
+}
+
+void
+pipeline_take(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
+	unsigned int n, uint64_t now_ns)
+{
+	assert(n <= PACKET_BURST_MAX);
+	stats_add(&pipeline->stats->path_events[PATH_STEERED_IN], n);
 	decide(pipeline, snapshot, packets, n, now_ns);
 }
 
@@ -144,7 +155,7 @@ zero_counters(struct backend_stats *stats)
 	stats->n_new_flows = 0;
 }
 
-void
+int
 pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 {
 	static const struct service_stats no_service;
@@ -153,6 +164,8 @@ pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 	const struct snapshot_service *services = snapshot_services(snapshot, &n_services);
 	const struct snapshot_backend *backends = snapshot_backends(snapshot, &n_backends);
 
+	if (snapshot->keeps_sequences && flow_table_keep_sequences(pipeline->flows) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < n_services; i++) {
 		if (!services[i].is_new)
 			continue;
@@ -163,6 +176,7 @@ pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 		if (backends[i].is_new)
 			zero_counters(&pipeline->stats->backends[backends[i].id]);
 	flow_set_timeouts(pipeline->flows, &snapshot->flow_timeouts);
+	return 0;
 }
 
 const struct stats *

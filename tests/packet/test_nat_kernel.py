@@ -30,11 +30,16 @@ def plug(stack, net, role):
     return namespace
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
+# AF_XDP has one queue on a veth.
+WORKERS = {"one_worker": {},
+           "two_workers": {"queues": 2, "device": "net_af_packet{n},iface={name},qpairs=2"}}
+
+
+@pytest.fixture(scope="module", params=WORKERS.values(), ids=WORKERS)
+def site(request, tmp_path_factory):
     """(dataplane, client's namespace, server's namespace) on one bridge."""
     with contextlib.ExitStack() as stack:
-        dataplane = Dataplane(tmp_path_factory.mktemp("kernel"))
+        dataplane = Dataplane(tmp_path_factory.mktemp("kernel"), **request.param)
         stack.callback(dataplane.close)
         dataplane.net.ip("link", "add", "bridge", "type", "bridge", "forward_delay", "0")
         dataplane.net.sysctl("net/ipv6/conf/bridge/disable_ipv6", 1)
@@ -53,11 +58,11 @@ def site(tmp_path_factory):
         yield dataplane, client, server
 
 
-def listen(server, family):
+def listen(server, family, port=8080):
     def make():
         sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((SERVER4 if family == socket.AF_INET else SERVER6, 8080))
+        sock.bind((SERVER4 if family == socket.AF_INET else SERVER6, port))
         sock.listen(8)
         sock.settimeout(10)
         return sock
