@@ -207,7 +207,7 @@ const clock = (ms) => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
 
 function tables(view) {
   fill("routers", view.routers.map((one) =>
-    [one.name, one.addresses.join(", "), one.holders.join(", ") || "none", { state: one.state }, age(one.for_s)]));
+    [one.name, { why: one.addresses.join(", ") }, one.holders.join(", ") || "none", { state: one.state }, age(one.for_s)]));
   fill("site", view.site.addresses.map((one) =>
     [one.address, { state: one.state }, one.reason, `${one.total_ms.toFixed(1)} ms`]));
   fill("nodes", view.nodes.map((one) =>
