@@ -72,7 +72,7 @@ def _folder(node):
 
 def _addresses(node):
     """All that a server answers from: UDP answers come from where the question went."""
-    found = [topology.FRONT.ipv4(node.host), topology.FRONT.ipv6(node.host)]
+    found = list(node.front_addresses)
     if node.role == "web":
         found += node.second_addresses
         found += [vip for mode in topology.MODES if mode.on_loopback for vip in mode.vips]

@@ -157,9 +157,9 @@ What to try next, all as root:
   scripts/lab client curl -sSi {url}/l/{code}
   scripts/lab failover                hand the addresses to the other load balancer
   scripts/lab kill lb1                as if it lost power; `heal lb1` starts it again
-  scripts/lab ctl lb1 services        weirctl on lb1: what it balances, in which mode
-  scripts/lab client curl -sS http://nat.{zone}/          by mode nat; also dr, ipip, gue, fullnat
-  scripts/lab client dig @gue.{zone} {site}   DNS by mode gue
+  scripts/lab ctl lb1 services        weirctl on lb1: what it balances, and in which mode
+  scripts/lab client curl -sS https://nat.{zone}/      by mode nat; also dr, ipip, gue, fullnat
+  scripts/lab client dig @gue.{zone} {site}     DNS by mode gue, and so on
   scripts/lab down                    end everything, leave nothing behind
 The monitor's page: http://{page}/"""
 

@@ -134,14 +134,13 @@ def _real_server_lines(node):
     load balancers themselves asked, such as their health checks."""
     lines = [f"address add {_host_prefix(vip)} dev lo nodad"
              for mode in topology.MODES if mode.on_loopback for vip in mode.vips]
-    balancers = [topology.FRONT.addresses(lb.host) for lb in topology.nodes_of("lb")]
     table = f"table {topology.BACK_TABLE}"
     for family, address in enumerate(node.second_addresses):
         # preferred_lft 0: the node's own packets do not choose it as their source.
         lines += [f"address add {_host_prefix(address)} dev front nodad preferred_lft 0",
                   f"route add default via {topology.GATEWAYS[family]} dev front {table}"]
-        lines += [f"route add {_host_prefix(addresses[family].split('/')[0])} dev front {table}"
-                  for addresses in balancers]
+        lines += [f"route add {_host_prefix(lb.front_addresses[family])} dev front {table}"
+                  for lb in topology.nodes_of("lb")]
     return lines
 
 

@@ -113,6 +113,10 @@ class Node:
         return "02:01:" + ":".join(f"{octet:02x}" for octet in octets)
 
     @property
+    def front_addresses(self):
+        return _front(self.host)
+
+    @property
     def second_addresses(self):
         """See SECOND."""
         return _front(self.host + SECOND)

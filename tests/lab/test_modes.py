@@ -30,13 +30,13 @@ LOWERED_MTU = 1400
 # --- What clients do, each in the client's namespace ---------------------------------------------
 
 
-def ask(address, port, method, path, body=None):
+def ask(address, port, method, path, body=None, status=200):
     """The whole answer to one HTTP request over a connection of its own."""
     connection = http.client.HTTPConnection(address, port, timeout=TIMEOUT_S)
     try:
         connection.request(method, path, body, {"Host": topology.SITE})
         answer = connection.getresponse()
-        assert answer.status == 200
+        assert answer.status == status
         return answer.read()
     finally:
         connection.close()
@@ -59,6 +59,12 @@ def post_100_kb(address):
     body = os.urandom(SIZE)
     digest = ask(address, second_server.PORT, "POST", "/", body)
     assert digest.decode("ascii") == hashlib.sha256(body).hexdigest()
+
+
+def post_100_kb_to_the_app_tier(address):
+    """More than it takes, as it says when it has all."""
+    body = b'{"url":"https://example.org/' + b"x" * SIZE + b'"}'
+    assert "too large" in json.loads(ask(address, 80, "POST", "/api/links", body, 413))["error"]
 
 
 def get_100_kb(address):
@@ -84,7 +90,7 @@ def query_whose_answer_is_truncated(address):
     assert texts(address, "large") == dns.text_of("large")  # Asked again by TCP.
 
 
-ACTIONS = (get_page, post_100_kb, get_100_kb, query_by_udp, query_by_tcp,
+ACTIONS = (get_page, post_100_kb, post_100_kb_to_the_app_tier, get_100_kb, query_by_udp, query_by_tcp,
            query_with_a_large_udp_answer, query_whose_answer_is_truncated)
 CASES = list(itertools.product(MODES, FAMILIES, ACTIONS))
 IDS = [f"{mode}-IPv{family}-{action.__name__}" for mode, family, action in CASES]
