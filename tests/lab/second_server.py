@@ -6,6 +6,7 @@ many bytes; GET /endless sends until it is told to finish, and says so by the co
 
 import hashlib
 import socket
+import socketserver
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -62,7 +63,7 @@ class _Server(ThreadingHTTPServer):
 
     def server_bind(self):
         self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        socket.socket.bind(self.socket, self.server_address)
+        socketserver.TCPServer.server_bind(self)  # HTTPServer's would ask for the host's name.
 
 
 class SecondServers:
