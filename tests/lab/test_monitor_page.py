@@ -84,6 +84,17 @@ def test_every_node_and_edge_is_drawn_and_well(page, lab):
     assert owners == lab.owners()
 
 
+def test_the_services_of_every_mode_are_listed(page, lab):
+    until("the page shows all as well", lambda: all_well(page), 15)
+    rows = [row.text.split() for row in page.find_elements(By.CSS_SELECTOR, "#services tbody tr")]
+    listed = {(row[0], row[2], row[3], row[4]) for row in rows}
+    assert listed == {(one["name"], one["address"], str(one["port"]), one["mode"])
+                      for one in json.loads(lab.ok("ctl", "lb1", "--json", "services"))}
+    assert {row[4] for row in rows} == {"dr", "tunnel", "nat", "fullnat"}
+    (owner,) = set(lab.owners().values())
+    assert all(f"2 of 2 {owner}" in " ".join(row) for row in rows)
+
+
 def test_a_killed_node_turns_red_and_green_again(page, lab):
     lab.ok("kill", "web2")
     until("web2 is red", lambda: states(page)["web2"] == "failed", 15)
