@@ -115,7 +115,7 @@ static void
 load_model(struct fixture *fixture)
 {
 	const char *sample = getenv("WEIR_SAMPLE");
-	FILE *file = fopen(sample ? sample : "docs/weir.yaml", "r");
+	FILE *file = fopen(sample ? sample : "tests/sample.yaml", "r");
 	char *text = calloc(1, 1u << 16);
 	char path[128];
 	size_t size;
