@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The generator's command line; see settings.h. */
+#include "dataplane/pktgen/settings.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "dataplane/pktgen/flows.h"
+#include "dataplane/pktgen/search_fsm.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PROGRAM "weir-pktgen"
+#define EXIT_USAGE 2
+#define SECONDS_MAX 86400.0
+#define VLAN_MAX 4094
+#define MEMORY_MB_MIN 64
+#define MEMORY_MB_MAX 65536
+
+typedef int apply_fn(struct settings *settings, const char *text, struct err *err);
+
+static int
+parse_number(const char *text, unsigned long least, unsigned long most, unsigned long *out,
+	struct err *err)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (end == text || *end || *text == '-' || errno || value < least || value > most)
+		return err_set(err, -EINVAL, "'%s' is not a whole number from %lu to %lu", text,
+			least, most);
+	*out = value;
+	return 0;
+}
+
+/* "80" or "80-90". */
+static int
+parse_ports(const char *text, uint16_t *first, uint16_t *n, struct err *err)
+{
+	unsigned long low, high;
+	char low_text[8];
+	size_t size = strcspn(text, "-");
+	int rc;
+
+	snprintf(low_text, sizeof(low_text), "%.*s", (int)size, text);
+	rc = parse_number(low_text, 1, UINT16_MAX, &low, err);
+	high = low;
+	if (rc == 0 && text[size] == '-')
+		rc = parse_number(text + size + 1, low, UINT16_MAX, &high, err);
+	if (rc < 0)
+		return rc;
+	*first = (uint16_t)low;
+	*n = (uint16_t)(high - low + 1);
+	return 0;
+}
+
+static int
+parse_seconds(const char *text, uint64_t *out_ns, struct err *err)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end != text && strcmp(end, "ms") == 0)
+		value /= 1000;
+	else if (end == text || (*end && strcmp(end, "s") != 0))
+		value = -1;
+	if (!(value >= 0 && value <= SECONDS_MAX))
+		return err_set(err, -EINVAL, "'%s' is not a time: write 10, 10s or 500ms", text);
+	*out_ns = (uint64_t)(value * (double)NS_PER_S);
+	return 0;
+}
+
+/* Calls 'apply' for each part of a list. */
+static int
+apply_list(struct settings *settings, const char *text, apply_fn *apply, struct err *err)
+{
+	char *copy = strdup(text), *rest = copy, *part;
+	int rc = copy ? 0 : -ENOMEM;
+
+	while (rc == 0 && (part = strsep(&rest, ",")) != NULL)
+		rc = apply(settings, part, err);
+	free(copy);
+	return rc;
+}
+
+static int
+apply_port(struct settings *settings, const char *text, struct err *err)
+{
+	(void)err;
+	settings->port = text;
+	return 0;
+}
+
+static int
+apply_rx_port(struct settings *settings, const char *text, struct err *err)
+{
+	(void)err;
+	settings->rx_port = text;
+	return 0;
+}
+
+static int
+apply_to(struct settings *settings, const char *text, struct err *err)
+{
+	const char *colon = strrchr(text, ':'), *dash = colon ? strchr(colon, '-') : NULL;
+	struct endpoint endpoint;
+	char first[ENDPOINT_TEXT_SIZE];
+	int rc;
+
+	snprintf(first, sizeof(first), "%.*s", (int)(dash ? (size_t)(dash - text) : strlen(text)),
+		text);
+	rc = endpoint_parse(first, &endpoint, err);
+	if (rc == 0)
+		rc = parse_ports(colon + 1, &settings->target_port, &settings->n_target_ports, err);
+	if (rc == 0)
+		settings->target = endpoint.addr;
+	return rc;
+}
+
+static int
+apply_protocol(struct settings *settings, const char *text, struct err *err)
+{
+	if (strcmp(text, "tcp") != 0 && strcmp(text, "udp") != 0)
+		return err_set(err, -EINVAL, "'%s' is not tcp or udp", text);
+	settings->protocol = *text == 't' ? IPPROTO_TCP : IPPROTO_UDP;
+	return 0;
+}
+
+static int
+apply_life(struct settings *settings, const char *text, struct err *err)
+{
+	static const char *const names[] = {
+		[TCP_LIFE] = "life", [TCP_SYN] = "syn", [TCP_DATA] = "data"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			settings->life = (enum tcp_life)i;
+			return 0;
+		}
+	}
+	return err_set(err, -EINVAL, "'%s' is not life, syn or data", text);
+}
+
+static int
+apply_from(struct settings *settings, const char *text, struct err *err)
+{
+	return range_parse(text, &settings->clients, err);
+}
+
+static int
+apply_from_ports(struct settings *settings, const char *text, struct err *err)
+{
+	return parse_ports(text, &settings->client_port, &settings->n_client_ports, err);
+}
+
+static int
+apply_flows(struct settings *settings, const char *text, struct err *err)
+{
+	unsigned long value = 0;
+	int rc = parse_number(text, 1, FLOWS_MAX, &value, err);
+
+	settings->n_flows = (uint32_t)value;
+	return rc;
+}
+
+static int
+apply_new_flows(struct settings *settings, const char *text, struct err *err)
+{
+	return rate_parse_share(text, FLOWS_SHARE_ALL, &settings->new_share, err);
+}
+
+static int
+apply_size(struct settings *settings, const char *text, struct err *err)
+{
+	return sizes_parse(text, &settings->sizes, err);
+}
+
+static int
+add_rate(struct settings *settings, const char *text, struct err *err)
+{
+	if (settings->n_rates == SETTINGS_RATES_MAX)
+		return err_set(err, -EINVAL, "more than %d rates", SETTINGS_RATES_MAX);
+	return rate_parse(text, &settings->rates[settings->n_rates++], err);
+}
+
+static int
+apply_rate(struct settings *settings, const char *text, struct err *err)
+{
+	settings->n_rates = 0;
+	return apply_list(settings, text, add_rate, err);
+}
+
+static int
+apply_duration(struct settings *settings, const char *text, struct err *err)
+{
+	int rc = parse_seconds(text, &settings->duration_ns, err);
+
+	if (rc == 0 && settings->duration_ns < NS_PER_MS)
+		return err_set(err, -EINVAL, "a trial takes at least 1ms");
+	return rc;
+}
+
+static int
+apply_warm_up(struct settings *settings, const char *text, struct err *err)
+{
+	return parse_seconds(text, &settings->warm_up_ns, err);
+}
+
+static int
+apply_ramp(struct settings *settings, const char *text, struct err *err)
+{
+	return parse_seconds(text, &settings->ramp_ns, err);
+}
+
+static int
+apply_drain(struct settings *settings, const char *text, struct err *err)
+{
+	return parse_seconds(text, &settings->drain_ns, err);
+}
+
+static int
+apply_search(struct settings *settings, const char *text, struct err *err)
+{
+	(void)text;
+	(void)err;
+	settings->search = true;
+	return 0;
+}
+
+static int
+apply_loss(struct settings *settings, const char *text, struct err *err)
+{
+	return rate_parse_share(text, SEARCH_WHOLE, &settings->tolerance, err);
+}
+
+static int
+apply_resolution(struct settings *settings, const char *text, struct err *err)
+{
+	return rate_parse_share(text, SEARCH_WHOLE, &settings->resolution, err);
+}
+
+static int
+apply_to_mac(struct settings *settings, const char *text, struct err *err)
+{
+	uint8_t mac[6];
+	char tail;
+
+	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0], &mac[1], &mac[2],
+		    &mac[3], &mac[4], &mac[5], &tail) != 6)
+		return err_set(err, -EINVAL, "'%s' is not like 02:00:00:00:00:01", text);
+	memcpy(settings->to_mac, mac, sizeof(mac));
+	settings->has_to_mac = true;
+	return 0;
+}
+
+static int
+apply_gateway(struct settings *settings, const char *text, struct err *err)
+{
+	return addr_parse(text, &settings->gateway, err);
+}
+
+static int
+add_address(struct settings *settings, const char *text, struct err *err)
+{
+	size_t most = sizeof(settings->addresses) / sizeof(settings->addresses[0]);
+
+	if (settings->n_addresses == most)
+		return err_set(err, -EINVAL, "more than %zu addresses and ranges", most);
+	return range_parse(text, &settings->addresses[settings->n_addresses++], err);
+}
+
+static int
+apply_address(struct settings *settings, const char *text, struct err *err)
+{
+	return apply_list(settings, text, add_address, err);
+}
+
+static int
+apply_vlan(struct settings *settings, const char *text, struct err *err)
+{
+	unsigned long value = 0;
+	int rc = parse_number(text, 1, VLAN_MAX, &value, err);
+
+	settings->vlan = (uint16_t)value;
+	return rc;
+}
+
+static int
+apply_memory_mb(struct settings *settings, const char *text, struct err *err)
+{
+	unsigned long value = 0;
+	int rc = parse_number(text, MEMORY_MB_MIN, MEMORY_MB_MAX, &value, err);
+
+	settings->memory_mb = (uint32_t)value;
+	return rc;
+}
+
+static int
+apply_hugepages(struct settings *settings, const char *text, struct err *err)
+{
+	if (strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
+		return err_set(err, -EINVAL, "'%s' is not yes or no", text);
+	settings->hugepages = *text == 'y';
+	return 0;
+}
+
+static int
+apply_cores(struct settings *settings, const char *text, struct err *err)
+{
+	(void)err;
+	settings->cores = text;
+	return 0;
+}
+
+static int
+apply_threads(struct settings *settings, const char *text, struct err *err)
+{
+	unsigned long value = 0;
+	int rc = parse_number(text, 1, SETTINGS_THREADS_MAX, &value, err);
+
+	settings->n_threads = (uint16_t)value;
+	return rc;
+}
+
+static int
+apply_json(struct settings *settings, const char *text, struct err *err)
+{
+	(void)err;
+	settings->json = text;
+	return 0;
+}
+
+static int
+apply_quiet(struct settings *settings, const char *text, struct err *err)
+{
+	(void)text;
+	(void)err;
+	settings->quiet = true;
+	return 0;
+}
+
+static int
+apply_log_level(struct settings *settings, const char *text, struct err *err)
+{
+	enum log_level level;
+	int rc = log_level_parse(text, &level, err);
+
+	(void)settings;
+	if (rc == 0)
+		log_set_level(level);
+	return rc;
+}
+
+static int
+apply_version(struct settings *settings, const char *text, struct err *err)
+{
+	(void)settings;
+	(void)text;
+	(void)err;
+	printf("%s %s\n", PROGRAM, WEIR_VERSION);
+	exit(EXIT_SUCCESS);
+}
+
+static apply_fn apply_help;
+
+/* The whole command line. 'value' NULL: the option takes none. */
+static const struct setting {
+	const char *name;
+	const char *value;
+	apply_fn *apply;
+	const char *help;
+} table[] = {
+	{"port", "DEVICE", apply_port, "PCI address or DPDK device that sends"},
+	{"rx-port", "DEVICE", apply_rx_port, "the device that receives, if it is another one"},
+	{"to", "ADDR:PORT[-PORT]", apply_to, "the service's address and port or ports"},
+	{"protocol", "tcp|udp", apply_protocol, "of the service (udp)"},
+	{"tcp", "life|syn|data", apply_life,
+		"life: SYN, data and FIN of each flow (default); syn: a flood; data: midstream"},
+	{"from", "RANGE", apply_from,
+		"clients: ADDR, FIRST-LAST or ADDR/BITS (the blocks of RFC 2544, RFC 5180)"},
+	{"from-ports", "PORT-PORT", apply_from_ports, "clients' ports (1024-65535)"},
+	{"flows", "N", apply_flows, "flows open at a time (1000)"},
+	{"new-flows", "PERCENT", apply_new_flows, "packets that open a new flow (0)"},
+	{"size", "SIZES", apply_size,
+		"frames with FCS: 64 (default), 64,512,1518, 64x7,594x4, or imix"},
+	{"rate", "RATES", apply_rate,
+		"1Mpps (default), 2.5Gbps on the wire, 75% of line, line, max; a list: one trial "
+		"each"},
+	{"duration", "SECONDS", apply_duration, "of a trial (10)"},
+	{"warm-up", "SECONDS", apply_warm_up, "sending before the first trial (1)"},
+	{"ramp", "SECONDS", apply_ramp, "the rate climbs from 0 in this time of the trial (0)"},
+	{"drain", "SECONDS", apply_drain, "longest wait for the last packets of a trial (2)"},
+	{"search", NULL, apply_search,
+		"find the highest rate without loss, at most --rate (RFC 2544 26.1)"},
+	{"loss", "PERCENT", apply_loss, "loss that the search tolerates (0)"},
+	{"resolution", "PERCENT", apply_resolution,
+		"of the highest rate: when the search ends (1)"},
+	{"to-mac", "MAC", apply_to_mac, "send to this station, ask nobody"},
+	{"gateway", "ADDR", apply_gateway, "the next hop to ask for (the service's address)"},
+	{"address", "LIST", apply_address,
+		"addresses and ranges to answer for: the generator's own first, then backends that "
+		"it "
+		"plays"},
+	{"vlan", "ID", apply_vlan, "tag of all frames"},
+	{"memory-mb", "N", apply_memory_mb, "memory for DPDK (256)"},
+	{"hugepages", "yes|no", apply_hugepages, "use huge pages (no)"},
+	{"cores", "LIST", apply_cores, "EAL's --lcores: control first, then the threads"},
+	{"threads", "1|2", apply_threads, "2: sending and receiving have a core each (1)"},
+	{"json", "FILE", apply_json, "write the results there (-: standard output)"},
+	{"quiet", NULL, apply_quiet, "no line each second"},
+	{"log-level", "LEVEL", apply_log_level, "error, warn, info (default) or debug"},
+	{"help", NULL, apply_help, "print this help"},
+	{"version", NULL, apply_version, "print the version"},
+};
+
+#define N_TABLE (sizeof(table) / sizeof(table[0]))
+
+static int
+apply_help(struct settings *settings, const char *text, struct err *err)
+{
+	char option[40];
+
+	(void)settings;
+	(void)text;
+	(void)err;
+	printf(PROGRAM ": sends measured traffic to a service and tells what comes back\n\n"
+		       "Usage: " PROGRAM
+		       " --port DEVICE --to ADDR:PORT --address ADDR [OPTION...]\n\n");
+	for (size_t i = 0; i < N_TABLE; i++) {
+		snprintf(option, sizeof(option), "--%s %s", table[i].name,
+			table[i].value ? table[i].value : "");
+		printf("  %-24s %s\n", option, table[i].help);
+	}
+	printf("\ndocs/pktgen.md explains them and has examples.\n");
+	exit(EXIT_SUCCESS);
+}
+
+__attribute__((noreturn)) static void
+fail(const char *text)
+{
+	fprintf(stderr, PROGRAM ": %s\nTry '" PROGRAM " --help'.\n", text);
+	exit(EXIT_USAGE);
+}
+
+static void
+set_defaults(struct settings *settings)
+{
+	*settings = (struct settings){
+		.protocol = IPPROTO_UDP,
+		.client_port = 1024,
+		.n_client_ports = UINT16_MAX - 1024 + 1,
+		.n_flows = 1000,
+		.sizes = {.n = 1, .bytes = {SIZES_LEAST}, .n_order = 1},
+		.rates = {{RATE_PACKETS, 1000000}},
+		.n_rates = 1,
+		.duration_ns = 10 * NS_PER_S,
+		.warm_up_ns = NS_PER_S,
+		.drain_ns = 2 * NS_PER_S, /* RFC 2544 section 23 (d) */
+		.resolution = SEARCH_WHOLE / 100,
+		.memory_mb = 256,
+		.n_threads = 1,
+	};
+}
+
+void
+settings_parse(struct settings *settings, int argc, char **argv)
+{
+	struct option options[N_TABLE + 1] = {{NULL, 0, NULL, 0}};
+	struct err err = {""};
+	int index = 0, option;
+
+	set_defaults(settings);
+	for (size_t i = 0; i < N_TABLE; i++)
+		options[i] = (struct option){
+			table[i].name, table[i].value ? required_argument : no_argument, NULL, 0};
+	while ((option = getopt_long(argc, argv, "", options, &index)) == 0) {
+		if (table[index].apply(settings, optarg, &err) < 0) {
+			err_prefix(&err, "--%s", table[index].name);
+			fail(err.text);
+		}
+	}
+	if (option != -1) /* getopt_long() has printed what is wrong. */
+		fail("the command line is not right: see above");
+	if (optind < argc) {
+		err_set(&err, 0, "'%s' is not an option", argv[optind]);
+		fail(err.text);
+	}
+	if (settings_check(settings, &err) < 0)
+		fail(err.text);
+}
