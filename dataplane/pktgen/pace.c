@@ -4,20 +4,21 @@
 
 #include <assert.h>
 
-static_assert(PACE_RATE_MAX <= UINT64_MAX / 2 / PACE_CATCH_UP_NS, "credit fits 64 bits");
+static_assert(PACE_RATE_MAX <= UINT64_MAX / 2 / PACE_CATCH_UP_MAX_NS, "credit fits 64 bits");
 
 void
-pace_init(struct pace *pace, uint64_t rate, uint64_t step, uint64_t now_ns)
+pace_init(struct pace *pace, uint64_t rate, uint64_t step, uint64_t catch_up_ns, uint64_t now_ns)
 {
-	assert(rate <= PACE_RATE_MAX);
-	*pace = (struct pace){.rate = rate, .step = step, .last_ns = now_ns};
+	assert(rate <= PACE_RATE_MAX && catch_up_ns <= PACE_CATCH_UP_MAX_NS);
+	*pace = (struct pace){
+		.rate = rate, .step = step, .last_ns = now_ns, .catch_up_ns = catch_up_ns};
 }
 
 void
 pace_advance(struct pace *pace, uint64_t rate, uint64_t now_ns)
 {
 	uint64_t elapsed_ns = now_ns - pace->last_ns;
-	uint64_t most = pace->rate * PACE_CATCH_UP_NS;
+	uint64_t most = pace->rate * pace->catch_up_ns;
 
 	assert(rate <= PACE_RATE_MAX);
 	/* At a slow rate the catch-up time does not earn a packet. */

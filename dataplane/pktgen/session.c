@@ -124,11 +124,14 @@ open_ports(struct session *session, struct err *err)
 
 		config.n_queues = 1;
 		config.vlan = session->settings->vlan;
-		/* The sender, and the receiver that answers. */
-		rc = port_open(&worker->ports[i], &config, 2, session->eal, err);
+		rc = port_open(&worker->ports[i], &config, session->settings->n_threads,
+			session->eal, err);
 		if (rc < 0)
 			return rc;
 		worker->n_ports++;
+		/* One queue, which a receiver's rare answers share with the sender: a memif's peer
+		 * must have as many as this side. */
+		worker->ports[i].n_tx_queues = 1;
 		rc = fit_mtu(session->settings, &worker->ports[i], err);
 		if (rc < 0)
 			return rc;
@@ -401,6 +404,7 @@ session_trial(struct session *session, const struct pacing *pacing, uint64_t dur
 		.start_ns = clock_now_ns(),
 		.duration_ns = duration_ns,
 		.ramp_ns = session->settings->ramp_ns,
+		.catch_up_ns = session->settings->catch_up_ns,
 		.drain_ns = session->settings->drain_ns,
 	};
 	int rc = worker_start(worker, &order);

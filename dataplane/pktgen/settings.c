@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "dataplane/pktgen/flows.h"
+#include "dataplane/pktgen/pace.h"
 #include "dataplane/pktgen/search_fsm.h"
 
 #include <errno.h>
@@ -223,6 +224,16 @@ apply_drain(struct settings *settings, const char *text, struct err *err)
 }
 
 static int
+apply_catch_up(struct settings *settings, const char *text, struct err *err)
+{
+	int rc = parse_seconds(text, &settings->catch_up_ns, err);
+
+	if (rc == 0 && settings->catch_up_ns > PACE_CATCH_UP_MAX_NS)
+		return err_set(err, -EINVAL, "at most 10ms can be made up for");
+	return rc;
+}
+
+static int
 apply_search(struct settings *settings, const char *text, struct err *err)
 {
 	(void)text;
@@ -386,7 +397,7 @@ static const struct setting {
 	{"flows", "N", apply_flows, "flows open at a time (1000)"},
 	{"new-flows", "PERCENT", apply_new_flows, "packets that open a new flow (0)"},
 	{"size", "SIZES", apply_size,
-		"frames with FCS: 64 (default), 64,512,1518, 64x7,594x4, or imix"},
+		"frames with FCS: 64,512,1518, 64x7,594x4, or imix (the smallest, often 64)"},
 	{"rate", "RATES", apply_rate,
 		"1Mpps (default), 2.5Gbps on the wire, 75% of line, line, max; a list: one trial "
 		"each"},
@@ -394,6 +405,9 @@ static const struct setting {
 	{"warm-up", "SECONDS", apply_warm_up, "sending before the first trial (1)"},
 	{"ramp", "SECONDS", apply_ramp, "the rate climbs from 0 in this time of the trial (0)"},
 	{"drain", "SECONDS", apply_drain, "longest wait for the last packets of a trial (2)"},
+	{"catch-up", "SECONDS", apply_catch_up,
+		"a sender that was held up sends faster to make up for so much (1ms; at most "
+		"10ms)"},
 	{"search", NULL, apply_search,
 		"find the highest rate without loss, at most --rate (RFC 2544 26.1)"},
 	{"loss", "PERCENT", apply_loss, "loss that the search tolerates (0)"},
@@ -454,11 +468,11 @@ set_defaults(struct settings *settings)
 		.client_port = 1024,
 		.n_client_ports = UINT16_MAX - 1024 + 1,
 		.n_flows = 1000,
-		.sizes = {.n = 1, .bytes = {SIZES_LEAST}, .n_order = 1},
 		.rates = {{RATE_PACKETS, 1000000}},
 		.n_rates = 1,
 		.duration_ns = 10 * NS_PER_S,
 		.warm_up_ns = NS_PER_S,
+		.catch_up_ns = NS_PER_MS,
 		.drain_ns = 2 * NS_PER_S, /* RFC 2544 section 23 (d) */
 		.resolution = SEARCH_WHOLE / 100,
 		.memory_mb = 256,

@@ -44,6 +44,7 @@ struct settings {
 	uint64_t warm_up_ns;
 	uint64_t ramp_ns;
 	uint64_t drain_ns;
+	uint64_t catch_up_ns;
 	bool search;
 	uint32_t tolerance;  /* Of SEARCH_WHOLE. */
 	uint32_t resolution; /* Of SEARCH_WHOLE, which is the highest rate. */

@@ -84,11 +84,13 @@ check_flows(const struct settings *settings, struct err *err)
 }
 
 static int
-check_sizes(const struct settings *settings, struct err *err)
+check_sizes(struct settings *settings, struct err *err)
 {
 	uint16_t least = probe_size_min(
 		(enum addr_family)settings->target.family, settings->protocol, settings->vlan);
 
+	if (settings->sizes.n == 0)
+		settings->sizes = (struct sizes){.n = 1, .bytes = {least}, .n_order = 1};
 	if (sizes_least(&settings->sizes) >= least)
 		return 0;
 	return err_set(err, -EINVAL,

@@ -73,7 +73,7 @@ worker_start(struct worker *worker, const struct worker_order *order)
 		.destination = worker->sender.destination, .turn = worker->sender.turn};
 	worker->strangers = 0;
 	pace_init(&worker->sender.pace, order->ramp_ns ? 1 : order->pacing.rate, step,
-		order->start_ns);
+		order->catch_up_ns, order->start_ns);
 	flight_begin(worker->flight);
 	if (worker->settings->n_threads == 1)
 		return rte_eal_remote_launch(run_both, worker, lcore);

@@ -29,6 +29,7 @@ struct worker_order {
 	uint64_t start_ns;
 	uint64_t duration_ns;
 	uint64_t ramp_ns;
+	uint64_t catch_up_ns;
 	uint64_t drain_ns;
 };
 
