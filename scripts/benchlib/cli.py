@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The command line: a table of benchmarks, each a module with two functions, add_arguments(parser)
+and run(arguments), the latter returning the exit status."""
+
+import argparse
+import signal
+from dataclasses import dataclass
+from types import ModuleType
+
+from benchlib import dataplane
+from lablib.errors import LabError
+from lablib.progress import complain
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One sub-command."""
+
+    name: str
+    summary: str
+    module: ModuleType
+
+
+BENCHMARKS = (
+    Benchmark("dataplane", "what a packet costs the load balancer, beside its limits and peers",
+              dataplane),
+)
+
+
+def _parse(args):
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures weir.")
+    commands = parser.add_subparsers(dest="name", metavar="BENCHMARK", required=True)
+    for benchmark in BENCHMARKS:
+        sub = commands.add_parser(benchmark.name, help=benchmark.summary,
+                                  description=benchmark.summary)
+        benchmark.module.add_arguments(sub)
+        sub.set_defaults(run=benchmark.module.run)
+    return parser.parse_args(args)
+
+
+def _end_by_signal(number, _):
+    raise SystemExit(128 + number)
+
+
+def main(args):
+    """Runs one benchmark; returns the exit status."""
+    arguments = _parse(args)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end_by_signal)
+    try:
+        return arguments.run(arguments)
+    except BrokenPipeError:
+        return 128 + signal.SIGPIPE
+    except (LabError, OSError) as error:
+        complain(f"bench: {error}")
+        return 1
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return 128 + signal.SIGINT
