@@ -18,13 +18,12 @@ void
 pace_advance(struct pace *pace, uint64_t rate, uint64_t now_ns)
 {
 	uint64_t elapsed_ns = now_ns - pace->last_ns;
-	uint64_t most = pace->rate * pace->catch_up_ns;
+	/* A packet that is being saved up for comes on top of what may be made up for. */
+	uint64_t most = pace->rate * pace->catch_up_ns + pace->step * NS_PER_S;
 
 	assert(rate <= PACE_RATE_MAX);
-	/* At a slow rate the catch-up time does not earn a packet. */
-	if (most < pace->step * NS_PER_S)
-		most = pace->step * NS_PER_S;
-	if (pace->rate > 0 && elapsed_ns > (most - pace->credit) / pace->rate)
+	if (pace->credit >= most ||
+		(pace->rate > 0 && elapsed_ns > (most - pace->credit) / pace->rate))
 		pace->credit = most;
 	else
 		pace->credit += pace->rate * elapsed_ns;
@@ -46,12 +45,12 @@ pace_take(struct pace *pace, uint64_t cost)
 uint64_t
 pace_ramp(uint64_t from, uint64_t to, uint64_t length_ns, uint64_t elapsed_ns)
 {
-	uint64_t done_us = elapsed_ns / NS_PER_US, length_us = length_ns / NS_PER_US;
+	uint64_t done_ms = elapsed_ns / NS_PER_MS, length_ms = length_ns / NS_PER_MS;
 
-	if (elapsed_ns >= length_ns || length_us == 0)
+	if (elapsed_ns >= length_ns || length_ms == 0)
 		return to;
 	if (to >= from)
-		return from + (to - from) / length_us * done_us +
-		       (to - from) % length_us * done_us / length_us;
+		return from + (to - from) / length_ms * done_ms +
+		       (to - from) % length_ms * done_ms / length_ms;
 	return from - pace_ramp(0, from - to, length_ns, elapsed_ns);
 }

@@ -38,8 +38,8 @@ void pace_advance(struct pace *pace, uint64_t rate, uint64_t now_ns);
 /* Returns true and takes the cost if a packet of 'cost' units may leave. */
 bool pace_take(struct pace *pace, uint64_t cost);
 
-/* A rate that climbs from 'from' to 'to' in equal steps of time over 'length_ns', and stays there.
- */
+/* A rate that climbs evenly from 'from' to 'to' over 'length_ns', a step each millisecond, and
+ * stays there. */
 uint64_t pace_ramp(uint64_t from, uint64_t to, uint64_t length_ns, uint64_t elapsed_ns);
 
 #endif /* DATAPLANE_PKTGEN_PACE_H */

@@ -20,7 +20,7 @@ read_size(const char **text, uint16_t *size, unsigned int *weight, struct err *e
 
 	if (end != *text && *end == 'x')
 		times = strtoul(end + 1, &end, 10);
-	if (end == *text || (*end && *end != ','))
+	if (end == *text || (*end && *end != ',') || strcmp(end, ",") == 0)
 		return err_set(err, -EINVAL,
 			"'%s' is not a frame size: write 64, 64,512,1518, 64x7,594x4 or imix",
 			*text);
