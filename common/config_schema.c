@@ -137,6 +137,7 @@ static const cyaml_schema_field_t service_fields[] = {
 	MAP(raw_service, limits, service_limits_fields),
 	TEXT(raw_service, mss),
 	MAP(raw_service, tunnel, tunnel_fields),
+	TEXT(raw_service, client_address),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t service_entry = ENTRY(raw_service, service_fields);

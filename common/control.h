@@ -99,8 +99,9 @@ struct control_service {
 	uint32_t persistence_timeout_s;
 	uint8_t persistence_prefix;
 	struct service_limits limits;
-	uint16_t mss;         /* TCP: the largest that a SYN may offer; 0: any. */
-	struct tunnel tunnel; /* Mode tunnel only. */
+	uint16_t mss;           /* TCP: the largest that a SYN may offer; 0: any. */
+	struct tunnel tunnel;   /* Mode tunnel only. */
+	uint8_t client_address; /* enum client_address; mode fullnat only. */
 };
 
 /* Addresses of this node's own that mode fullnat speaks from, by a port. */
@@ -144,8 +145,10 @@ int control_lease_decode(json_t *json, struct control_lease *out, struct err *er
 const char *forward_mode_name(enum forward_mode mode);
 const char *scheduler_name(enum scheduler_kind scheduler);
 const char *protocol_name(enum protocol protocol);
+const char *client_address_name(enum client_address client_address);
 int forward_mode_parse(const char *text, enum forward_mode *out, struct err *err);
 int scheduler_parse(const char *text, enum scheduler_kind *out, struct err *err);
 int protocol_parse(const char *text, enum protocol *out, struct err *err);
+int client_address_parse(const char *text, enum client_address *out, struct err *err);
 
 #endif /* COMMON_CONTROL_H */

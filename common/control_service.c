@@ -2,6 +2,7 @@
 /* A service's JSON form; see control_service.h. */
 #include "common/control_service.h"
 
+#include "common/control_nat.h"
 #include "common/control_tunnel.h"
 #include "common/json_field.h"
 
@@ -41,7 +42,8 @@ control_service_encode(const struct control_service *service)
 
 	if (json && (service->limits.new_flows_per_s || service->limits.packets_per_s))
 		json_object_set_new(json, "limits", encode_limits(&service->limits));
-	if (json && control_tunnel_encode(json, service) < 0) {
+	if (json && (control_tunnel_encode(json, service) < 0 ||
+			    control_nat_encode(json, service) < 0)) {
 		json_decref(json);
 		return NULL;
 	}
@@ -92,7 +94,8 @@ int
 control_service_decode(json_t *json, size_t n_pools, struct control_service *out, struct err *err)
 {
 	static const char *const keys[] = {"name", "address", "port", "protocol", "mode",
-		"scheduler", "pool", "persistence", "limits", "mss", "tunnel", NULL};
+		"scheduler", "pool", "persistence", "limits", "mss", "tunnel", "client_address",
+		NULL};
 	enum protocol protocol;
 	enum forward_mode mode;
 	enum scheduler_kind scheduler;
@@ -125,5 +128,6 @@ control_service_decode(json_t *json, size_t n_pools, struct control_service *out
 	out->pool = (uint32_t)pool;
 	if (decode_persistence(json_object_get(json, "persistence"), out, err) < 0)
 		return -EINVAL;
-	return control_tunnel_decode(json, out, err);
+	rc = control_tunnel_decode(json, out, err);
+	return rc < 0 ? rc : control_nat_decode(json, out, err);
 }

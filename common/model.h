@@ -48,6 +48,13 @@ enum forward_mode {
 	MODE_FULLNAT
 };
 
+/* How backends in mode fullnat are told who the client is. */
+enum client_address {
+	CLIENT_ADDRESS_NONE,
+	CLIENT_ADDRESS_TOA,   /* A TCP option in the connection's first packets. */
+	CLIENT_ADDRESS_PROXY2 /* PROXY protocol version 2, in front of what the client says. */
+};
+
 /* Whether packets get other addresses, and answers come back through the load balancer. */
 static inline bool
 mode_translates(unsigned int mode)
@@ -189,6 +196,7 @@ struct service {
 	const struct pool *pool; /* Its backends have the family of 'address' (mode dr). */
 	struct tunnel tunnel;    /* Mode tunnel only. */
 	uint16_t mss;            /* TCP: the largest that a SYN may offer; 0: any. */
+	enum client_address client_address;  /* Mode fullnat only. */
 	const struct virtual_router *router; /* The one that holds 'address'. */
 	struct service_limits limits;
 };

@@ -102,6 +102,7 @@ add_services(const struct cluster *cluster, struct control_state *state)
 		service->limits = config->limits;
 		service->mss = config->mss;
 		service->tunnel = config->tunnel;
+		service->client_address = (uint8_t)config->client_address;
 		state->n_services++;
 	}
 	return state->services != NULL;

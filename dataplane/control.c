@@ -68,11 +68,15 @@ set_state(void *ctx, json_t *params, struct err *err)
 	if (rc == 0)
 		rc = snapshot_new(&snapshot, state, dataplane->shared.snapshot, &tables, err);
 	control_state_free(state);
+	if (rc == 0) {
+		rc = dataplane_publish(dataplane, snapshot, err);
+		if (rc < 0)
+			snapshot_free(snapshot);
+	}
 	if (rc < 0) {
 		LOG_LIMITED(LOG_WARN, "state refused, the old one stays: %s", err->text);
 		return NULL;
 	}
-	dataplane_publish(dataplane, snapshot);
 	snapshot_services(snapshot, &n_services);
 	snapshot_backends(snapshot, &n_backends);
 	LOG_LIMITED(LOG_INFO, "state %llu in force: %zu services, %zu backends",

@@ -366,13 +366,16 @@ dataplane_stop(struct dataplane *dataplane)
 	eal_free(dataplane->eal);
 }
 
-void
-dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot)
+int
+dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot, struct err *err)
 {
 	struct snapshot *old = (struct snapshot *)(uintptr_t)dataplane->shared.snapshot;
 
 	for (unsigned int w = 0; w < dataplane->n_workers; w++)
-		pipeline_prepare(worker_pipeline(dataplane->workers[w]), snapshot);
+		if (pipeline_prepare(worker_pipeline(dataplane->workers[w]), snapshot) < 0)
+			return err_set(err, -ENOMEM,
+				"no memory for the sequence numbers of flows: raise memory_mb or "
+				"lower flows");
 	/* Backends that the kernel knows already are ready before the first packet asks. */
 	netlink_refresh(dataplane->netlink);
 	__atomic_store_n(&dataplane->shared.snapshot, snapshot, __ATOMIC_RELEASE);
@@ -380,4 +383,5 @@ dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot)
 	holder_set_snapshot(dataplane->holder, snapshot);
 	snapshot_free(old);
 	netlink_refresh(dataplane->netlink);
+	return 0;
 }

@@ -28,6 +28,9 @@
 
 #define RANK_NEVER 255
 
+/* The part of a timeout by which an entry's time may be late. */
+#define STEADY_PARTS 64
+
 /* The state after a packet. UDP and TCP do not mix: the protocol is part of the key. */
 static const uint8_t transitions[N_FLOW_STATES][N_FLOW_SIGNALS] = {
 	[FLOW_TCP_EMBRYONIC] =
@@ -247,6 +250,22 @@ timeouts_valid(const struct flow_timeouts *t)
 	return true;
 }
 
+/* What changes nothing in a state, and for how long. */
+static void
+set_steady(struct flow_table *table, unsigned int state)
+{
+	struct flow_steady *steady = &table->steady[state];
+
+	steady->ticks = (uint16_t)(table->timeouts[state] / STEADY_PARTS);
+	if (steady->ticks > FLOW_STEADY_TICKS_MAX)
+		steady->ticks = FLOW_STEADY_TICKS_MAX;
+	table->timeouts[state] = (uint16_t)(table->timeouts[state] + steady->ticks);
+	steady->signals = 0;
+	for (unsigned int signal = 0; signal < N_FLOW_SIGNALS; signal++)
+		if (transitions[state][signal] == state)
+			steady->signals |= (uint16_t)(1u << signal);
+}
+
 static void
 set_timeouts(struct flow_table *table, const struct flow_timeouts *t)
 {
@@ -257,6 +276,8 @@ set_timeouts(struct flow_table *table, const struct flow_timeouts *t)
 	table->timeouts[FLOW_TCP_CLOSED] = ticks_of(t->closed_ms, 2000);
 	table->timeouts[FLOW_UDP_STREAM] = ticks_of(t->udp_ms, 60000);
 	table->evict_idle = ticks_of(t->evict_idle_ms, 300000);
+	for (unsigned int state = FLOW_FREE + 1; state < N_FLOW_STATES; state++)
+		set_steady(table, state);
 }
 
 int
@@ -294,8 +315,25 @@ flow_table_free(struct flow_table *table)
 	if (!table)
 		return;
 	memory = table->memory;
+	memory.free(memory.ctx, table->sequences);
 	memory.free(memory.ctx, table->buckets);
 	memory.free(memory.ctx, table);
+}
+
+int
+flow_table_keep_sequences(struct flow_table *table)
+{
+	const struct memory *memory = &table->memory;
+	struct sequence *sequences;
+
+	if (table->sequences)
+		return 0;
+	sequences = memory->alloc(memory->ctx,
+		(size_t)table->n_buckets * FLOW_BUCKET_ENTRIES * sizeof(*sequences), LINE_BYTES);
+	if (!sequences)
+		return -ENOMEM;
+	__atomic_store_n(&table->sequences, sequences, __ATOMIC_RELEASE);
+	return 0;
 }
 
 struct flow_slot
@@ -345,6 +383,7 @@ enter(struct flow_table *table, const struct flow_entry *entry, uint64_t hash, u
 {
 	struct flow_bucket *home = flow_home(table, hash);
 	struct flow_slot slot = make_room(table, hash, tick);
+	struct sequence *sequence;
 
 	if (!slot.bucket)
 		return slot;
@@ -353,6 +392,9 @@ enter(struct flow_table *table, const struct flow_entry *entry, uint64_t hash, u
 		add_displaced(home, 1);
 	}
 	begin_change(slot.bucket);
+	sequence = flow_sequence(table, slot);
+	if (sequence)
+		sequence_store(sequence, (struct sequence){0});
 	flow_copy_words(flow_entry_at(slot), entry, sizeof(*entry));
 	__atomic_store_n(&slot.bucket->tags[slot.i], flow_tag(hash), __ATOMIC_RELAXED);
 	set_state(slot, state);

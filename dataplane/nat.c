@@ -5,6 +5,7 @@
  * same port: the balancer keeps no routes to clients, and so the path is symmetric here too. */
 #include "dataplane/nat.h"
 
+#include "dataplane/client_address.h"
 #include "dataplane/nat_rewrite.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/snapshot_data.h"
@@ -193,7 +194,7 @@ static enum verdict
 leave(const struct nat_job *job, const struct nexthop *hop)
 {
 	job->packet->out_port = hop->port;
-	return rewrite_dr(job->packet, job->parsed, hop, job->ports->ports[hop->port].mac);
+	return rewrite_dr(job->packet, job->parsed, hop, &job->ports->ports[hop->port]);
 }
 
 /* As keep_local(), of mode nat: packets still come from the client. */
@@ -221,6 +222,7 @@ nat_forward(const struct nat_job *job, uint8_t mode, uint16_t backend, struct fl
 	bool is_error = job->parsed->kind == PARSED_ICMP_ERROR;
 	struct nat_ends ends = {
 		.destination_port = be16_to(real->port) ? real->port : key->vip_port};
+	struct address_plan plan;
 	enum verdict verdict;
 
 	if (is_error && (!flow.bucket || !flow_other(job->flows, flow).bucket))
@@ -239,13 +241,18 @@ nat_forward(const struct nat_job *job, uint8_t mode, uint16_t backend, struct fl
 		return verdict;
 	if (!is_error)
 		remember_hop(job, flow, flow_other(job->flows, flow));
-	verdict = leave(job, &hop);
+	verdict = client_address_plan(job, flow, &job->ports->ports[hop.port], &plan);
+	if (verdict == V_FORWARD)
+		verdict = leave(job, &hop);
 	if (verdict != V_FORWARD)
 		return verdict;
-	if (is_error)
+	if (is_error) {
 		nat_rewrite_error(job->packet, job->parsed, &ends, NULL);
-	else
+		client_address_quote(job, flow, job->client_address, false);
+	} else {
 		nat_rewrite_flow(job->packet, job->parsed, &ends);
+		client_address_apply(job, &plan);
+	}
 	return V_FORWARD;
 }
 
@@ -285,6 +292,7 @@ nat_return(const struct nat_job *job, struct flow_slot flow, const struct servic
 	const struct flow_key *key;
 	struct nexthop hop;
 	enum verdict verdict;
+	uint8_t told;
 
 	if (!first.bucket)
 		return V_HOST;
@@ -300,9 +308,13 @@ nat_return(const struct nat_job *job, struct flow_slot flow, const struct servic
 	verdict = leave(job, &hop);
 	if (verdict != V_FORWARD)
 		return verdict;
-	if (job->parsed->kind == PARSED_ICMP_ERROR)
+	told = job->snapshot->path_encaps[(*service)->service].client_address;
+	if (job->parsed->kind == PARSED_ICMP_ERROR) {
 		nat_rewrite_error(job->packet, job->parsed, &ends, ends.source);
-	else
+		client_address_quote(job, first, told, true);
+	} else {
 		nat_rewrite_flow(job->packet, job->parsed, &ends);
+		client_address_return(job, first, told);
+	}
 	return V_RETURN;
 }

@@ -18,6 +18,7 @@
 #include "dataplane/port_table.h"
 #include "dataplane/service.h"
 #include "dataplane/snapshot.h"
+#include "dataplane/too_big.h"
 
 #include <stdbool.h>
 
@@ -31,6 +32,9 @@ struct nat_job {
 	const struct parsed *parsed;
 	uint64_t now_ns;
 	uint32_t *next_local; /* The worker's: counts through local addresses and ports. */
+	struct stats *stats;
+	struct too_big *too_big;
+	uint8_t client_address; /* The service's, of packets to a backend. */
 };
 
 /* Whether a backend of a nat service sends such packets. Then 'parsed' has the key of the flow's

@@ -25,4 +25,11 @@ void nat_rewrite_flow(
 void nat_rewrite_error(struct packet *packet, const struct parsed *parsed,
 	const struct nat_ends *ends, const uint8_t *sender);
 
+/* Carries the checksum of the TCP or UDP header at offset 'l4' along with a delta (patch.h) of what
+ * it covers; returns the delta of the checksum itself. The header may be cut off before the
+ * checksum (in an ICMP error). A UDP checksum of zero is none, which it stays (RFC 768; RFC 6935
+ * for IPv6), and one that becomes zero is written as its other form. */
+uint32_t nat_patch_l4(
+	struct packet *packet, const struct parsed *parsed, uint32_t l4, uint32_t delta);
+
 #endif /* DATAPLANE_NAT_REWRITE_H */

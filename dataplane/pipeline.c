@@ -143,7 +143,7 @@ zero_counters(struct backend_stats *stats)
 	stats->n_new_flows = 0;
 }
 
-void
+int
 pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 {
 	static const struct service_stats no_service;
@@ -152,6 +152,8 @@ pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 	const struct snapshot_service *services = snapshot_services(snapshot, &n_services);
 	const struct snapshot_backend *backends = snapshot_backends(snapshot, &n_backends);
 
+	if (snapshot->keeps_sequences && flow_table_keep_sequences(pipeline->flows) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < n_services; i++) {
 		if (!services[i].is_new)
 			continue;
@@ -161,6 +163,7 @@ pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 	for (size_t i = 0; i < n_backends; i++)
 		if (backends[i].is_new)
 			zero_counters(&pipeline->stats->backends[backends[i].id]);
+	return 0;
 }
 
 const struct stats *

@@ -56,10 +56,11 @@ void *pipeline_abandon(struct pipeline *pipeline);
  * call it about once a millisecond with FLOW_SWEEP_BUCKETS or so. */
 void pipeline_sweep(struct pipeline *pipeline, uint64_t now_ns, uint32_t n_buckets);
 
-/* Zeroes the counters of services and backends that 'snapshot' has and its predecessor had not.
+/* Zeroes the counters of services and backends that 'snapshot' has and its predecessor had not, and
+ * makes the tables that its services need. Returns 0, or -ENOMEM: then the predecessor must stay.
  * Control thread, before it publishes 'snapshot' and after all older ones but the predecessor are
  * freed: no worker can be using those counters. */
-void pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot);
+int pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot);
 
 /* For other threads to read. */
 const struct stats *pipeline_stats(const struct pipeline *pipeline);

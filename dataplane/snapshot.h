@@ -56,9 +56,10 @@ struct snapshot_service {
 	struct addr address;
 	uint16_t port; /* Host order; 0: all ports. */
 	uint8_t protocol;
-	uint8_t mode;      /* enum forward_mode */
-	uint8_t scheduler; /* enum scheduler_kind */
-	bool is_new;       /* Not in the previous snapshot. */
+	uint8_t mode;           /* enum forward_mode */
+	uint8_t scheduler;      /* enum scheduler_kind */
+	uint8_t client_address; /* enum client_address */
+	bool is_new;            /* Not in the previous snapshot. */
 	uint16_t id;
 	uint32_t pool; /* Index into the state's pools. */
 };

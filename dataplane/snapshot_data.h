@@ -43,10 +43,12 @@ struct path_backend {
 
 static_assert(sizeof(struct path_backend) == 8, "eight in a cache line");
 
-/* What else the packet path needs of services that are in mode tunnel or clamp the MSS. */
+/* What else the packet path needs of services that are in mode tunnel or fullnat or clamp the MSS.
+ */
 struct path_encap {
 	struct tunnel tunnel;
 	uint16_t mss;
+	uint8_t client_address; /* enum client_address, of mode fullnat */
 };
 
 struct snapshot_pool {
@@ -68,6 +70,7 @@ struct snapshot {
 	struct path_encap *path_encaps; /* In the order of the state. */
 	struct addr *path_addrs;        /* Of backends, by id. */
 	struct snapshot_nat *nat;       /* NULL: no service whose packets come back. */
+	bool keeps_sequences;           /* A service shifts sequence numbers: flow_sequence(). */
 
 	/* The rest belongs to the control thread. */
 	struct snapshot_tables tables;

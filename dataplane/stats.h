@@ -58,7 +58,12 @@ enum flow_event {
 	PATH_EVENT(ICMP_TOO_BIG, "icmp_too_big",                                                   \
 		"fragmentation needed or packet too big about a flow")                             \
 	PATH_EVENT(ICMP_TIME_EXCEEDED, "icmp_time_exceeded", "time exceeded about a flow")         \
-	PATH_EVENT(ICMP_PARAMETER, "icmp_parameter", "parameter problem about a flow")
+	PATH_EVENT(ICMP_PARAMETER, "icmp_parameter", "parameter problem about a flow")             \
+	PATH_EVENT(PROXY_HEADERS, "proxy_headers", "PROXY headers put in front of clients' data")  \
+	PATH_EVENT(TOA_ADDED, "toa_added", "packets that the TOA option was put into")             \
+	PATH_EVENT(                                                                                \
+		TOA_OMITTED, "toa_omitted", "packets that went without the TOA option: no room")   \
+	PATH_EVENT(TOA_FORGED, "toa_forged", "packets that clients had put a TOA option into")
 
 enum path_event {
 #define PATH_EVENT(id, name, help) PATH_##id,

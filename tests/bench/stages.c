@@ -147,7 +147,7 @@ run_rewrite_dr(struct stand *stand)
 {
 	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++)
 		stand->sum += rewrite_dr(&stand->packets[i], &stand->parsed[i], &stand->hops[i],
-			stand->scene.ports.ports[0].mac);
+			&stand->scene.ports.ports[0]);
 }
 
 static void
@@ -173,9 +173,16 @@ static inline void
 translate(struct stand *stand, uint8_t mode)
 {
 	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++) {
-		const struct nat_job job = {stand->flows, stand->snapshot, &stand->scene.ports,
-			stand->scene.nexthops, &stand->packets[i], &stand->parsed[i], stand->now_ns,
-			&stand->next_local};
+		const struct nat_job job = {
+			.flows = stand->flows,
+			.snapshot = stand->snapshot,
+			.ports = &stand->scene.ports,
+			.nexthops = stand->scene.nexthops,
+			.packet = &stand->packets[i],
+			.parsed = &stand->parsed[i],
+			.now_ns = stand->now_ns,
+			.next_local = &stand->next_local,
+		};
 
 		stand->sum += nat_forward(&job, mode, stand->backends[i], stand->slots[i]);
 	}

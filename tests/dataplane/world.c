@@ -114,7 +114,7 @@ world_apply(struct world *world)
 	if (rc < 0)
 		fprintf(stderr, "%s\n", err.text);
 	must(rc);
-	pipeline_prepare(world->pipeline, snapshot);
+	must(pipeline_prepare(world->pipeline, snapshot));
 	snapshot_free(world->snapshot);
 	world->snapshot = snapshot;
 	resolve(world);

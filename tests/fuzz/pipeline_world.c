@@ -133,7 +133,7 @@ prepare(struct fuzz_world *world, unsigned int v)
 		fill_pool(prepared, p, v);
 	fill_services(prepared, v);
 	must(snapshot_new(&prepared->snapshot, &prepared->state, previous, &tables, &err) == 0);
-	pipeline_prepare(world->pipeline, prepared->snapshot);
+	must(pipeline_prepare(world->pipeline, prepared->snapshot) == 0);
 }
 
 void

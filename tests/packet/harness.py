@@ -409,6 +409,9 @@ class Dataplane:
     def verdict(self, name):
         return self.stats()["verdicts"][name]
 
+    def path_event(self, name):
+        return self.stats()["path_events"][name]
+
     @contextlib.contextmanager
     def counts(self, name, n=1):
         """Waits until what is done inside has been counted 'n' times as verdict 'name'."""

@@ -53,11 +53,11 @@ def site(tmp_path_factory):
         yield dataplane, client, server
 
 
-def listen(server, family):
+def listen(server, family, port=8080):
     def make():
         sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((SERVER4 if family == socket.AF_INET else SERVER6, 8080))
+        sock.bind((SERVER4 if family == socket.AF_INET else SERVER6, port))
         sock.listen(8)
         sock.settimeout(10)
         return sock
