@@ -99,20 +99,6 @@ rate_resolve(const struct rate *rate, uint64_t line_bps, struct pacing *out, str
 	return 0;
 }
 
-int
-rate_parse_share(const char *text, uint32_t whole, uint32_t *out, struct err *err)
-{
-	char *end;
-	double percent = strtod(text, &end);
-
-	end += strspn(end, " ");
-	if (end == text || (*end && strcmp(end, "%") != 0) || !(percent >= 0 && percent <= 100))
-		return err_set(
-			err, -EINVAL, "'%s' is not a share: write 0 to 100, in percent", text);
-	*out = (uint32_t)llround(percent / 100 * whole);
-	return 0;
-}
-
 const char *
 rate_format(double value, char *buf, size_t size)
 {

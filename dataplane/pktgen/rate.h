@@ -34,9 +34,6 @@ int rate_parse(const char *text, struct rate *out, struct err *err);
 /* 'line_bps' is the port's speed, 0: unknown. Returns 0, or -EINVAL with 'err' set. */
 int rate_resolve(const struct rate *rate, uint64_t line_bps, struct pacing *out, struct err *err);
 
-/* Reads "0.1", "0.1%" or "10 %" as parts of 'whole', which is 100 %. */
-int rate_parse_share(const char *text, uint32_t whole, uint32_t *out, struct err *err);
-
 /* Writes "1.50 M" and the like; returns 'buf'. */
 const char *rate_format(double value, char *buf, size_t size);
 

@@ -7,6 +7,7 @@
 #include "dataplane/pktgen/flows.h"
 #include "dataplane/pktgen/pace.h"
 #include "dataplane/pktgen/search_fsm.h"
+#include "dataplane/pktgen/value.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -15,65 +16,11 @@
 
 #define PROGRAM "weir-pktgen"
 #define EXIT_USAGE 2
-#define SECONDS_MAX 86400.0
 #define VLAN_MAX 4094
 #define MEMORY_MB_MIN 64
 #define MEMORY_MB_MAX 65536
 
 typedef int apply_fn(struct settings *settings, const char *text, struct err *err);
-
-static int
-parse_number(const char *text, unsigned long least, unsigned long most, unsigned long *out,
-	struct err *err)
-{
-	char *end;
-	unsigned long value;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (end == text || *end || *text == '-' || errno || value < least || value > most)
-		return err_set(err, -EINVAL, "'%s' is not a whole number from %lu to %lu", text,
-			least, most);
-	*out = value;
-	return 0;
-}
-
-/* "80" or "80-90". */
-static int
-parse_ports(const char *text, uint16_t *first, uint16_t *n, struct err *err)
-{
-	unsigned long low, high;
-	char low_text[8];
-	size_t size = strcspn(text, "-");
-	int rc;
-
-	snprintf(low_text, sizeof(low_text), "%.*s", (int)size, text);
-	rc = parse_number(low_text, 1, UINT16_MAX, &low, err);
-	high = low;
-	if (rc == 0 && text[size] == '-')
-		rc = parse_number(text + size + 1, low, UINT16_MAX, &high, err);
-	if (rc < 0)
-		return rc;
-	*first = (uint16_t)low;
-	*n = (uint16_t)(high - low + 1);
-	return 0;
-}
-
-static int
-parse_seconds(const char *text, uint64_t *out_ns, struct err *err)
-{
-	char *end;
-	double value = strtod(text, &end);
-
-	if (end != text && strcmp(end, "ms") == 0)
-		value /= 1000;
-	else if (end == text || (*end && strcmp(end, "s") != 0))
-		value = -1;
-	if (!(value >= 0 && value <= SECONDS_MAX))
-		return err_set(err, -EINVAL, "'%s' is not a time: write 10, 10s or 500ms", text);
-	*out_ns = (uint64_t)(value * (double)NS_PER_S);
-	return 0;
-}
 
 /* Calls 'apply' for each part of a list. */
 static int
@@ -116,7 +63,7 @@ apply_to(struct settings *settings, const char *text, struct err *err)
 		text);
 	rc = endpoint_parse(first, &endpoint, err);
 	if (rc == 0)
-		rc = parse_ports(colon + 1, &settings->target_port, &settings->n_target_ports, err);
+		rc = value_ports(colon + 1, &settings->target_port, &settings->n_target_ports, err);
 	if (rc == 0)
 		settings->target = endpoint.addr;
 	return rc;
@@ -155,14 +102,14 @@ apply_from(struct settings *settings, const char *text, struct err *err)
 static int
 apply_from_ports(struct settings *settings, const char *text, struct err *err)
 {
-	return parse_ports(text, &settings->client_port, &settings->n_client_ports, err);
+	return value_ports(text, &settings->client_port, &settings->n_client_ports, err);
 }
 
 static int
 apply_flows(struct settings *settings, const char *text, struct err *err)
 {
 	unsigned long value = 0;
-	int rc = parse_number(text, 1, FLOWS_MAX, &value, err);
+	int rc = value_number(text, 1, FLOWS_MAX, &value, err);
 
 	settings->n_flows = (uint32_t)value;
 	return rc;
@@ -171,7 +118,7 @@ apply_flows(struct settings *settings, const char *text, struct err *err)
 static int
 apply_new_flows(struct settings *settings, const char *text, struct err *err)
 {
-	return rate_parse_share(text, FLOWS_SHARE_ALL, &settings->new_share, err);
+	return value_share(text, FLOWS_SHARE_ALL, &settings->new_share, err);
 }
 
 static int
@@ -198,7 +145,7 @@ apply_rate(struct settings *settings, const char *text, struct err *err)
 static int
 apply_duration(struct settings *settings, const char *text, struct err *err)
 {
-	int rc = parse_seconds(text, &settings->duration_ns, err);
+	int rc = value_seconds(text, &settings->duration_ns, err);
 
 	if (rc == 0 && settings->duration_ns < NS_PER_MS)
 		return err_set(err, -EINVAL, "a trial takes at least 1ms");
@@ -208,25 +155,25 @@ apply_duration(struct settings *settings, const char *text, struct err *err)
 static int
 apply_warm_up(struct settings *settings, const char *text, struct err *err)
 {
-	return parse_seconds(text, &settings->warm_up_ns, err);
+	return value_seconds(text, &settings->warm_up_ns, err);
 }
 
 static int
 apply_ramp(struct settings *settings, const char *text, struct err *err)
 {
-	return parse_seconds(text, &settings->ramp_ns, err);
+	return value_seconds(text, &settings->ramp_ns, err);
 }
 
 static int
 apply_drain(struct settings *settings, const char *text, struct err *err)
 {
-	return parse_seconds(text, &settings->drain_ns, err);
+	return value_seconds(text, &settings->drain_ns, err);
 }
 
 static int
 apply_catch_up(struct settings *settings, const char *text, struct err *err)
 {
-	int rc = parse_seconds(text, &settings->catch_up_ns, err);
+	int rc = value_seconds(text, &settings->catch_up_ns, err);
 
 	if (rc == 0 && settings->catch_up_ns > PACE_CATCH_UP_MAX_NS)
 		return err_set(err, -EINVAL, "at most 10ms can be made up for");
@@ -245,13 +192,13 @@ apply_search(struct settings *settings, const char *text, struct err *err)
 static int
 apply_loss(struct settings *settings, const char *text, struct err *err)
 {
-	return rate_parse_share(text, SEARCH_WHOLE, &settings->tolerance, err);
+	return value_share(text, SEARCH_WHOLE, &settings->tolerance, err);
 }
 
 static int
 apply_resolution(struct settings *settings, const char *text, struct err *err)
 {
-	return rate_parse_share(text, SEARCH_WHOLE, &settings->resolution, err);
+	return value_share(text, SEARCH_WHOLE, &settings->resolution, err);
 }
 
 static int
@@ -294,7 +241,7 @@ static int
 apply_vlan(struct settings *settings, const char *text, struct err *err)
 {
 	unsigned long value = 0;
-	int rc = parse_number(text, 1, VLAN_MAX, &value, err);
+	int rc = value_number(text, 1, VLAN_MAX, &value, err);
 
 	settings->vlan = (uint16_t)value;
 	return rc;
@@ -304,7 +251,7 @@ static int
 apply_memory_mb(struct settings *settings, const char *text, struct err *err)
 {
 	unsigned long value = 0;
-	int rc = parse_number(text, MEMORY_MB_MIN, MEMORY_MB_MAX, &value, err);
+	int rc = value_number(text, MEMORY_MB_MIN, MEMORY_MB_MAX, &value, err);
 
 	settings->memory_mb = (uint32_t)value;
 	return rc;
@@ -331,7 +278,7 @@ static int
 apply_threads(struct settings *settings, const char *text, struct err *err)
 {
 	unsigned long value = 0;
-	int rc = parse_number(text, 1, SETTINGS_THREADS_MAX, &value, err);
+	int rc = value_number(text, 1, SETTINGS_THREADS_MAX, &value, err);
 
 	settings->n_threads = (uint16_t)value;
 	return rc;

@@ -5,6 +5,8 @@
 #include "common/clock.h"
 #include "dataplane/stats.h"
 
+#include <sched.h>
+
 #include <rte_lcore.h>
 #include <rte_pause.h>
 
@@ -21,6 +23,16 @@ receiver_done(const struct worker *worker, uint64_t now_ns)
 	       __atomic_load_n(&worker->stop, __ATOMIC_RELAXED);
 }
 
+/* Threads without cores of their own may keep the one from running that they wait for. */
+static void
+give_way(const struct worker *worker)
+{
+	if (worker->settings->cores)
+		rte_pause();
+	else
+		sched_yield();
+}
+
 static int
 run_both(void *arg)
 {
@@ -30,7 +42,8 @@ run_both(void *arg)
 	while (!receiver_done(worker, now_ns)) {
 		worker_send(worker, now_ns);
 		now_ns = clock_now_ns();
-		worker_receive(worker, now_ns);
+		if (worker_receive(worker, now_ns) == 0)
+			give_way(worker);
 	}
 	return 0;
 }
@@ -53,7 +66,7 @@ run_receiver(void *arg)
 
 	while (!receiver_done(worker, now_ns)) {
 		if (worker_receive(worker, now_ns) == 0)
-			rte_pause();
+			give_way(worker);
 		now_ns = clock_now_ns();
 	}
 	return 0;

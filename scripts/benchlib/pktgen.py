@@ -33,6 +33,9 @@ N_BACKENDS = 100
 BACKENDS = [f"10.9.1.{n}" for n in range(1, N_BACKENDS + 1)]
 START_S = 30
 
+# Of the memif: either side may have to wait its turn for a core on a small machine.
+RING_BITS = 13
+
 # What is measured unless the command line says otherwise.
 OWN_OPTIONS = ["--search", "--rate", "max", "--duration", "2", "--flows", "10000",
                "--resolution", "5", "--catch-up", "10ms"]
@@ -152,7 +155,7 @@ def _measure_own(options):
         say(f"one core each for generator and balancer, {N_BACKENDS} backends, mode dr, memif "
             "without huge pages: a NIC of your own is measured with --port\n")
         argv = [PKTGEN, "--port", f"net_memif0,role=client,id=0,socket={socket},"
-                f"socket-abstract=no,mac={PKTGEN_MAC}", "--to", f"{VIP}:80", "--address",
+                f"socket-abstract=no,rsize={RING_BITS},mac={PKTGEN_MAC}", "--to", f"{VIP}:80", "--address",
                 f"{CLIENT},{BACKENDS[0]}-{BACKENDS[-1]}", *OWN_OPTIONS, *options]
         return subprocess.run(namespaces.exec_argv(namespace, argv), check=False).returncode
 

@@ -14,7 +14,7 @@ import pytest
 
 from conftest import BACKENDS4, BACKENDS6, SERVICES, pools
 from harness import (BUILD, CLIENT4, CLIENT6, ENVIRONMENT, PORT_MAC, ROOT, VIP4, VIP6, Dataplane,
-                     wait_until)
+                     Namespace, wait_until)
 
 PKTGEN = os.path.join(ROOT, BUILD, "dataplane", "pktgen", "weir-pktgen")
 TIMEOUT_S = 60
@@ -170,3 +170,36 @@ def test_what_cannot_work_is_refused_with_a_reason(args, status, text):
                             env=ENVIRONMENT, timeout=TIMEOUT_S)
     assert result.returncode == status, result.stderr
     assert text in result.stderr
+
+
+@pytest.fixture
+def cable():
+    """A namespace with the two ends of a cable."""
+    namespace = Namespace("cable")
+    try:
+        namespace.ip("link", "add", "left", "type", "veth", "peer", "name", "right")
+        for end in ("left", "right"):
+            namespace.sysctl(f"net/ipv6/conf/{end}/disable_ipv6", 1)
+            namespace.ip("link", "set", end, "arp", "off", "up")
+        yield namespace
+    finally:
+        namespace.close()
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("more", [[], ["--vlan", "7", "--to", "[2001:db8::1]:1-100"],
+                                  ["--protocol", "tcp", "--tcp", "syn", "--ramp", "500ms"]])
+def test_what_one_port_sends_another_receives(cable, threads, more):
+    result = subprocess.run(
+        cable.command(PKTGEN, "--port", "net_af_packet0,iface=left", "--rx-port",
+                      "net_af_packet1,iface=right", "--to", "192.0.2.1:80", "--to-mac", PORT_MAC,
+                      "--rate", "5kpps", "--duration", "500ms", "--warm-up", "100ms", "--json",
+                      "-", "--quiet", "--threads", threads, *more),
+        capture_output=True, text=True, check=False, env=ENVIRONMENT, timeout=TIMEOUT_S)
+    assert result.returncode == 0, result.stderr
+    assert "Sanitizer" not in result.stderr, result.stderr
+    trial, = json.loads(result.stdout)["trials"]
+    assert 0 < trial["received"] <= trial["sent"] <= 2500
+    assert trial["reordered"] == trial["duplicates"] == 0
+    # A single thread never finds the ring of the receiving port full.
+    assert threads == "2" or trial["lost"] == 0

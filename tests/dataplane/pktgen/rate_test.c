@@ -2,6 +2,7 @@
 /* Rates, shares and frame sizes as people write them. */
 #include "dataplane/pktgen/rate.h"
 #include "dataplane/pktgen/sizes.h"
+#include "dataplane/pktgen/value.h"
 
 #include <errno.h>
 
@@ -77,13 +78,41 @@ shares_are_read_in_percent(void **state)
 	uint32_t share = 0;
 
 	(void)state;
-	assert_int_equal(rate_parse_share("0.001", 1000000000, &share, NULL), 0);
+	assert_int_equal(value_share("0.001", 1000000000, &share, NULL), 0);
 	assert_int_equal(share, 10000);
-	assert_int_equal(rate_parse_share("100 %", 1000000000, &share, NULL), 0);
+	assert_int_equal(value_share("100 %", 1000000000, &share, NULL), 0);
 	assert_int_equal(share, 1000000000);
-	assert_int_equal(rate_parse_share("101", 1000, &share, NULL), -EINVAL);
-	assert_int_equal(rate_parse_share("-1", 1000, &share, NULL), -EINVAL);
-	assert_int_equal(rate_parse_share("some", 1000, &share, NULL), -EINVAL);
+	assert_int_equal(value_share("101", 1000, &share, NULL), -EINVAL);
+	assert_int_equal(value_share("-1", 1000, &share, NULL), -EINVAL);
+	assert_int_equal(value_share("some", 1000, &share, NULL), -EINVAL);
+}
+
+static void
+numbers_ports_and_times_are_read(void **state)
+{
+	unsigned long number = 0;
+	uint16_t first = 0, n = 0;
+	uint64_t ns = 0;
+
+	(void)state;
+	assert_int_equal(value_number("42", 1, 42, &number, NULL), 0);
+	assert_int_equal(number, 42);
+	assert_int_equal(value_number("43", 1, 42, &number, NULL), -EINVAL);
+	assert_int_equal(value_number("-1", 0, 42, &number, NULL), -EINVAL);
+	assert_int_equal(value_number("4x", 0, 42, &number, NULL), -EINVAL);
+	assert_int_equal(value_ports("80", &first, &n, NULL), 0);
+	assert_int_equal(first * 100 + n, 8001);
+	assert_int_equal(value_ports("1-65535", &first, &n, NULL), 0);
+	assert_int_equal(n, 65535);
+	assert_int_equal(value_ports("90-80", &first, &n, NULL), -EINVAL);
+	assert_int_equal(value_ports("0", &first, &n, NULL), -EINVAL);
+	assert_int_equal(value_ports("80-", &first, &n, NULL), -EINVAL);
+	assert_int_equal(value_seconds("1.5", &ns, NULL), 0);
+	assert_int_equal(ns, 1500000000);
+	assert_int_equal(value_seconds("250ms", &ns, NULL), 0);
+	assert_int_equal(ns, 250000000);
+	assert_int_equal(value_seconds("-1", &ns, NULL), -EINVAL);
+	assert_int_equal(value_seconds("1h", &ns, NULL), -EINVAL);
 }
 
 static void
@@ -129,6 +158,7 @@ main(void)
 		cmocka_unit_test(what_is_no_rate_is_refused),
 		cmocka_unit_test(line_rate_needs_a_port_that_tells_its_speed),
 		cmocka_unit_test(shares_are_read_in_percent),
+		cmocka_unit_test(numbers_ports_and_times_are_read),
 		cmocka_unit_test(sizes_have_their_weight_and_are_spread),
 		cmocka_unit_test(what_is_no_size_is_refused),
 	};
