@@ -204,12 +204,17 @@ apply_resolution(struct settings *settings, const char *text, struct err *err)
 static int
 apply_to_mac(struct settings *settings, const char *text, struct err *err)
 {
+	const char *at = text;
 	uint8_t mac[6];
-	char tail;
 
-	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%c", &mac[0], &mac[1], &mac[2],
-		    &mac[3], &mac[4], &mac[5], &tail) != 6)
-		return err_set(err, -EINVAL, "'%s' is not like 02:00:00:00:00:01", text);
+	for (size_t i = 0; i < sizeof(mac); i++) {
+		size_t n_digits = strspn(at, "0123456789abcdefABCDEF");
+
+		if (n_digits < 1 || n_digits > 2 || at[n_digits] != (i < 5 ? ':' : '\0'))
+			return err_set(err, -EINVAL, "'%s' is not like 02:00:00:00:00:01", text);
+		mac[i] = (uint8_t)strtoul(at, NULL, 16);
+		at += n_digits + 1;
+	}
 	memcpy(settings->to_mac, mac, sizeof(mac));
 	settings->has_to_mac = true;
 	return 0;

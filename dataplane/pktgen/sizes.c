@@ -43,15 +43,15 @@ make_order(struct sizes *sizes, const unsigned int *weights, unsigned int sum)
 	int behind[SIZES_MAX] = {0};
 
 	for (unsigned int turn = 0; turn < sum; turn++) {
-		uint8_t next = 0;
+		unsigned int next = 0;
 
-		for (uint8_t i = 0; i < sizes->n; i++) {
+		for (unsigned int i = 0; i < sizes->n; i++) {
 			behind[i] += (int)weights[i];
 			if (behind[i] > behind[next])
 				next = i;
 		}
 		behind[next] -= (int)sum;
-		sizes->order[turn] = next;
+		sizes->order[turn] = (uint8_t)next;
 	}
 	sizes->n_order = (uint16_t)sum;
 }
@@ -59,7 +59,7 @@ make_order(struct sizes *sizes, const unsigned int *weights, unsigned int sum)
 int
 sizes_parse(const char *text, struct sizes *out, struct err *err)
 {
-	unsigned int weights[SIZES_MAX], sum = 0;
+	unsigned int weights[SIZES_MAX] = {0}, sum = 0;
 	struct sizes sizes = {0};
 	const char *at = strcmp(text, "imix") == 0 ? IMIX : text;
 
@@ -108,6 +108,6 @@ sizes_round_bits(const struct sizes *sizes)
 	uint64_t bits = 0;
 
 	for (uint16_t i = 0; i < sizes->n_order; i++)
-		bits += 8u * (sizes->bytes[sizes->order[i]] + PACE_WIRE_EXTRA);
+		bits += UINT64_C(8) * (sizes->bytes[sizes->order[i]] + PACE_WIRE_EXTRA);
 	return bits;
 }

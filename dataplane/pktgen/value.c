@@ -32,7 +32,7 @@ value_number(const char *text, unsigned long least, unsigned long most, unsigned
 int
 value_ports(const char *text, uint16_t *first, uint16_t *n, struct err *err)
 {
-	unsigned long low, high;
+	unsigned long low = 0, high;
 	char low_text[8];
 	size_t size = strcspn(text, "-");
 	int rc;

@@ -108,29 +108,25 @@ static void
 hand_over(struct worker *worker, uint64_t now_ns)
 {
 	struct worker_sender *sender = &worker->sender;
-	uint32_t each[WORKER_BURST], bits = 0;
-	uint16_t n;
+	uint32_t bits = 0;
+	uint16_t n, n_left;
 
-	/* What is to be known of the packets is taken down before they are the port's. */
+	/* The bits are counted before the packets are the port's. */
 	for (uint16_t i = 0; i < sender->n_waiting; i++) {
 		flight_depart(worker->flight, sender->sequences[i], now_ns);
-		each[i] = wire_bits(sender->waiting[i]->pkt_len);
+		bits += wire_bits(sender->waiting[i]->pkt_len);
 	}
 	n = port_transmit(&worker->ports[0], SENDER_USER, sender->waiting, sender->n_waiting);
-	for (uint16_t i = 0; i < n; i++)
-		bits += each[i];
+	n_left = (uint16_t)(sender->n_waiting - n);
+	for (uint16_t i = 0; i < n_left; i++) {
+		sender->waiting[i] = sender->waiting[n + i];
+		sender->sequences[i] = sender->sequences[n + i];
+		bits -= wire_bits(sender->waiting[i]->pkt_len);
+	}
+	sender->n_waiting = n_left;
 	stats_add(&sender->sent, n);
 	stats_add(&sender->sent_bits, bits);
-	if (n == sender->n_waiting) {
-		sender->n_waiting = 0;
-		return;
-	}
-	stats_add(&sender->refused, 1);
-	sender->n_waiting = (uint16_t)(sender->n_waiting - n);
-	memmove(sender->waiting, sender->waiting + n,
-		sender->n_waiting * sizeof(sender->waiting[0]));
-	memmove(sender->sequences, sender->sequences + n,
-		sender->n_waiting * sizeof(sender->sequences[0]));
+	stats_add(&sender->refused, n_left > 0);
 }
 
 void

@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchlib import machine, plan, programs, report, testpmd
+from benchlib import machine, peers, plan, plots, programs, publish, report, testpmd
 from lablib import building
 from lablib.errors import LabError
 from lablib.progress import complain, say, step
@@ -21,6 +21,8 @@ def add_arguments(parser):
     parser.add_argument("--out", type=Path, metavar="DIR",
                         default=programs.BUILD / "bench" / "dataplane",
                         help="where results and plots go (default: %(default)s)")
+    parser.add_argument("--publish", action="store_true",
+                        help="make docs/benchmarks of a full run's results")
     parser.add_argument("--only", metavar="PART,...",
                         help=f"some parts: {', '.join(name for name, _ in PARTS)}")
 
@@ -69,6 +71,19 @@ class Bench:
         self.results["latency"] = found
         self.results["idle"] = self.loop.once(**plan.IDLE)
 
+    def peers(self):
+        """One that this machine cannot run is left out, and the results say why."""
+        flows = plan.PEER_FLOWS[:1] if self.quick else plan.PEER_FLOWS
+        windows = (5, 20) if self.quick else (20, 60)
+        found = {}
+        for name, measure in (("nftables", peers.nftables), ("ipvs", peers.ipvs)):
+            try:
+                found[name] = measure(flows, *windows)
+            except LabError as error:
+                complain(f"bench: {name} is left out: {error}")
+                found[name] = {"skipped": str(error)}
+        self.results["peers"] = found
+
     def stages(self):
         found = []
         windows = {"windows": 5 if self.quick else 15, "window_ms": 20}
@@ -96,6 +111,7 @@ PARTS = (
     ("limits", Bench.limits),
     ("series", Bench.series),
     ("latency", Bench.latency),
+    ("peers", Bench.peers),
     ("stages", Bench.stages),
     ("instructions", Bench.instructions),
 )
@@ -118,6 +134,9 @@ def _write(results, path):
 def run(arguments):
     """Runs the chosen parts; the exit status is 0 if all of them gave results."""
     parts = _chosen(arguments.only)
+    if arguments.publish and (arguments.quick or arguments.only):
+        raise LabError("--publish goes with neither --quick nor --only",
+                       "what is published is a whole run")
     machine.require_root()
     building.install_dependencies("run", "build", "bench")
     with step("building the measuring programs", own_lines=True):
@@ -138,5 +157,8 @@ def run(arguments):
     problems = report.problems(bench.results)
     for problem in problems:
         complain(f"bench: {problem}")
-    say(f"\nresults: {arguments.out / 'results.json'}")
+    plots.draw(bench.results, arguments.out)
+    say(f"\nresults and plots: {arguments.out}")
+    if arguments.publish and not problems:
+        publish.publish(bench.results)
     return 1 if problems else 0

@@ -100,3 +100,6 @@ MISS_FLOWS = 262144   # Misses do, up to where nothing of the table is in the ca
 MAGLEV_BACKENDS = 1000
 
 TESTPMD_MODES = ("io", "macswap", "5tswap")
+
+# Flows that the peers forward; nftables' tracking table has 262 144 places by default.
+PEER_FLOWS = (4 * K, 64 * K)

@@ -15,7 +15,7 @@ from lablib.command import run
 
 BUILD = Path(os.environ.get("WEIR_BUILD", paths.BUILD)).resolve()
 PROGRAMS = BUILD / "tests" / "bench"
-TARGETS = ("bench-stages", "bench-loop")
+TARGETS = ("bench-stages", "bench-loop", "bench-kernel")
 TIMEOUT_S = 120
 
 # What valgrind is to take the caches for: those of a server's core, whatever runs it.

@@ -122,6 +122,26 @@ def _idle_table(results):
     return table
 
 
+def _peers_table(results):
+    """Beside weir's whole loop without its source, which counts receiving and sending as well."""
+    table = Table("peers: processor time above an early drop, ns a packet", "balancer", "flows",
+                  "best", "median")
+    names = {"nftables": "nftables DNAT, UDP", "ipvs": "IPVS mh dr, TCP (user-mode Linux)"}
+    for key, name in names.items():
+        for flows, run in results["peers"][key].items():
+            if flows == "skipped":
+                table.add(f"{name}: left out", "-", "-", "-")
+            else:
+                table.add(name, "new, each packet" if flows == "new" else flows, run["best_ns"],
+                          run["median_ns"])
+    for run in results.get("series", {}).get("flows", ()):
+        table.add("weir dr, TCP", str(run["at"]), *net(results, run))
+    for run in results.get("series", {}).get("flood", ()):
+        if run["at"] == 100:
+            table.add("weir dr, TCP", "new, each packet", *net(results, run))
+    return table
+
+
 def _stages_table(results):
     instructions = results.get("instructions", {})
     table = Table("stages of the packet core alone, 1 M flows, a packet", "stage", "best ns",
@@ -151,6 +171,8 @@ def tables(results):
         found.append(_extras_table(results))
     if "latency" in results:
         found += [_latency_table(results), _idle_table(results)]
+    if "peers" in results:
+        found.append(_peers_table(results))
     if "stages" in results:
         found.append(_stages_table(results))
     elif "instructions" in results:
