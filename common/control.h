@@ -18,7 +18,10 @@
  *                                    ports: [{name, up, rx_packets, rx_bytes, rx_missed,
  *                                             tx_packets, tx_bytes, tx_errors,
  *                                             host_rx_packets, host_tx_packets, host_drops}],
- *                                    routers: [{name, held}]}
+ *                                    routers: [{name, held}],
+ *                                    workers: [{name, port, queue, socket, packets,
+ *                                               returns_home, steered_in, steered_out,
+ *                                               steer_drops}]}
  *   flows   {limit, service?, client?, backend?} -> {total, flows: [{service, protocol, client,
  *                                    virtual, pool, backend, address, state, idle_ms}]}
  *   trace   {protocol, from, to, flags?, size?} -> {in_port, vip: {address, router, held},
@@ -35,6 +38,10 @@
  *
  * A service in mode tunnel has the member 'tunnel' {type, source4?, source6?, gue_port?, mtu?}
  * (tunnel.h), one that clamps the MSS of SYNs has 'mss'.
+ *
+ * A worker's name is its number; 'returns_home' are packets from backends to translated services
+ * that came to it and whose flow it has, 'steered_in' and 'steered_out' those taken over from and
+ * handed to other workers, 'steer_drops' those for which the other had no room.
  *
  * Counters count from the start of the process, or, for a service or backend, from when it first
  * appeared in a state. In a flow 'client' and 'virtual' are endpoints ("192.0.2.1:80") and

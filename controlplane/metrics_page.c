@@ -153,6 +153,19 @@ static const struct counted_family counted_families[] = {
 		"Packets from the port handed to the host's kernel.", {{"port", "name"}}},
 	{"ports", "host_drops", "weir_port_host_drops_total", METRIC_COUNTER,
 		"Packets lost between the port and the host's kernel.", {{"port", "name"}}},
+	{"workers", "packets", "weir_worker_packets_total", METRIC_COUNTER,
+		"Packets that the worker has received.", {{"worker", "name"}, {"port", "port"}}},
+	{"workers", "returns_home", "weir_worker_returns_home_total", METRIC_COUNTER,
+		"Backends' packets that the port gave to the worker that has their flow.",
+		{{"worker", "name"}, {"port", "port"}}},
+	{"workers", "steered_in", "weir_worker_steered_in_total", METRIC_COUNTER,
+		"Packets that the worker took over from others.",
+		{{"worker", "name"}, {"port", "port"}}},
+	{"workers", "steered_out", "weir_worker_steered_out_total", METRIC_COUNTER,
+		"Packets for flows of other workers.", {{"worker", "name"}, {"port", "port"}}},
+	{"workers", "steer_drops", "weir_worker_steer_drops_total", METRIC_COUNTER,
+		"Of these, packets that the other worker had no room for.",
+		{{"worker", "name"}, {"port", "port"}}},
 };
 
 static void

@@ -363,6 +363,42 @@ print_ports(json_t *ports, FILE *file)
 	table_fini(&table);
 }
 
+static void
+print_workers(json_t *workers, FILE *file)
+{
+	static const struct table_column columns[] = {
+		{"WORKER", true},
+		{"PORT", false},
+		{"QUEUE", true},
+		{"SOCKET", true},
+		{"PACKETS", true},
+		{"RETURNS HOME", true},
+		{"STEERED IN", true},
+		{"STEERED OUT", true},
+		{"STEER DROPS", true},
+		{NULL, false},
+	};
+	struct table table;
+	json_t *worker;
+	size_t i;
+
+	table_init(&table, columns);
+	json_array_foreach(workers, i, worker)
+	{
+		cell_text(&table, worker, "name");
+		cell_text(&table, worker, "port");
+		table_cell(&table, "%" JSON_INTEGER_FORMAT, integer_of(worker, "queue"));
+		table_cell(&table, "%" JSON_INTEGER_FORMAT, integer_of(worker, "socket"));
+		cell_unit(&table, worker, "packets", format_count);
+		cell_unit(&table, worker, "returns_home", format_count);
+		cell_unit(&table, worker, "steered_in", format_count);
+		cell_unit(&table, worker, "steered_out", format_count);
+		cell_unit(&table, worker, "steer_drops", format_count);
+	}
+	table_print(&table, "The dataplane has no workers.", file);
+	table_fini(&table);
+}
+
 /* Names and exact numbers, because small ones among them matter; zeros are left out. */
 static void
 print_counts(json_t *counts, const char *title, const char *unit, const char *none, FILE *file)
@@ -405,6 +441,10 @@ print_stats(json_t *answer, FILE *file)
 		fprintf(file, "\n");
 		print_counts(json_object_get(answer, "path_events"), "PATH EVENT", "TIMES",
 			"No fragment and no ICMP error about a flow has come so far.", file);
+	}
+	if (json_array_size(json_object_get(answer, "workers")) > 1) {
+		fprintf(file, "\n");
+		print_workers(json_object_get(answer, "workers"), file);
 	}
 }
 

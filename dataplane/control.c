@@ -58,7 +58,6 @@ set_state(void *ctx, json_t *params, struct err *err)
 		.ports = &dataplane->port_table,
 		.nexthops = dataplane->nexthops,
 		.leases = dataplane->leases,
-		.n_workers = dataplane->n_workers,
 	};
 	struct control_state *state = NULL;
 	struct snapshot *snapshot = NULL;

@@ -5,7 +5,9 @@
 #include "common/log.h"
 #include "dataplane/control.h"
 #include "dataplane/fragment.h"
+#include "dataplane/handover.h"
 #include "dataplane/pool.h"
+#include "dataplane/port_rss.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -102,7 +104,8 @@ static int
 make_pool(struct dataplane *dataplane, struct err *err)
 {
 	uint32_t n = BUFFERS_SPARE +
-		     rte_lcore_count() * (WORKER_HOST_SLOTS + 2 * WORKER_CACHE + FRAGMENT_HELD_MAX);
+		     rte_lcore_count() * (WORKER_HOST_SLOTS + HANDOVER_SLOTS + 2 * WORKER_CACHE +
+						     FRAGMENT_HELD_MAX);
 	uint16_t mtu = 0;
 	int rc;
 
@@ -162,6 +165,24 @@ start_ports(struct dataplane *dataplane, struct err *err)
 	return 0;
 }
 
+/* Finds out how the ports, which have started, spread packets over the workers. */
+static int
+describe_ports(struct dataplane *dataplane, struct err *err)
+{
+	struct steer *steer = &dataplane->steer;
+	uint16_t first_worker = 0;
+
+	if (getrandom(&steer->seed, sizeof(steer->seed), 0) < 0)
+		return err_set(err, -errno, "no random numbers from the kernel");
+	steer->n_workers = (uint16_t)dataplane->n_workers;
+	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
+		port_rss_describe(&dataplane->ports[i], first_worker, steer->n_workers,
+			&steer->ports[i]);
+		first_worker = (uint16_t)(first_worker + dataplane->ports[i].n_rx_queues);
+	}
+	return 0;
+}
+
 static int
 make_workers(struct dataplane *dataplane, struct err *err)
 {
@@ -193,6 +214,8 @@ make_workers(struct dataplane *dataplane, struct err *err)
 						.leases = dataplane->leases,
 						.persistence = dataplane->persistence,
 						.n_workers = n_workers,
+						.steer = &dataplane->steer,
+						.worker = (uint16_t)dataplane->n_workers,
 					},
 			};
 			struct worker **worker = &dataplane->workers[dataplane->n_workers];
@@ -307,6 +330,8 @@ dataplane_start(struct dataplane *dataplane, const struct model *model, const st
 	if (rc == 0)
 		rc = start_ports(dataplane, err);
 	if (rc == 0)
+		rc = describe_ports(dataplane, err);
+	if (rc == 0)
 		rc = start_traffic(dataplane, err);
 	return rc;
 }
@@ -355,8 +380,10 @@ dataplane_stop(struct dataplane *dataplane)
 	snapshot_free((struct snapshot *)(uintptr_t)dataplane->shared.snapshot);
 	for (unsigned int w = 0; w < dataplane->n_workers; w++)
 		worker_free(dataplane->workers[w]);
-	for (uint16_t i = 0; i < dataplane->n_ports; i++)
+	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
 		port_close(&dataplane->ports[i]);
+		rss_free(dataplane->steer.ports[i].rss);
+	}
 	rte_mempool_free(dataplane->pool);
 	nexthop_table_free(dataplane->nexthops);
 	lease_table_free(dataplane->leases);

@@ -41,6 +41,7 @@ nat_job_of(const struct burst *burst, struct packet *packet, const struct work *
 		.next_local = &pipeline->next_local,
 		.stats = pipeline->stats,
 		.too_big = &pipeline->tunnel.too_big,
+		.steering = &pipeline->steering,
 	};
 }
 
@@ -85,6 +86,9 @@ forward_return(const struct burst *burst, struct packet *packet, const struct wo
 	enum verdict verdict = V_HOST;
 	struct service_stats *stats;
 
+	if (steer_away_return(
+		    &burst->pipeline->steering, packet, &work->parsed, flow.bucket != NULL))
+		return V_STEER;
 	if (work->parsed.fragment)
 		return V_DROP_FRAGMENT;
 	if (flow.bucket)

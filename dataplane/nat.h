@@ -18,6 +18,7 @@
 #include "dataplane/port_table.h"
 #include "dataplane/service.h"
 #include "dataplane/snapshot.h"
+#include "dataplane/steer.h"
 #include "dataplane/too_big.h"
 
 #include <stdbool.h>
@@ -35,6 +36,7 @@ struct nat_job {
 	struct stats *stats;
 	struct too_big *too_big;
 	uint8_t client_address; /* The service's, of packets to a backend. */
+	const struct steering *steering;
 };
 
 /* Whether a backend of a nat service sends such packets. Then 'parsed' has the key of the flow's

@@ -240,7 +240,7 @@ count_forwarded(struct stats *stats, uint16_t service, uint16_t backend, uint32_
 	stats_add(&stats->backends[backend].n_bytes, size);
 }
 
-/* The packet of a service, whatever state its flow is in. */
+/* The packet of a service, whatever state its flow is in; it may be another worker's flow. */
 static enum verdict
 serve(const struct burst *burst, const struct path_service *service, struct packet *packet,
 	const struct work *work)
@@ -250,6 +250,9 @@ serve(const struct burst *burst, const struct path_service *service, struct pack
 	uint16_t backend = 0;
 	uint32_t size = packet->size; /* As it came, whatever is put around it. */
 
+	if ((service->options & PATH_TRANSLATED) &&
+		steer_away_client(&burst->pipeline->steering, packet, &work->parsed, service->mode))
+		return V_STEER;
 	burst->pipeline->refusal = V_DROP_NO_BACKEND;
 	if (!admission_exceeds(burst, service, work))
 		backend = choose_backend(burst, service, work);

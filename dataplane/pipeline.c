@@ -82,6 +82,8 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 		return rc;
 	}
 	pipeline->flows->backends = pipeline->stats->backends;
+	pipeline->steering = (struct steering){
+		config->steer, config->worker, pipeline->stats->path_events};
 	*out = pipeline;
 	return 0;
 }
@@ -108,6 +110,15 @@ pipeline_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct 
 {
 	assert(n <= PACKET_BURST_MAX);
 	count_received(pipeline, packets, n);
+	decide(pipeline, snapshot, packets, n, now_ns);
+}
+
+void
+pipeline_take(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
+	unsigned int n, uint64_t now_ns)
+{
+	assert(n <= PACKET_BURST_MAX);
+	stats_add(&pipeline->stats->path_events[PATH_STEERED_IN], n);
 	decide(pipeline, snapshot, packets, n, now_ns);
 }
 

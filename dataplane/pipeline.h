@@ -15,6 +15,7 @@
 #include "dataplane/port_table.h"
 #include "dataplane/snapshot.h"
 #include "dataplane/stats.h"
+#include "dataplane/steer.h"
 
 #include <stdint.h>
 
@@ -29,6 +30,8 @@ struct pipeline_config {
 	const struct lease_table *leases;
 	struct persistence *persistence; /* NULL: services keep clients by hash alone. */
 	uint32_t n_workers; /* That share the limits of services and backends; 0: this one alone. */
+	const struct steer *steer; /* NULL: this worker has all flows. */
+	uint16_t worker;           /* Index, as 'steer' counts. */
 };
 
 struct pipeline;
@@ -41,6 +44,11 @@ void pipeline_free(struct pipeline *pipeline);
  * is the one in force, which stays valid during the call; NULL before the first one: then all is
  * the host's. Worker only. */
 void pipeline_run(struct pipeline *pipeline, const struct snapshot *snapshot,
+	struct packet *packets, unsigned int n, uint64_t now_ns);
+
+/* As pipeline_run(), with packets that another worker has handed over (PACKET_STEERED): it has
+ * counted them as received. Worker only. */
+void pipeline_take(struct pipeline *pipeline, const struct snapshot *snapshot,
 	struct packet *packets, unsigned int n, uint64_t now_ns);
 
 /* Gives back at most PACKET_BURST_MAX of the packets that were held (V_HOLD), with the verdict that

@@ -200,12 +200,12 @@ show_stats(void *ctx, json_t *params, struct err *err)
 	(void)err;
 	for (uint16_t i = 0; i < dataplane->n_ports; i++)
 		json_array_append_new(ports, show_port(dataplane, i));
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "generation",
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "generation",
 		(json_int_t)(snapshot ? snapshot_generation(snapshot) : 0), "flows",
 		show_flow_count(dataplane), "verdicts", show_verdicts(dataplane), "flow_events",
 		show_flow_events(dataplane), "path_events", show_path_events(dataplane), "services",
 		show_services(dataplane), "backends", show_backends(dataplane), "ports", ports,
-		"routers", show_routers(dataplane));
+		"routers", show_routers(dataplane), "workers", show_workers(dataplane));
 }
 
 /* What a "flows" request asks for, and what it found. */

@@ -40,12 +40,6 @@ check_service(const struct snapshot_build *build, const struct control_service *
 	if (service->mode == MODE_TUNNEL)
 		return tunnel_check(
 			build->state, service, build->snapshot->tables.ports, build->err);
-	if (mode_translates(service->mode) && build->snapshot->tables.n_workers > 1)
-		return err_set(build->err, -EINVAL,
-			"service %s: mode %s needs a dataplane with one worker, since both "
-			"directions of a flow must meet in it; this one has %u",
-			service->name, forward_mode_name((enum forward_mode)service->mode),
-			build->snapshot->tables.n_workers);
 	if (service->mode == MODE_FULLNAT && !has_local(build->snapshot, service->address.family))
 		return err_set(build->err, -EINVAL,
 			"service %s: mode fullnat needs a local address of the service's family",

@@ -59,7 +59,8 @@
 	VERDICT(DROP_FRAGMENT_LOST, "drop_fragment_lost", "fragment whose first one did not come") \
 	VERDICT(DROP_FRAGMENT_FULL, "drop_fragment_full",                                          \
 		"no room to keep account of the fragment")                                         \
-	VERDICT(DROP_VLAN, "drop_vlan", "frame of another VLAN than the port's")
+	VERDICT(DROP_VLAN, "drop_vlan", "frame of another VLAN than the port's")                   \
+	VERDICT(DROP_STEER_FULL, "drop_steer_full", "no room to hand it to its flow's worker")
 
 enum verdict {
 #define VERDICT(id, name, help) V_##id,
@@ -67,7 +68,10 @@ enum verdict {
 #undef VERDICT
 		N_VERDICTS,
 	/* Not decided yet: the packet core has kept the packet (packet.h). Never counted. */
-	V_HOLD = N_VERDICTS
+	V_HOLD = N_VERDICTS,
+	/* Not decided here: it belongs to the worker packet.owner. Never counted either. */
+	V_STEER,
+	N_VERDICTS_ALL
 };
 
 /* Whether the packet leaves by its out_port. */

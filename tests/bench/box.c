@@ -256,7 +256,7 @@ box_swap(struct box *box, uint64_t *build_ns, struct err *err)
 	struct snapshot *old = (struct snapshot *)(uintptr_t)box->shared.snapshot;
 	struct snapshot *snapshot;
 	uint64_t begin_ns = clock_now_ns();
-	int rc = scene_snapshot(&box->scene, &snapshot, old, box->n_workers, err);
+	int rc = scene_snapshot(&box->scene, &snapshot, old, err);
 
 	if (rc < 0)
 		return rc;

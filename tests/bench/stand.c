@@ -136,7 +136,7 @@ stand_init(struct stand *stand, const struct load *load)
 		return err_set(&stand->err, rc, "no memory for %u flows", config.n_flows);
 	/* What is measured changes it as the pipeline does. */
 	stand->flows = (struct flow_table *)(uintptr_t)pipeline_flows(stand->pipeline);
-	rc = scene_snapshot(&stand->scene, &stand->snapshot, NULL, 1, &stand->err);
+	rc = scene_snapshot(&stand->scene, &stand->snapshot, NULL, &stand->err);
 	if (rc < 0)
 		return rc;
 	pipeline_prepare(stand->pipeline, stand->snapshot);

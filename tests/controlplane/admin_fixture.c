@@ -25,7 +25,10 @@ static const char stats_text[] =
 	"   \"rx_bytes\": 3221225472, \"rx_missed\": 0, \"tx_packets\": 1999, \"tx_bytes\": 100,"
 	"   \"tx_errors\": 5, \"host_rx_packets\": 10, \"host_tx_packets\": 11,"
 	"   \"host_drops\": 0}],"
-	" \"routers\": [{\"name\": \"front4\", \"held\": true}]}";
+	" \"routers\": [{\"name\": \"front4\", \"held\": true}],"
+	" \"workers\": [{\"name\": \"0\", \"port\": \"front\", \"queue\": 0, \"socket\": 0,"
+	"   \"packets\": 2000000, \"returns_home\": 70, \"steered_in\": 5, \"steered_out\": 6,"
+	"   \"steer_drops\": 1}]}";
 
 static const char flows_text[] =
 	"{\"total\": 3456, \"flows\": [{\"service\": \"http4\", \"protocol\": \"tcp\","

@@ -30,11 +30,16 @@ def plug(stack, net, role):
     return namespace
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
+# AF_XDP has one queue on a veth.
+WORKERS = {"one_worker": {},
+           "two_workers": {"queues": 2, "device": "net_af_packet{n},iface={name},qpairs=2"}}
+
+
+@pytest.fixture(scope="module", params=WORKERS.values(), ids=WORKERS)
+def site(request, tmp_path_factory):
     """(dataplane, client's namespace, server's namespace) on one bridge."""
     with contextlib.ExitStack() as stack:
-        dataplane = Dataplane(tmp_path_factory.mktemp("kernel"))
+        dataplane = Dataplane(tmp_path_factory.mktemp("kernel"), **request.param)
         stack.callback(dataplane.close)
         dataplane.net.ip("link", "add", "bridge", "type", "bridge", "forward_delay", "0")
         dataplane.net.sysctl("net/ipv6/conf/bridge/disable_ipv6", 1)
