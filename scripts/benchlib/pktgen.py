@@ -36,9 +36,10 @@ START_S = 30
 # Of the memif: either side may have to wait its turn for a core on a small machine.
 RING_BITS = 13
 
-# What is measured unless the command line says otherwise.
-OWN_OPTIONS = ["--search", "--rate", "max", "--duration", "2", "--flows", "10000",
-               "--resolution", "5", "--catch-up", "10ms"]
+# What is measured unless the command line says otherwise: it comes later, and so wins. A rate of
+# the user's is tried; without one the highest is searched for.
+OWN_OPTIONS = ["--duration", "2", "--flows", "10000", "--catch-up", "10ms"]
+SEARCH = ["--search", "--rate", "max", "--resolution", "5"]
 
 CONFIG = """cluster: {cluster}
 nodes:
@@ -78,6 +79,10 @@ SERVICE = ("  - {{ name: {protocol}4, address: {vip}, port: any, protocol: {prot
 
 def add_arguments(_parser):
     """None: all arguments are the generator's."""
+
+
+def _names(options):
+    return {word.split("=")[0] for word in options}
 
 
 def _build(names):
@@ -156,14 +161,15 @@ def _measure_own(options):
             "without huge pages: a NIC of your own is measured with --port\n")
         argv = [PKTGEN, "--port", f"net_memif0,role=client,id=0,socket={socket},"
                 f"socket-abstract=no,rsize={RING_BITS},mac={PKTGEN_MAC}", "--to", f"{VIP}:80", "--address",
-                f"{CLIENT},{BACKENDS[0]}-{BACKENDS[-1]}", *OWN_OPTIONS, *options]
+                f"{CLIENT},{BACKENDS[0]}-{BACKENDS[-1]}", *OWN_OPTIONS,
+                *([] if "--rate" in _names(options) else SEARCH), *options]
         return subprocess.run(namespaces.exec_argv(namespace, argv), check=False).returncode
 
 
 def run(arguments):
     """Runs the generator with the arguments given; its exit status is this one's."""
     options = arguments.rest
-    own = not {"--port", "--help", "--version"} & {word.split("=")[0] for word in options}
+    own = not {"--port", "--help", "--version"} & _names(options)
     _build([PKTGEN, *((DATAPLANE, CONTROLPLANE) if own else ())])
     if not own:
         return subprocess.run([PKTGEN, *options], check=False).returncode
