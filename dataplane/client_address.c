@@ -128,15 +128,18 @@ plan_toa(const struct nat_job *job, struct flow_slot flow, uint32_t mtu, struct 
 	plan->size = (uint16_t)size;
 }
 
-/* What is put into a packet moves all that comes behind it, also that in other fragments. */
+/* What is put into a packet moves all that comes behind it, also that in other fragments. The option
+ * could be left out, but then a client's own would be believed. */
 static enum verdict
 plan_fragment(const struct nat_job *job, struct flow_slot flow)
 {
-	const struct sequence *sequence =
-		job->parsed->l4_protocol == IPPROTO_TCP ? flow_sequence(job->flows, flow) : NULL;
+	bool is_tcp = job->parsed->l4_protocol == IPPROTO_TCP;
+	const struct sequence *sequence = is_tcp ? flow_sequence(job->flows, flow) : NULL;
 
-	if (job->client_address != CLIENT_ADDRESS_NONE ||
+	if (job->client_address == CLIENT_ADDRESS_PROXY2 ||
 		(sequence && (sequence->bits & SEQUENCE_SHIFTED)))
+		return V_DROP_FRAGMENT;
+	if (job->client_address == CLIENT_ADDRESS_TOA && is_tcp && !is_answered(job, flow))
 		return V_DROP_FRAGMENT;
 	return V_FORWARD;
 }
@@ -361,7 +364,7 @@ client_address_return(const struct nat_job *job, struct flow_slot flow, uint8_t 
 	uint32_t delta = 0;
 	bool syn;
 
-	if (job->parsed->l4_protocol != IPPROTO_TCP || job->parsed->headless)
+	if (job->parsed->l4_protocol != IPPROTO_TCP)
 		return;
 	sequence = flow_sequence(job->flows, flow);
 	syn = tcp_of(job)->flags & TCP_FLAG_SYN;

@@ -331,7 +331,8 @@ nat_return(const struct nat_job *job, struct flow_slot flow, const struct servic
 		client_address_quote(job, first, told, true);
 	} else {
 		nat_rewrite_flow(job->packet, job->parsed, &ends);
-		client_address_return(job, first, told);
+		if (!job->parsed->headless)
+			client_address_return(job, first, told);
 	}
 	return V_RETURN;
 }

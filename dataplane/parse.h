@@ -56,7 +56,7 @@ struct parsed {
 				 */
 				uint16_t inner_l4;
 				/* Of an IPv4 fragment that fragment_follow() has told: the
-				 * identification that its packet gets when addresses change. */
+				 * identification that its packet gets when its addresses change. */
 				uint16_t fragment_id;
 			};
 		};

@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchlib import machine, peers, plan, plots, programs, publish, report, testpmd
+from benchlib import goals, machine, peers, plan, plots, programs, publish, report, testpmd
 from lablib import building
 from lablib.errors import LabError
 from lablib.progress import complain, say, step
@@ -43,7 +43,7 @@ class Bench:
         found = {"testpmd": {}}
         for work in ("port", "source", "macswap"):
             found[work] = self.loop.best(work=work, flows=plan.M)
-        for mode in plan.TESTPMD_MODES:
+        for mode in plan.QUICK_TESTPMD_MODES if self.quick else plan.TESTPMD_MODES:
             found["testpmd"][mode] = testpmd.limit(mode, self.loop, self.folder)
         self.results["limits"] = found
 
@@ -60,8 +60,8 @@ class Bench:
         self.results["series"] = found
 
     def latency(self):
-        """Offered loads are parts of what was just seen to be possible."""
-        full = self.loop.best(flows=plan.LATENCY_FLOWS)
+        """Offered loads are parts of what is possible, times being taken."""
+        full = self.loop.best(flows=plan.LATENCY_FLOWS, rate=plan.TOO_MUCH)
         capacity = 1e9 / full["median_ns"]
         found = []
         for percent in plan.QUICK_LOADS if self.quick else plan.LOADS:
@@ -85,15 +85,14 @@ class Bench:
         self.results["peers"] = found
 
     def stages(self):
-        found = []
         windows = {"windows": 5 if self.quick else 15, "window_ms": 20}
-        for name, parameters in plan.STAGES:
-            times = programs.stage(**parameters, **windows, flows=plan.STAGE_FLOWS)
-            found.append({"name": name, **times})
-        self.results["stages"] = found
         build = programs.stage(stage="maglev-build", backends=plan.MAGLEV_BACKENDS, flows=plan.K,
                                **windows)
         self.results["maglev_build"] = build
+        if not self.quick:
+            self.results["stages"] = [
+                {"name": name, **programs.stage(**parameters, **windows, flows=plan.STAGE_FLOWS)}
+                for name, parameters in plan.STAGES]
 
     def instructions(self):
         found = {}
@@ -153,7 +152,7 @@ def run(arguments):
     if arguments.json:
         _write(bench.results, arguments.json)
     say()
-    say(report.text(bench.results))
+    say("\n\n".join([report.text(bench.results), goals.table(bench.results).text()]))
     problems = report.problems(bench.results)
     for problem in problems:
         complain(f"bench: {problem}")

@@ -7,6 +7,7 @@
  * far end drops all. Those that leave by the interface "backs", which drops them, are counted. */
 #include "load.h"
 #include "parameters.h"
+#include "windows.h"
 
 #include "common/clock.h"
 
@@ -22,7 +23,6 @@
 
 #define BURST 64
 #define FRAME_SIZE 2048
-#define WINDOWS_MAX 1000
 
 struct job {
 	struct load load;
@@ -145,21 +145,12 @@ n_left(void)
 	return n;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a;
-	double y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 int
 main(int argc, char **argv)
 {
 	static struct sender sender;
 	struct job job = {.load = LOAD_DEFAULT, .n_windows = 25, .window_ms = 20};
-	double windows[WINDOWS_MAX];
+	static struct windows windows;
 	uint64_t before;
 	json_t *result;
 	int rc;
@@ -178,12 +169,12 @@ main(int argc, char **argv)
 		send_burst(&sender);
 	mark(&sender, job.marks);
 	for (uint32_t i = 0; i < job.n_windows; i++) {
-		windows[i] = run_window(&sender, job.window_ms * NS_PER_MS);
+		windows_add(&windows, run_window(&sender, job.window_ms * NS_PER_MS));
 		mark(&sender, job.marks);
 	}
-	qsort(windows, job.n_windows, sizeof(windows[0]), compare);
-	result = json_pack("{s:f, s:f, s:I, s:I}", "best_ns", windows[0], "median_ns",
-		windows[job.n_windows / 2], "sent", (json_int_t)sender.n_sent, "left",
+	windows_sort(&windows);
+	result = json_pack("{s:f, s:f, s:I, s:I}", "best_ns", windows_best(&windows), "median_ns",
+		windows_median(&windows), "sent", (json_int_t)sender.n_sent, "left",
 		(json_int_t)(n_left() - before));
 	if (!result || json_dumpf(result, stdout, 0) < 0)
 		return EXIT_FAILURE;

@@ -7,6 +7,7 @@
  * and the times that they are in the box are told; with `--swaps` the configuration is replaced so
  * many times a second. */
 #include "box.h"
+#include "windows.h"
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WINDOWS_MAX 1000
 #define SAMPLE_TRIES 100
 #define SAMPLE_NS (5 * NS_PER_US)      /* That reading the clocks and counters may take. */
 #define BEGIN_LIMIT_NS (60 * NS_PER_S) /* For beginning all flows. */
@@ -41,8 +41,7 @@ struct counts {
 };
 
 struct result {
-	double windows[WINDOWS_MAX]; /* Nanoseconds of processor time per frame. */
-	uint32_t n_windows;
+	struct windows windows; /* Processor time per frame. */
 	struct counts begin, end;
 	uint64_t n_swaps;
 	uint64_t build_ns; /* Of all swaps. */
@@ -176,15 +175,6 @@ swap_until(struct box *box, const struct job *job, uint64_t end_ns, struct resul
 }
 
 static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a;
-	double y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static int
 measure(struct box *box, const struct job *job, struct result *result, struct err *err)
 {
 	int rc = 0;
@@ -205,10 +195,10 @@ measure(struct box *box, const struct job *job, struct result *result, struct er
 		sleep_until(end_ns);
 		n = take_sample(box, &ns) - begin;
 		if (n > 0)
-			result->windows[result->n_windows++] = (double)(ns - begin_ns) / (double)n;
+			windows_add(&result->windows, (double)(ns - begin_ns) / (double)n);
 	}
 	result->end = take_counts(box);
-	qsort(result->windows, result->n_windows, sizeof(result->windows[0]), compare);
+	windows_sort(&result->windows);
 	return rc;
 }
 
@@ -235,8 +225,8 @@ describe_times(const struct box *box)
 static int
 print(const struct box *box, const struct job *job, const struct result *result)
 {
-	double best = result->n_windows ? result->windows[0] : 0;
-	double median = result->n_windows ? result->windows[result->n_windows / 2] : 0;
+	double best = windows_best(&result->windows);
+	double median = windows_median(&result->windows);
 	double ticks = (double)source_tick_hz() / 1e9;
 	const struct counts *begin = &result->begin, *end = &result->end;
 	double wall_ns = (double)(end->at_ns - begin->at_ns);
