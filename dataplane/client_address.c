@@ -128,8 +128,8 @@ plan_toa(const struct nat_job *job, struct flow_slot flow, uint32_t mtu, struct 
 	plan->size = (uint16_t)size;
 }
 
-/* What is put into a packet moves all that comes behind it, also that in other fragments. The option
- * could be left out, but then a client's own would be believed. */
+/* What is put into a packet moves all that comes behind it, also that in other fragments. The
+ * option could be left out, but then a client's own would be believed. */
 static enum verdict
 plan_fragment(const struct nat_job *job, struct flow_slot flow)
 {
