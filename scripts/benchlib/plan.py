@@ -97,7 +97,7 @@ STAGES = (
 )
 STAGE_FLOWS = M
 COUNT_FLOWS = 16 * K  # Instructions do not depend on it.
-MISS_FLOWS = 262144   # Misses do, up to where nothing of the table is in the caches.
+MISS_FLOWS = 131072   # Misses do, up to where nothing of the table is in the caches.
 MAGLEV_BACKENDS = 1000
 
 TESTPMD_MODES = ("io", "macswap", "5tswap")
