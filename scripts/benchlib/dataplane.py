@@ -145,9 +145,10 @@ def run(arguments):
     building.install_dependencies("run", "build", "bench")
     with step("building the measuring programs", own_lines=True):
         programs.build()
-    begin = time.monotonic()
-    with machine.huge_pages(QUICK_HUGE_MB if arguments.quick else HUGE_MB) as huge, \
+    with machine.alone(), \
+            machine.huge_pages(QUICK_HUGE_MB if arguments.quick else HUGE_MB) as huge, \
             tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
+        begin = time.monotonic()
         bench = Bench(arguments, huge, folder)
         for name, method in parts:
             with step(name, own_lines=True):
