@@ -103,9 +103,9 @@ open_ports(struct dataplane *dataplane, struct err *err)
 static int
 make_pool(struct dataplane *dataplane, struct err *err)
 {
-	uint32_t n = BUFFERS_SPARE +
-		     rte_lcore_count() * (WORKER_HOST_SLOTS + HANDOVER_SLOTS + 2 * WORKER_CACHE +
-						     FRAGMENT_HELD_MAX);
+	uint32_t n =
+		BUFFERS_SPARE + rte_lcore_count() * (WORKER_HOST_SLOTS + HANDOVER_SLOTS +
+							    2 * WORKER_CACHE + FRAGMENT_HELD_MAX);
 	uint16_t mtu = 0;
 	int rc;
 
@@ -176,8 +176,8 @@ describe_ports(struct dataplane *dataplane, struct err *err)
 		return err_set(err, -errno, "no random numbers from the kernel");
 	steer->n_workers = (uint16_t)dataplane->n_workers;
 	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
-		port_rss_describe(&dataplane->ports[i], first_worker, steer->n_workers,
-			&steer->ports[i]);
+		port_rss_describe(
+			&dataplane->ports[i], first_worker, steer->n_workers, &steer->ports[i]);
 		first_worker = (uint16_t)(first_worker + dataplane->ports[i].n_rx_queues);
 	}
 	return 0;

@@ -51,9 +51,11 @@ translate(const struct burst *burst, struct packet *packet, const struct work *w
 {
 	struct nat_job job = nat_job_of(burst, packet, work);
 
-	if (work->parsed.fragment)
-		return V_DROP_FRAGMENT;
 	job.client_address = burst->snapshot->path_encaps[work->service->service].client_address;
+	if (work->parsed.fragment && job.client_address == CLIENT_ADDRESS_PROXY2)
+		return V_DROP_FRAGMENT; /* What is put in front would move what the others say. */
+	if (work->parsed.fragment)
+		job.client_address = CLIENT_ADDRESS_NONE;
 	/* Looked up once more rather than carried through what modes without it run. */
 	return nat_forward(&job, mode, backend,
 		flow_find(burst->pipeline->flows, &work->parsed.key, work->hash));
@@ -89,8 +91,6 @@ forward_return(const struct burst *burst, struct packet *packet, const struct wo
 	if (steer_away_return(
 		    &burst->pipeline->steering, packet, &work->parsed, flow.bucket != NULL))
 		return V_STEER;
-	if (work->parsed.fragment)
-		return V_DROP_FRAGMENT;
 	if (flow.bucket)
 		verdict = nat_return(&job, flow, &service);
 	if (verdict == V_HOST)

@@ -67,6 +67,16 @@ nat_find_return(const struct snapshot *snapshot, struct parsed *parsed)
 	return slot;
 }
 
+bool
+nat_is_backend(const struct snapshot *snapshot, const struct parsed *parsed)
+{
+	struct service_key from = {
+		.rest = service_key_rest(0, 0, parsed->key.family | FLOW_REVERSE)};
+
+	memcpy(from.address, parsed->key.client, sizeof(from.address));
+	return service_find_exact(&snapshot->nat->returns, &from, service_hash(&from));
+}
+
 /* Keeps where the client's packets come from. */
 static void
 remember_hop(const struct nat_job *job, struct flow_slot flow, struct flow_slot other)
@@ -150,8 +160,7 @@ take_local(const struct nat_job *job, struct flow_slot flow, uint8_t port,
 		int rc;
 
 		answer.destination = local->address;
-		local_port = steer_local_port(
-			job->steering, port, &answer, i / locals->n);
+		local_port = steer_local_port(job->steering, port, &answer, i / locals->n);
 		if (local_port == 0)
 			continue;
 		key->vip = local->id;
@@ -171,8 +180,7 @@ take_local(const struct nat_job *job, struct flow_slot flow, uint8_t port,
 static enum verdict
 keep_local(const struct nat_job *job, struct flow_slot flow, uint8_t port, struct nat_ends *ends)
 {
-	const struct nat_locals *locals =
-		locals_of(job->snapshot, job->parsed->key.family, port);
+	const struct nat_locals *locals = locals_of(job->snapshot, job->parsed->key.family, port);
 	struct flow_slot other = flow_other(job->flows, flow);
 	const struct flow_key *is = other.bucket ? &flow_entry_at(other)->key : NULL;
 	const struct nat_local *local = is ? local_by_id(locals, is->vip) : NULL;
@@ -323,7 +331,8 @@ nat_return(const struct nat_job *job, struct flow_slot flow, const struct servic
 		client_address_quote(job, first, told, true);
 	} else {
 		nat_rewrite_flow(job->packet, job->parsed, &ends);
-		client_address_return(job, first, told);
+		if (!job->parsed->headless)
+			client_address_return(job, first, told);
 	}
 	return V_RETURN;
 }

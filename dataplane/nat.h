@@ -44,6 +44,9 @@ struct nat_job {
  * The flow need not exist. */
 const struct service_slot *nat_find_return(const struct snapshot *snapshot, struct parsed *parsed);
 
+/* Whether a backend of a nat service is the sender, by its address alone, as a fragment tells. */
+bool nat_is_backend(const struct snapshot *snapshot, const struct parsed *parsed);
+
 static inline bool
 nat_is_return(const struct service_slot *slot)
 {

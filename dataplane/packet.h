@@ -4,8 +4,8 @@
  * The edge fills everything above 'verdict' from its own buffer and, after pipeline_run(), does
  * what the verdict says: V_FORWARD, V_RETURN and the V_REPLYs leave by 'out_port', V_HOST goes to
  * the host's kernel behind 'in_port', V_HOLD: the buffer is the core's until pipeline_release()
- * gives it back, V_STEER: it is to be handed to the worker 'owner'; all others are dropped. The core may rewrite the bytes and move 'data' and 'size'
- * within headroom and tailroom. */
+ * gives it back, V_STEER: it is to be handed to the worker 'owner'; all others are dropped. The
+ * core may rewrite the bytes and move 'data' and 'size' within headroom and tailroom. */
 #ifndef DATAPLANE_PACKET_H
 #define DATAPLANE_PACKET_H
 

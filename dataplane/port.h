@@ -36,7 +36,7 @@ struct port {
 	bool rx_interrupts; /* The driver has them. */
 	int rx_fd;          /* Readable while frames wait; -1: there is no such descriptor. */
 	bool started;
-	struct port_lock *tx_locks; /* One a queue; NULL: each queue has one user. */
+	struct port_lock *tx_locks;        /* One a queue; NULL: each queue has one user. */
 	uint8_t rss_key[PORT_RSS_KEY_MAX]; /* Of a port with several queues; see port_rss.h. */
 };
 

@@ -10,7 +10,7 @@ static const struct {
 	VERDICTS
 #undef VERDICT
 		[V_HOLD] = {"hold", "kept until its first fragment comes"},
-		[V_STEER] = {"steer", "handed to the worker of its flow"},
+	[V_STEER] = {"steer", "handed to the worker of its flow"},
 };
 
 const char *

@@ -94,7 +94,7 @@ static void
 drop_rest(struct worker *worker, struct batch *batch, unsigned int n_done, enum verdict verdict)
 {
 	for (unsigned int i = n_done; i < batch->n; i++) {
-		pipeline_recount(worker->pipeline, batch->verdicts[i], verdict);
+		pipeline_recount(worker->pipeline, (enum verdict)batch->verdicts[i], verdict);
 		rte_pktmbuf_free(batch->mbufs[i]);
 	}
 	batch->n = 0;
@@ -144,9 +144,10 @@ static void
 add_to_port(struct worker *worker, const struct packet *packet)
 {
 	struct batch *batch = &worker->batches[packet->out_port];
+	const struct port *port = &worker->shared->ports[packet->out_port];
 
 	batch_add(batch, packet);
-	if (port_tag(&worker->shared->ports[packet->out_port], batch->mbufs[batch->n - 1]))
+	if (port->vlan == 0 || port_tag(port, batch->mbufs[batch->n - 1]))
 		return;
 	batch->n--;
 	pipeline_recount(worker->pipeline, packet->verdict, V_DROP_NO_ROOM);

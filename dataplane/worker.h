@@ -35,7 +35,7 @@ struct worker_shared {
 	struct rte_rcu_qsbr *rcu;        /* Who may still use the previous snapshot. */
 	bool stopping;                   /* main: writes, workers: read; relaxed atomic. */
 	struct handover *handovers[RSS_WORKERS_MAX]; /* By worker; constant once workers run. */
-	void (*host_ready)(void *ctx);   /* Called by workers: host rings have frames. */
+	void (*host_ready)(void *ctx); /* Called by workers: host rings have frames. */
 	void *ctx;
 };
 
