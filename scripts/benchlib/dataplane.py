@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchlib import goals, machine, peers, plan, plots, programs, publish, report, testpmd
+from benchlib import goals, machine, peers, pktgen, plan, plots, programs, publish, report, testpmd
 from lablib import building
 from lablib.errors import LabError
 from lablib.progress import complain, say, step
@@ -86,6 +86,18 @@ class Bench:
                 found[name] = {"skipped": str(error)}
         self.results["peers"] = found
 
+    def pair(self):
+        """Generator and balancer as two processes, each with a core."""
+        if self.quick:
+            return
+        found = []
+        for flows in plan.PAIR_FLOWS:
+            say(f"  {flows} flows")
+            trial = pktgen.results_of_own(["--rate", "max", "--duration", "2", "--flows",
+                                           str(flows)])["trials"][0]
+            found.append({"at": flows, **trial})
+        self.results["pair"] = found
+
     def stages(self):
         windows = {"windows": 5 if self.quick else 15, "window_ms": 20}
         build = programs.stage(stage="maglev-build", backends=plan.MAGLEV_BACKENDS, flows=plan.K,
@@ -116,6 +128,7 @@ PARTS = (
     ("series", Bench.series),
     ("latency", Bench.latency),
     ("peers", Bench.peers),
+    ("pair", Bench.pair),
     ("stages", Bench.stages),
     ("instructions", Bench.instructions),
 )

@@ -105,3 +105,6 @@ QUICK_TESTPMD_MODES = ("macswap",)
 
 # Flows that the peers forward; nftables' tracking table has 262 144 places by default.
 PEER_FLOWS = (4 * K, 64 * K)
+
+# Of the form with two processes.
+PAIR_FLOWS = (K, 64 * K)
