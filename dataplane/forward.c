@@ -47,14 +47,17 @@ nat_job_of(const struct burst *burst, struct packet *packet, const struct work *
 
 static enum verdict
 translate(const struct burst *burst, struct packet *packet, const struct work *work, uint8_t mode,
-	uint16_t backend)
+	uint16_t backend, const struct nexthop *hop)
 {
 	struct nat_job job = nat_job_of(burst, packet, work);
+	struct flow_slot flow;
 
 	job.client_address = burst->snapshot->path_encaps[work->service->service].client_address;
 	/* Looked up once more rather than carried through what modes without it run. */
-	return nat_forward(&job, mode, backend,
-		flow_find(burst->pipeline->flows, &work->parsed.key, work->hash));
+	flow = work_find_flow(burst->pipeline->flows, work);
+	if (flow.bucket && nat_forward_steady(&job, mode, backend, flow, hop))
+		return V_FORWARD;
+	return nat_forward(&job, mode, backend, flow);
 }
 
 enum verdict
@@ -71,7 +74,7 @@ forward_specially(const struct burst *burst, const struct path_service *service,
 	if (service->options & PATH_TUNNEL)
 		return send_by_tunnel(burst, backend, &hop, packet, work);
 	if (service->options & PATH_TRANSLATED)
-		return translate(burst, packet, work, service->mode, backend);
+		return translate(burst, packet, work, service->mode, backend, &hop);
 	return rewrite_dr(packet, &work->parsed, &hop, &ports->ports[hop.port]);
 }
 
@@ -79,7 +82,7 @@ enum verdict
 forward_return(const struct burst *burst, struct packet *packet, const struct work *work)
 {
 	const struct nat_job job = nat_job_of(burst, packet, work);
-	struct flow_slot flow = flow_find(burst->pipeline->flows, &work->parsed.key, work->hash);
+	struct flow_slot flow = work_find_flow(burst->pipeline->flows, work);
 	const struct service_slot *service = NULL;
 	enum verdict verdict = V_HOST;
 	struct service_stats *stats;

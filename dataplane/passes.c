@@ -11,6 +11,9 @@
  *   3 compare tags                    -> flow entry (or, without a match, the other bucket)
  *   4 compare the key, pick or keep the backend, rewrite
  *
+ * Between the last two, where there are services in modes nat and fullnat, the flow's second entry
+ * is prefetched as well.
+ *
  * What belongs to no service is decided in the last pass, one by one (local.c). */
 #include "dataplane/passes.h"
 
@@ -127,24 +130,6 @@ pass_flow(const struct burst *burst)
 	}
 }
 
-/* Whether the packet's flow is at 'slot'. */
-static inline bool __attribute__((always_inline))
-is_at(const struct work *work, struct flow_slot slot)
-{
-	return slot.bucket->tags[slot.i] == flow_tag(work->hash) &&
-	       flow_key_equal(&flow_entry_at(slot)->key, &work->parsed.key);
-}
-
-/* The flow of the packet as it was before it, or nowhere. An earlier packet of the burst may have
- * made, moved or removed it since pass_flow(). */
-static struct flow_slot
-find_flow(const struct flow_table *flows, const struct work *work)
-{
-	if (work->slot.bucket && is_at(work, work->slot))
-		return work->slot;
-	return flow_find(flows, &work->parsed.key, work->hash);
-}
-
 /* What a packet is that belongs to no flow. */
 static const uint8_t occasions[N_FLOW_SIGNALS] = {
 	[FLOW_SIGNAL_NONE] = SCHEDULER_STRAY,
@@ -190,7 +175,7 @@ choose_backend(
 	struct pipeline *pipeline = burst->pipeline;
 	const struct flow_key *key = &work->parsed.key;
 	enum flow_signal signal = (enum flow_signal)work->parsed.signal;
-	struct flow_slot slot = find_flow(pipeline->flows, work);
+	struct flow_slot slot = work_find_flow(pipeline->flows, work);
 	uint16_t backend;
 
 	if (slot.bucket && flow_advance(pipeline->flows, slot, signal, burst->now_ns)) {
@@ -303,7 +288,7 @@ decide_steady(const struct burst *burst, struct packet *packet, const struct wor
 	service = &burst->snapshot->path_services[work->service->service];
 	entry = flow_entry_at(work->slot);
 	backend = entry->backend;
-	if ((service->options & (PATH_METERED | PATH_LISTED)) || !is_at(work, work->slot) ||
+	if ((service->options & (PATH_METERED | PATH_LISTED)) || !work_is_at(work, work->slot) ||
 		!flow_is_steady(pipeline->flows, work->slot, (enum flow_signal)work->parsed.signal,
 			flow_tick(burst->now_ns)) ||
 		!keeps_flows(burst->snapshot, service, backend))
@@ -315,6 +300,21 @@ decide_steady(const struct burst *burst, struct packet *packet, const struct wor
 	else
 		stats_add(&pipeline->stats->services[service->id].n_drops, 1);
 	return true;
+}
+
+/* Flows with two entries need both, wherever a packet comes from. */
+static __attribute__((noinline)) void
+pass_pair(const struct pipeline *pipeline, const struct snapshot *snapshot, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		const struct work *work = &pipeline->work[i];
+
+		if (!work->service || !work->slot.bucket)
+			continue;
+		if (nat_is_return(work->service) ||
+			(snapshot->path_services[work->service->service].options & PATH_TRANSLATED))
+			flow_prefetch_other(pipeline->flows, work->slot);
+	}
 }
 
 static void
@@ -343,6 +343,8 @@ passes_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct pa
 	pass_parse(&burst);
 	pass_service(&burst);
 	pass_flow(&burst);
+	if (snapshot->nat)
+		pass_pair(pipeline, snapshot, n);
 	pass_decide(&burst);
 }
 
