@@ -151,6 +151,7 @@ build_service(struct config_reader *reader, const char *path, const struct raw_s
 			forward_mode_name(service->mode), pool, raw->address);
 	check_probe_port(reader, path, service);
 	config_build_tunnel(reader, path, raw, model, service);
+	config_build_service_lists(reader, path, raw, model, service);
 	config_build_nat(reader, path, raw, service);
 	if (service->pool && service->router)
 		check_mode(reader, path, service);

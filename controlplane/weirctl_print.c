@@ -2,6 +2,7 @@
 /* Answers as text; see weirctl_print.h. */
 #include "controlplane/weirctl_print.h"
 
+#include "controlplane/weirctl_print_state.h"
 #include "controlplane/weirctl_table.h"
 
 #include <string.h>
@@ -434,7 +435,9 @@ print_stats(json_t *answer, FILE *file)
 	fputs("\n", file);
 	print_counts(json_object_get(answer, "verdicts"), "VERDICT", "PACKETS",
 		"No packet has come so far.", file);
-	fprintf(file, "\nflows: %s of at most %s\n\n", active, capacity);
+	fprintf(file, "\nflows: %s of at most %s\n", active, capacity);
+	print_flow_timeouts(json_object_get(answer, "flow_timeouts"), file);
+	fputs("\n", file);
 	print_counts(json_object_get(answer, "flow_events"), "FLOW EVENT", "TIMES",
 		"Nothing has happened to flows so far.", file);
 	if (json_object_get(answer, "path_events")) {
@@ -442,6 +445,7 @@ print_stats(json_t *answer, FILE *file)
 		print_counts(json_object_get(answer, "path_events"), "PATH EVENT", "TIMES",
 			"No fragment and no ICMP error about a flow has come so far.", file);
 	}
+	print_source_lists(json_object_get(answer, "lists"), file);
 	if (json_array_size(json_object_get(answer, "workers")) > 1) {
 		fprintf(file, "\n");
 		print_workers(json_object_get(answer, "workers"), file);

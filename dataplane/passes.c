@@ -261,7 +261,7 @@ serve(const struct burst *burst, const struct path_service *service, struct pack
 		steer_away_client(&burst->pipeline->steering, packet, &work->parsed, service->mode))
 		return V_STEER;
 	burst->pipeline->refusal = V_DROP_NO_BACKEND;
-	if (!admission_exceeds(burst, service, work))
+	if (!admission_bars(burst, service, work) && !admission_exceeds(burst, service, work))
 		backend = choose_backend(burst, service, work);
 	packet->backend = backend;
 	verdict =
@@ -285,9 +285,10 @@ decide_otherwise(const struct burst *burst, struct packet *packet, const struct 
 	return serve(burst, &burst->snapshot->path_services[work->service->service], packet, work);
 }
 
-/* Most packets are of a flow that is known and stays as it is, in a service whose packets are not
- * counted against a limit. Returns false, having done nothing, for all others. What this does is
- * what decide_otherwise() would do; it is the part of it that must be quick. */
+/* Most packets are of a flow that is known and stays as it is, in a service whose packets are
+ * neither counted against a limit nor looked up in a list. Returns false, having done nothing, for
+ * all others. What this does is what decide_otherwise() would do; it is the part of it that must be
+ * quick. */
 static inline bool __attribute__((always_inline))
 decide_steady(const struct burst *burst, struct packet *packet, const struct work *work)
 {
@@ -302,7 +303,7 @@ decide_steady(const struct burst *burst, struct packet *packet, const struct wor
 	service = &burst->snapshot->path_services[work->service->service];
 	entry = flow_entry_at(work->slot);
 	backend = entry->backend;
-	if ((service->options & PATH_METERED) || !is_at(work, work->slot) ||
+	if ((service->options & (PATH_METERED | PATH_LISTED)) || !is_at(work, work->slot) ||
 		!flow_is_steady(pipeline->flows, work->slot, (enum flow_signal)work->parsed.signal,
 			flow_tick(burst->now_ns)) ||
 		!keeps_flows(burst->snapshot, service, backend))

@@ -51,6 +51,7 @@ decide(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet
 int
 pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 {
+	const struct flow_timeouts timeouts = {0}; /* Until pipeline_prepare(). */
 	const struct memory *memory = &config->memory;
 	struct pipeline *pipeline = memory->alloc(memory->ctx, sizeof(*pipeline), LINE_BYTES);
 	int rc;
@@ -67,8 +68,8 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 		rc = scheduler_worker_init(&pipeline->scheduler, memory, pipeline->stats,
 			config->persistence, config->seed);
 	if (rc == 0)
-		rc = flow_table_new(&pipeline->flows, config->n_flows, config->seed,
-			&config->timeouts, memory, pipeline->stats->flow_events);
+		rc = flow_table_new(&pipeline->flows, config->n_flows, config->seed, &timeouts,
+			memory, pipeline->stats->flow_events);
 	pipeline->limits.n_workers = config->n_workers ? config->n_workers : 1;
 	pipeline->limits.services = memory->alloc(
 		memory->ctx, STATS_SERVICES_MAX * sizeof(*pipeline->limits.services), LINE_BYTES);
@@ -175,6 +176,7 @@ pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 	for (size_t i = 0; i < n_backends; i++)
 		if (backends[i].is_new)
 			zero_counters(&pipeline->stats->backends[backends[i].id]);
+	flow_set_timeouts(pipeline->flows, &snapshot->flow_timeouts);
 	return 0;
 }
 

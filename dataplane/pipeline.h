@@ -22,7 +22,6 @@
 struct pipeline_config {
 	uint32_t n_flows; /* Flows that the table must hold. */
 	uint64_t seed; /* Of the flow table's hash: random, so that nobody can aim at a bucket. */
-	struct flow_timeouts timeouts;
 	struct memory memory;
 	/* Shared, and owned by the caller, who keeps them longer than the pipeline. */
 	const struct port_table *ports;
@@ -36,7 +35,7 @@ struct pipeline_config {
 
 struct pipeline;
 
-/* Returns 0, or -ENOMEM, or -EINVAL for a size or timeout out of range. */
+/* Returns 0, or -ENOMEM, or -EINVAL for a size out of range. */
 int pipeline_new(struct pipeline **out, const struct pipeline_config *config);
 void pipeline_free(struct pipeline *pipeline);
 
@@ -64,10 +63,10 @@ void *pipeline_abandon(struct pipeline *pipeline);
  * call it about once a millisecond with FLOW_SWEEP_BUCKETS or so. */
 void pipeline_sweep(struct pipeline *pipeline, uint64_t now_ns, uint32_t n_buckets);
 
-/* Zeroes the counters of services and backends that 'snapshot' has and its predecessor had not, and
- * makes the tables that its services need. Returns 0, or -ENOMEM: then the predecessor must stay.
- * Control thread, before it publishes 'snapshot' and after all older ones but the predecessor are
- * freed: no worker can be using those counters. */
+/* Puts the timeouts of 'snapshot' in force, zeroes the counters of services and backends that
+ * 'snapshot' has and its predecessor had not, and makes the tables that its services need. Returns
+ * 0, or -ENOMEM: then the predecessor must stay. Control thread, before it publishes 'snapshot' and
+ * after all older ones but the predecessor are freed: no worker can be using those counters. */
 int pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot);
 
 /* For other threads to read. */

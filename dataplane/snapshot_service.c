@@ -124,7 +124,8 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 	path->mode = from->mode;
 	path->options |= (uint8_t)((from->mss ? PATH_MSS : 0) |
 				   (from->mode == MODE_TUNNEL ? PATH_TUNNEL : 0) |
-				   (mode_translates(from->mode) ? PATH_TRANSLATED : 0));
+				   (mode_translates(from->mode) ? PATH_TRANSLATED : 0) |
+				   (from->block.n + from->allow.n ? PATH_LISTED : 0));
 	s->path_encaps[s->n_services] =
 		(struct path_encap){from->tunnel, from->mss, from->client_address};
 	if (from->client_address == CLIENT_ADDRESS_PROXY2 && from->protocol == PROTOCOL_TCP)

@@ -28,6 +28,9 @@
 	VERDICT(DROP_NO_NEIGHBOUR, "drop_no_neighbour", "backend's link-layer address unknown")    \
 	VERDICT(DROP_NO_ROOM, "drop_no_room", "buffer too small for the answer or outer headers")  \
 	VERDICT(DROP_TOO_BIG, "drop_too_big", "too big for the tunnel and the client not told")    \
+	VERDICT(DROP_SOURCE_BLOCKED, "drop_source_blocked", "client in a list the service blocks") \
+	VERDICT(DROP_SOURCE_NOT_ALLOWED, "drop_source_not_allowed",                                \
+		"client in no list the service allows")                                            \
 	VERDICT(DROP_NEW_FLOW_LIMIT, "drop_new_flow_limit",                                        \
 		"more new flows than the service takes")                                           \
 	VERDICT(DROP_PACKET_LIMIT, "drop_packet_limit", "more packets than the service takes")     \

@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass
 from types import ModuleType
 
-from benchlib import dataplane
+from benchlib import dataplane, pktgen
 from lablib.errors import LabError
 from lablib.progress import complain
 
@@ -19,11 +19,14 @@ class Benchmark:
     name: str
     summary: str
     module: ModuleType
+    passes_on: bool = False  # Its arguments are another program's: run() finds them in 'rest'.
 
 
 BENCHMARKS = (
     Benchmark("dataplane", "what a packet costs the load balancer, beside its limits and peers",
               dataplane),
+    Benchmark("pktgen", "measured traffic for a NIC, or for a load balancer of its own", pktgen,
+              passes_on=True),
 )
 
 
@@ -32,10 +35,15 @@ def _parse(args):
     commands = parser.add_subparsers(dest="name", metavar="BENCHMARK", required=True)
     for benchmark in BENCHMARKS:
         sub = commands.add_parser(benchmark.name, help=benchmark.summary,
-                                  description=benchmark.summary)
+                                  description=benchmark.summary,
+                                  add_help=not benchmark.passes_on)
         benchmark.module.add_arguments(sub)
-        sub.set_defaults(run=benchmark.module.run)
-    return parser.parse_args(args)
+        sub.set_defaults(run=benchmark.module.run, passes_on=benchmark.passes_on)
+    arguments, rest = parser.parse_known_args(args)
+    if rest and not arguments.passes_on:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.rest = rest
+    return arguments
 
 
 def _end_by_signal(number, _):

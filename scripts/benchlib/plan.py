@@ -56,12 +56,12 @@ SERIES = (
                  for percent in (0, 1, 5, 10, 20, 50)), plot=False),
     Series("flood", "under a flood of SYNs, 1 M flows", "percent of the packets",
            tuple((percent, {"flood": percent * 10000, "flows": M})
-                 for percent in (0, 10, 25, 50, 75, 90, 100)), quick=(50, 100)),
+                 for percent in (0, 10, 25, 50, 75, 90, 100)), quick=(0, 50, 100)),
     Series("full", f"when the table is full ({PLACES} places)", "flows in percent of the places",
            tuple((percent, {"flows": PLACES * percent // 100, "places": PLACES})
                  for percent in FILLINGS)),
     Series("swaps", "with so many new configurations a second, 1 M flows", "configurations/s",
-           _over("swaps", (0, 10, 100), flows=M), quick=(100,), plot=False),
+           _over("swaps", (0, 10, 100), flows=M), quick=(0, 100), plot=False),
     Series("workers", "by number of workers, 1 M flows each", "workers",
            _over("workers", (1, 2), flows=M), plot=False),
 )
@@ -70,6 +70,7 @@ SERIES = (
 LOADS = (10, 30, 50, 70, 80, 90, 95)
 QUICK_LOADS = (50,)
 LATENCY_FLOWS = M
+TOO_MUCH = 1000000000  # Frames a second that no core takes.
 
 # A packet now and then: what an idle node uses, and how long its first packet takes.
 IDLE = {"flows": K, "rate": 20, "windows": 40, "window_ms": 50}
@@ -96,10 +97,14 @@ STAGES = (
 )
 STAGE_FLOWS = M
 COUNT_FLOWS = 16 * K  # Instructions do not depend on it.
-MISS_FLOWS = 262144   # Misses do, up to where nothing of the table is in the caches.
+MISS_FLOWS = 131072   # Misses do, up to where nothing of the table is in the caches.
 MAGLEV_BACKENDS = 1000
 
 TESTPMD_MODES = ("io", "macswap", "5tswap")
+QUICK_TESTPMD_MODES = ("macswap",)
 
 # Flows that the peers forward; nftables' tracking table has 262 144 places by default.
 PEER_FLOWS = (4 * K, 64 * K)
+
+# Of the form with two processes.
+PAIR_FLOWS = (K, 64 * K)

@@ -4,7 +4,7 @@
 import json
 from datetime import date
 
-from benchlib import plots, report
+from benchlib import goals, plots, report
 from lablib import paths
 from lablib.progress import say
 
@@ -56,6 +56,7 @@ def publish(results):
     (FILES / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     pictures = [f"![{name}](dataplane/{name})" for name in plots.draw(results, FILES)]
     tables = [table.markdown() for table in report.tables(results)]
-    PAGE.write_text("\n\n".join([HEAD.rstrip(), headline(results), _machine(results), "## Plots",
+    PAGE.write_text("\n\n".join([HEAD.rstrip(), headline(results), _machine(results),
+                                 goals.table(results).markdown(), "## Plots",
                                  *pictures, "## Tables", *tables]) + "\n", encoding="utf-8")
     say(f"published: {PAGE}\n{headline(results)}")

@@ -7,6 +7,8 @@
  * far end drops all. Those that leave by the interface "backs", which drops them, are counted. */
 #include "load.h"
 #include "parameters.h"
+#include "thread_clock.h"
+#include "windows.h"
 
 #include "common/clock.h"
 
@@ -22,7 +24,6 @@
 
 #define BURST 64
 #define FRAME_SIZE 2048
-#define WINDOWS_MAX 1000
 
 struct job {
 	struct load load;
@@ -92,24 +93,15 @@ send_burst(struct sender *sender)
 	return (unsigned int)n;
 }
 
-static uint64_t
-thread_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
-}
-
 static double
 run_window(struct sender *sender, uint64_t window_ns)
 {
-	uint64_t begin_ns = thread_ns();
+	uint64_t begin_ns = thread_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	uint64_t n = 0, ns;
 
 	do {
 		n += send_burst(sender);
-		ns = thread_ns() - begin_ns;
+		ns = thread_clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
 	} while (ns < window_ns);
 	return n > 0 ? (double)ns / (double)n : 0;
 }
@@ -145,21 +137,12 @@ n_left(void)
 	return n;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a;
-	double y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 int
 main(int argc, char **argv)
 {
 	static struct sender sender;
 	struct job job = {.load = LOAD_DEFAULT, .n_windows = 25, .window_ms = 20};
-	double windows[WINDOWS_MAX];
+	static struct windows windows;
 	uint64_t before;
 	json_t *result;
 	int rc;
@@ -178,12 +161,12 @@ main(int argc, char **argv)
 		send_burst(&sender);
 	mark(&sender, job.marks);
 	for (uint32_t i = 0; i < job.n_windows; i++) {
-		windows[i] = run_window(&sender, job.window_ms * NS_PER_MS);
+		windows_add(&windows, run_window(&sender, job.window_ms * NS_PER_MS));
 		mark(&sender, job.marks);
 	}
-	qsort(windows, job.n_windows, sizeof(windows[0]), compare);
-	result = json_pack("{s:f, s:f, s:I, s:I}", "best_ns", windows[0], "median_ns",
-		windows[job.n_windows / 2], "sent", (json_int_t)sender.n_sent, "left",
+	windows_sort(&windows);
+	result = json_pack("{s:f, s:f, s:I, s:I}", "best_ns", windows_best(&windows), "median_ns",
+		windows_median(&windows), "sent", (json_int_t)sender.n_sent, "left",
 		(json_int_t)(n_left() - before));
 	if (!result || json_dumpf(result, stdout, 0) < 0)
 		return EXIT_FAILURE;

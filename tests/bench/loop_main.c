@@ -7,6 +7,7 @@
  * and the times that they are in the box are told; with `--swaps` the configuration is replaced so
  * many times a second. */
 #include "box.h"
+#include "windows.h"
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WINDOWS_MAX 1000
 #define SAMPLE_TRIES 100
 #define SAMPLE_NS (5 * NS_PER_US)      /* That reading the clocks and counters may take. */
 #define BEGIN_LIMIT_NS (60 * NS_PER_S) /* For beginning all flows. */
@@ -41,8 +41,7 @@ struct counts {
 };
 
 struct result {
-	double windows[WINDOWS_MAX]; /* Nanoseconds of processor time per frame. */
-	uint32_t n_windows;
+	struct windows windows; /* Processor time per frame. */
 	struct counts begin, end;
 	uint64_t n_swaps;
 	uint64_t build_ns; /* Of all swaps. */
@@ -77,46 +76,18 @@ sleep_until(uint64_t ns)
 		continue;
 }
 
-static uint64_t
-n_frames(const struct box *box)
-{
-	uint64_t n = 0;
-
-	for (uint32_t i = 0; i < box->config->n_workers; i++)
-		n += __atomic_load_n(&box->sources[i].n_frames, __ATOMIC_RELAXED);
-	return n;
-}
-
-static uint64_t
-read_clock(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
-}
-
-/* Processor time of all threads but this one: on a shared machine others may take the processor
- * from a worker, and that is not what a frame costs. */
-static uint64_t
-workers_ns(void)
-{
-	return read_clock(CLOCK_PROCESS_CPUTIME_ID) - read_clock(CLOCK_THREAD_CPUTIME_ID);
-}
-
-/* Frames received, and the workers' time at which that was so. Taken anew if this thread lost its
- * processor in between. */
+/* Frames of all workers so far, and their threads' processor time then. */
 static uint64_t
 take_sample(const struct box *box, uint64_t *ns)
 {
-	uint64_t begin_ns, n;
+	uint64_t n = 0;
 
-	for (unsigned int i = 0; i < SAMPLE_TRIES; i++) {
-		begin_ns = workers_ns();
-		n = n_frames(box);
-		*ns = workers_ns();
-		if (*ns - begin_ns < SAMPLE_NS)
-			break;
+	*ns = 0;
+	for (uint32_t i = 0; i < box->config->n_workers; i++) {
+		uint64_t worker_ns;
+
+		n += source_sample(&box->sources[i], &worker_ns);
+		*ns += worker_ns;
 	}
 	return n;
 }
@@ -124,9 +95,9 @@ take_sample(const struct box *box, uint64_t *ns)
 static struct counts
 take_counts(const struct box *box)
 {
-	struct counts counts = {.n_frames = n_frames(box), .at_ns = clock_now_ns()};
+	struct counts counts = {.at_ns = clock_now_ns()};
 
-	counts.cpu_ns = workers_ns();
+	counts.n_frames = take_sample(box, &counts.cpu_ns);
 	for (uint32_t i = 0; i < box->config->n_workers; i++)
 		counts.n_missed += __atomic_load_n(&box->sources[i].n_missed, __ATOMIC_RELAXED);
 	counts.n_forwarded = box_verdicts(box, V_FORWARD);
@@ -176,15 +147,6 @@ swap_until(struct box *box, const struct job *job, uint64_t end_ns, struct resul
 }
 
 static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a;
-	double y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static int
 measure(struct box *box, const struct job *job, struct result *result, struct err *err)
 {
 	int rc = 0;
@@ -205,10 +167,10 @@ measure(struct box *box, const struct job *job, struct result *result, struct er
 		sleep_until(end_ns);
 		n = take_sample(box, &ns) - begin;
 		if (n > 0)
-			result->windows[result->n_windows++] = (double)(ns - begin_ns) / (double)n;
+			windows_add(&result->windows, (double)(ns - begin_ns) / (double)n);
 	}
 	result->end = take_counts(box);
-	qsort(result->windows, result->n_windows, sizeof(result->windows[0]), compare);
+	windows_sort(&result->windows);
 	return rc;
 }
 
@@ -235,8 +197,8 @@ describe_times(const struct box *box)
 static int
 print(const struct box *box, const struct job *job, const struct result *result)
 {
-	double best = result->n_windows ? result->windows[0] : 0;
-	double median = result->n_windows ? result->windows[result->n_windows / 2] : 0;
+	double best = windows_best(&result->windows);
+	double median = windows_median(&result->windows);
 	double ticks = (double)source_tick_hz() / 1e9;
 	const struct counts *begin = &result->begin, *end = &result->end;
 	double wall_ns = (double)(end->at_ns - begin->at_ns);

@@ -382,13 +382,14 @@ class Dataplane:
             self.lb.ip("addr", "add", HOST6.replace("fd09", f"fd{9 + index:02x}") + "/64", "dev",
                        f"weir{index}", "nodad")
 
-    def push(self, pools, services=None, routers=None, local_addresses=(), local_port=None):
+    def push(self, pools, services=None, routers=None, local_addresses=(), local_port=None,
+             **members):
         """Pushes a state: services are (name, address, port, protocol, pool's name), and after
-        that a dictionary of more members where there are some."""
+        that a dictionary of more members where there are some; 'members' are the state's."""
         self.generation += 1
         names = list(pools)
         self.control.call("state", {
-            "generation": self.generation,
+            "generation": self.generation, **members,
             **({"locals": [{"port": local_port or self.ports[0],
                             "addresses": list(local_addresses)}]}
                if local_addresses else {}),
