@@ -24,7 +24,6 @@ struct stand {
 	struct err err;
 	uint64_t now_ns;
 	uint64_t sum; /* Of results, so that none is left out. */
-	uint32_t next_local;
 	uint32_t n_backends; /* Of the Maglev table to be built. */
 	/* The burst. */
 	struct packet packets[PACKET_BURST_MAX];
