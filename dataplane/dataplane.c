@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
@@ -183,10 +184,33 @@ describe_ports(struct dataplane *dataplane, struct err *err)
 	return 0;
 }
 
+/* An lcore that has no worker yet, of the port's NUMA node if there is one. */
+static unsigned int
+choose_lcore(const struct dataplane *dataplane, const struct port *port)
+{
+	int socket = rte_eth_dev_socket_id(port->id);
+	unsigned int any = RTE_MAX_LCORE;
+	unsigned int lcore;
+
+	RTE_LCORE_FOREACH_WORKER(lcore)
+	{
+		bool taken = false;
+
+		for (unsigned int w = 0; w < dataplane->n_workers; w++)
+			taken = taken || worker_lcore(dataplane->workers[w]) == lcore;
+		if (taken)
+			continue;
+		if ((int)rte_lcore_to_socket_id(lcore) == socket)
+			return lcore;
+		if (any == RTE_MAX_LCORE)
+			any = lcore;
+	}
+	return any;
+}
+
 static int
 make_workers(struct dataplane *dataplane, struct err *err)
 {
-	unsigned int lcore = rte_get_next_lcore(-1U, 1, 0);
 	uint32_t n_workers = 0;
 
 	for (uint16_t port = 0; port < dataplane->n_ports; port++)
@@ -203,7 +227,7 @@ make_workers(struct dataplane *dataplane, struct err *err)
 			struct worker_config config = {
 				.shared = &dataplane->shared,
 				.index = dataplane->n_workers,
-				.lcore = lcore,
+				.lcore = choose_lcore(dataplane, &dataplane->ports[port]),
 				.port = port,
 				.queue = queue,
 				.pipeline =
@@ -229,7 +253,6 @@ make_workers(struct dataplane *dataplane, struct err *err)
 			if (queue == 0)
 				dataplane->first_workers[port] = *worker;
 			dataplane->n_workers++;
-			lcore = rte_get_next_lcore(lcore, 1, 0);
 		}
 	}
 	return 0;

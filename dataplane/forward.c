@@ -52,10 +52,6 @@ translate(const struct burst *burst, struct packet *packet, const struct work *w
 	struct nat_job job = nat_job_of(burst, packet, work);
 
 	job.client_address = burst->snapshot->path_encaps[work->service->service].client_address;
-	if (work->parsed.fragment && job.client_address == CLIENT_ADDRESS_PROXY2)
-		return V_DROP_FRAGMENT; /* What is put in front would move what the others say. */
-	if (work->parsed.fragment)
-		job.client_address = CLIENT_ADDRESS_NONE;
 	/* Looked up once more rather than carried through what modes without it run. */
 	return nat_forward(&job, mode, backend,
 		flow_find(burst->pipeline->flows, &work->parsed.key, work->hash));

@@ -435,6 +435,12 @@ worker_queue(const struct worker *worker)
 	return worker->queue;
 }
 
+unsigned int
+worker_lcore(const struct worker *worker)
+{
+	return worker->lcore;
+}
+
 int
 worker_socket(const struct worker *worker)
 {

@@ -69,6 +69,8 @@ struct pipeline *worker_pipeline(struct worker *worker);
 uint16_t worker_port(const struct worker *worker);
 uint16_t worker_queue(const struct worker *worker);
 
+unsigned int worker_lcore(const struct worker *worker);
+
 /* NUMA node of its lcore; the worker's memory is there. */
 int worker_socket(const struct worker *worker);
 
