@@ -11,9 +11,11 @@ send_by_tunnel(const struct burst *burst, uint16_t backend, const struct nexthop
 	struct packet *packet, const struct work *work)
 {
 	const struct snapshot *snapshot = burst->snapshot;
+	const struct path_encap *encap = &snapshot->path_encaps[work->service->service];
 	const struct port_table *ports = burst->pipeline->local.ports;
 	const struct tunnel_way way = {
-		.tunnel = &snapshot->path_encaps[work->service->service].tunnel,
+		.tunnel = &encap->tunnel,
+		.mss = encap->mss,
 		.backend = &snapshot->path_addrs[backend],
 		.hop = hop,
 		.out = &ports->ports[hop->port],
@@ -69,10 +71,10 @@ forward_specially(const struct burst *burst, const struct path_service *service,
 	const struct path_encap *encap = &burst->snapshot->path_encaps[work->service->service];
 	const struct port_table *ports = burst->pipeline->local.ports;
 
-	if ((service->options & PATH_MSS) && !work->parsed.fragment)
-		mss_clamp(packet, &work->parsed, encap->mss);
 	if (service->options & PATH_TUNNEL)
 		return send_by_tunnel(burst, backend, &hop, packet, work);
+	if ((service->options & PATH_MSS) && !work->parsed.fragment)
+		mss_clamp(packet, &work->parsed, encap->mss);
 	if (service->options & PATH_TRANSLATED)
 		return translate(burst, packet, work, service->mode, backend, &hop);
 	return rewrite_dr(packet, &work->parsed, &hop, &ports->ports[hop.port]);

@@ -3,6 +3,7 @@
 #include "dataplane/tunnel.h"
 
 #include "common/checksum.h"
+#include "dataplane/mss.h"
 #include "dataplane/rewrite.h"
 
 #include <stddef.h>
@@ -210,6 +211,8 @@ tunnel_send(struct tunnel_state *state, const struct tunnel_way *way, struct pac
 		return V_DROP_NO_ROOM;
 	if (rewrite_ttl(packet, parsed) != V_FORWARD)
 		return V_DROP_TTL;
+	if (way->mss && !parsed->fragment)
+		mss_clamp(packet, parsed, way->mss);
 	type = way->backend->family == ADDR_V6
 		       ? write_v6(inner.data - overhead, way, &inner, parsed)
 		       : write_v4(inner.data - overhead, state, way, &inner);
