@@ -31,7 +31,7 @@ const struct virtual_router *config_find_holder(const struct model *model, const
 void config_build_tunnel(struct config_reader *reader, const char *path,
 	const struct raw_service *raw, const struct model *model, struct service *service);
 
-/* A service's key 'client_address'; its protocol and mode are there already. */
+/* A service's keys 'client_address' and 'syn_cookies'; its protocol and mode are there already. */
 void config_build_nat(struct config_reader *reader, const char *path, const struct raw_service *raw,
 	struct service *service);
 

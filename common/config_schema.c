@@ -138,6 +138,7 @@ static const cyaml_schema_field_t service_fields[] = {
 	TEXT(raw_service, mss),
 	MAP(raw_service, tunnel, tunnel_fields),
 	TEXT(raw_service, client_address),
+	TEXT(raw_service, syn_cookies),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t service_entry = ENTRY(raw_service, service_fields);

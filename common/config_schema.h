@@ -72,7 +72,7 @@ struct raw_service {
 	struct raw_service_limits *limits;
 	char *mss;
 	struct raw_tunnel *tunnel;
-	char *client_address;
+	char *client_address, *syn_cookies;
 };
 
 struct raw_limits {

@@ -102,6 +102,7 @@ struct control_service {
 	uint16_t mss;           /* TCP: the largest that a SYN may offer; 0: any. */
 	struct tunnel tunnel;   /* Mode tunnel only. */
 	uint8_t client_address; /* enum client_address; mode fullnat only. */
+	bool syn_cookies;       /* TCP in modes nat and fullnat only. */
 };
 
 /* Addresses of this node's own that mode fullnat speaks from, by a port. */

@@ -95,7 +95,7 @@ control_service_decode(json_t *json, size_t n_pools, struct control_service *out
 {
 	static const char *const keys[] = {"name", "address", "port", "protocol", "mode",
 		"scheduler", "pool", "persistence", "limits", "mss", "tunnel", "client_address",
-		NULL};
+		"syn_cookies", NULL};
 	enum protocol protocol;
 	enum forward_mode mode;
 	enum scheduler_kind scheduler;

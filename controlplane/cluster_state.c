@@ -103,6 +103,7 @@ add_services(const struct cluster *cluster, struct control_state *state)
 		service->mss = config->mss;
 		service->tunnel = config->tunnel;
 		service->client_address = (uint8_t)config->client_address;
+		service->syn_cookies = config->syn_cookies;
 		state->n_services++;
 	}
 	return state->services != NULL;
