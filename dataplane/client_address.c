@@ -134,6 +134,22 @@ plan_toa(const struct nat_job *job, struct flow_slot flow, uint32_t mtu, struct 
 	plan->size = (uint16_t)size;
 }
 
+/* What is put into a packet moves all that comes behind it, also that in other fragments. The
+ * option could be left out, but then a client's own would be believed. */
+static enum verdict
+plan_fragment(const struct nat_job *job, struct flow_slot flow)
+{
+	bool is_tcp = job->parsed->l4_protocol == IPPROTO_TCP;
+	const struct sequence *sequence = is_tcp ? flow_sequence(job->flows, flow) : NULL;
+
+	if (job->client_address == CLIENT_ADDRESS_PROXY2 ||
+		(sequence && (sequence->bits & SEQUENCE_SHIFTED)))
+		return V_DROP_FRAGMENT;
+	if (job->client_address == CLIENT_ADDRESS_TOA && is_tcp && !is_answered(job, flow))
+		return V_DROP_FRAGMENT;
+	return V_FORWARD;
+}
+
 enum verdict
 client_address_plan(const struct nat_job *job, struct flow_slot flow, const struct port_info *out,
 	struct address_plan *plan)
@@ -144,6 +160,8 @@ client_address_plan(const struct nat_job *job, struct flow_slot flow, const stru
 	*plan = (struct address_plan){0};
 	if (job->parsed->kind == PARSED_ICMP_ERROR)
 		return V_FORWARD;
+	if (job->parsed->fragment)
+		return plan_fragment(job, flow);
 	if (job->parsed->l4_protocol == IPPROTO_UDP)
 		return told ? plan_header(job, job->parsed->l4 + (uint32_t)sizeof(struct wire_udp),
 				      out->mtu, plan)

@@ -7,6 +7,7 @@
 #include "common/json_field.h"
 #include "common/log.h"
 #include "dataplane/dataplane.h"
+#include "dataplane/list_files.h"
 #include "dataplane/show.h"
 #include "dataplane/snapshot.h"
 
@@ -58,13 +59,14 @@ set_state(void *ctx, json_t *params, struct err *err)
 		.ports = &dataplane->port_table,
 		.nexthops = dataplane->nexthops,
 		.leases = dataplane->leases,
-		.n_workers = dataplane->n_workers,
 	};
 	struct control_state *state = NULL;
 	struct snapshot *snapshot = NULL;
 	size_t n_services, n_backends;
 	int rc = control_state_decode(params, &state, err);
 
+	if (rc == 0)
+		rc = list_files_read(state, dataplane->shared.snapshot, err);
 	if (rc == 0)
 		rc = snapshot_new(&snapshot, state, dataplane->shared.snapshot, &tables, err);
 	control_state_free(state);

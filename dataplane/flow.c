@@ -183,7 +183,7 @@ rank_at(const struct flow_table *table, struct flow_slot slot, uint16_t tick)
 	enum flow_state state = flow_state_at(slot);
 
 	if ((state == FLOW_TCP_ESTABLISHED || state == FLOW_UDP_STREAM) &&
-		flow_age_at(slot, tick) <= table->evict_idle)
+		flow_age_at(slot, tick) <= __atomic_load_n(&table->evict_idle, __ATOMIC_RELAXED))
 		return RANK_NEVER;
 	return ranks[state];
 }
@@ -229,55 +229,63 @@ make_room(struct flow_table *table, uint64_t hash, uint16_t tick)
 	return slot;
 }
 
-/* Converts a timeout to ticks, rounding up; 'ms' 0 means 'default_ms'. */
+/* Number 'i' of the timeouts in ticks, rounded up. */
 static uint16_t
-ticks_of(uint32_t ms, uint32_t default_ms)
+ticks_of(const struct flow_timeouts *timeouts, size_t i)
 {
-	uint64_t ns = (ms ? ms : default_ms) * NS_PER_MS;
+	uint64_t ns = flow_timeout_get(timeouts, i) * NS_PER_MS;
 
 	return (uint16_t)((ns + (UINT64_C(1) << FLOW_TICK_SHIFT) - 1) >> FLOW_TICK_SHIFT);
 }
 
 static bool
-timeouts_valid(const struct flow_timeouts *t)
+timeouts_valid(const struct flow_timeouts *timeouts)
 {
-	const uint32_t values[] = {t->embryonic_ms, t->established_ms, t->fin_ms, t->closed_ms,
-		t->udp_ms, t->evict_idle_ms};
-
-	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
-		if (values[i] > FLOW_TIMEOUT_MAX_MS)
+	for (size_t i = 0; i < N_FLOW_TIMEOUTS; i++)
+		if (flow_timeout_get(timeouts, i) > FLOW_TIMEOUT_MAX_MS)
 			return false;
 	return true;
 }
 
-/* What changes nothing in a state, and for how long. */
-static void
-set_steady(struct flow_table *table, unsigned int state)
+/* How old a flow's time may be before it is written again; timeouts are that much longer. */
+static uint16_t
+steady_ticks(uint16_t ticks)
 {
-	struct flow_steady *steady = &table->steady[state];
+	uint16_t part = ticks / STEADY_PARTS;
 
-	steady->ticks = (uint16_t)(table->timeouts[state] / STEADY_PARTS);
-	if (steady->ticks > FLOW_STEADY_TICKS_MAX)
-		steady->ticks = FLOW_STEADY_TICKS_MAX;
-	table->timeouts[state] = (uint16_t)(table->timeouts[state] + steady->ticks);
-	steady->signals = 0;
-	for (unsigned int signal = 0; signal < N_FLOW_SIGNALS; signal++)
-		if (transitions[state][signal] == state)
-			steady->signals |= (uint16_t)(1u << signal);
+	return part > FLOW_STEADY_TICKS_MAX ? FLOW_STEADY_TICKS_MAX : part;
 }
 
 static void
-set_timeouts(struct flow_table *table, const struct flow_timeouts *t)
+set_timeout(struct flow_table *table, enum flow_state state, uint16_t ticks)
 {
-	table->timeouts[FLOW_TCP_EMBRYONIC] = ticks_of(t->embryonic_ms, 10000);
-	table->timeouts[FLOW_UDP_NEW] = ticks_of(t->embryonic_ms, 10000);
-	table->timeouts[FLOW_TCP_ESTABLISHED] = ticks_of(t->established_ms, 900000);
-	table->timeouts[FLOW_TCP_FIN] = ticks_of(t->fin_ms, 30000);
-	table->timeouts[FLOW_TCP_CLOSED] = ticks_of(t->closed_ms, 2000);
-	table->timeouts[FLOW_UDP_STREAM] = ticks_of(t->udp_ms, 60000);
-	table->evict_idle = ticks_of(t->evict_idle_ms, 300000);
+	uint16_t steady = steady_ticks(ticks);
+
+	__atomic_store_n(&table->timeouts[state], (uint16_t)(ticks + steady), __ATOMIC_RELAXED);
+	__atomic_store_n(&table->steady[state].ticks, steady, __ATOMIC_RELAXED);
+}
+
+void
+flow_set_timeouts(struct flow_table *table, const struct flow_timeouts *timeouts)
+{
+	/* In the order of flow_timeout_fields, whose last one is no state's. */
+	static const enum flow_state states[N_FLOW_TIMEOUTS - 1] = {FLOW_TCP_EMBRYONIC,
+		FLOW_TCP_ESTABLISHED, FLOW_TCP_FIN, FLOW_TCP_CLOSED, FLOW_UDP_NEW, FLOW_UDP_STREAM};
+
+	for (size_t i = 0; i < N_FLOW_TIMEOUTS - 1; i++)
+		set_timeout(table, states[i], ticks_of(timeouts, i));
+	__atomic_store_n(
+		&table->evict_idle, ticks_of(timeouts, N_FLOW_TIMEOUTS - 1), __ATOMIC_RELAXED);
+}
+
+/* Which signals change nothing in a state. */
+static void
+set_steady_signals(struct flow_table *table)
+{
 	for (unsigned int state = FLOW_FREE + 1; state < N_FLOW_STATES; state++)
-		set_steady(table, state);
+		for (unsigned int signal = 0; signal < N_FLOW_SIGNALS; signal++)
+			if (transitions[state][signal] == state)
+				table->steady[state].signals |= (uint16_t)(1u << signal);
 }
 
 int
@@ -296,7 +304,8 @@ flow_table_new(struct flow_table **out, uint32_t n_flows, uint64_t seed,
 	table->seed = seed;
 	table->events = events;
 	table->memory = *memory;
-	set_timeouts(table, timeouts);
+	flow_set_timeouts(table, timeouts);
+	set_steady_signals(table);
 	table->buckets =
 		memory->alloc(memory->ctx, table->n_buckets * sizeof(*table->buckets), LINE_BYTES);
 	if (!table->buckets) {

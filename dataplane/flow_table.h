@@ -326,7 +326,8 @@ flow_age_at(struct flow_slot slot, uint16_t tick)
 static inline bool
 flow_timed_out(const struct flow_table *table, struct flow_slot slot, uint16_t tick)
 {
-	return flow_age_at(slot, tick) > table->timeouts[flow_state_at(slot)];
+	return flow_age_at(slot, tick) >
+	       __atomic_load_n(&table->timeouts[flow_state_at(slot)], __ATOMIC_RELAXED);
 }
 
 /* Whether a packet with this signal belongs to the flow and changes nothing of it. Its time is
@@ -339,7 +340,8 @@ flow_is_steady(const struct flow_table *table, struct flow_slot slot, enum flow_
 	const struct flow_steady *steady = &table->steady[flow_state_at(slot)];
 	uint16_t age = (uint16_t)(tick - slot.bucket->seen[slot.i]);
 
-	return (steady->signals >> signal & 1) && age <= steady->ticks;
+	return (steady->signals >> signal & 1) &&
+	       age <= __atomic_load_n(&steady->ticks, __ATOMIC_RELAXED);
 }
 
 /* What is kept of the sequence numbers of the flow at 'slot', which is its first entry; NULL: the

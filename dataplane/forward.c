@@ -42,6 +42,7 @@ nat_job_of(const struct burst *burst, struct packet *packet, const struct work *
 		.next_local = &pipeline->next_local,
 		.stats = pipeline->stats,
 		.too_big = &pipeline->tunnel.too_big,
+		.steering = &pipeline->steering,
 	};
 }
 
@@ -55,8 +56,6 @@ translate(const struct burst *burst, struct packet *packet, const struct work *w
 	struct parsed own;
 	enum verdict verdict;
 
-	if (work->parsed.fragment)
-		return V_DROP_FRAGMENT;
 	job.client_address = encap->client_address;
 	job.mss = encap->mss;
 	/* Looked up once more rather than carried through what modes without it run. */
@@ -93,8 +92,9 @@ forward_return(const struct burst *burst, struct packet *packet, const struct wo
 	struct service_stats *stats;
 	struct parsed own;
 
-	if (work->parsed.fragment)
-		return V_DROP_FRAGMENT;
+	if (steer_away_return(
+		    &burst->pipeline->steering, packet, &work->parsed, flow.bucket != NULL))
+		return V_STEER;
 	if (flow.bucket)
 		verdict = syn_proxy_back(&job, flow, &burst->pipeline->outbox, &own);
 	if (verdict == V_RETURN)

@@ -18,6 +18,7 @@
 #include "dataplane/port_table.h"
 #include "dataplane/service.h"
 #include "dataplane/snapshot.h"
+#include "dataplane/steer.h"
 #include "dataplane/too_big.h"
 
 #include <stdbool.h>
@@ -37,12 +38,16 @@ struct nat_job {
 	uint8_t client_address; /* The service's, of packets to a backend. */
 	uint16_t mss;           /* The same; 0: any. */
 	bool is_handshake;      /* A backend's SYN that has become something else (syn_proxy.h). */
+	const struct steering *steering;
 };
 
 /* Whether a backend of a nat service sends such packets. Then 'parsed' has the key of the flow's
  * second entry, and the slot returned says so (nat_is_return()); else NULL and nothing changes.
  * The flow need not exist. */
 const struct service_slot *nat_find_return(const struct snapshot *snapshot, struct parsed *parsed);
+
+/* Whether a backend of a nat service is the sender, by its address alone, as a fragment tells. */
+bool nat_is_backend(const struct snapshot *snapshot, const struct parsed *parsed);
 
 static inline bool
 nat_is_return(const struct service_slot *slot)

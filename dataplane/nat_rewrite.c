@@ -60,6 +60,17 @@ nat_patch_l4(struct packet *packet, const struct parsed *parsed, uint32_t l4, ui
 	return patch_replace(at, &checksum, sizeof(checksum));
 }
 
+/* Gives a fragment of IPv4 its packet's new identification. IPv6's have 32 random bits. */
+static uint32_t
+replace_id(uint8_t *ip, const struct parsed *parsed)
+{
+	be16 id = be16_from(parsed->fragment_id);
+
+	if (!parsed->fragment)
+		return 0;
+	return patch_replace(ip + offsetof(struct wire_ipv4, id), &id, sizeof(id));
+}
+
 void
 nat_rewrite_flow(struct packet *packet, const struct parsed *parsed, const struct nat_ends *ends)
 {
@@ -68,7 +79,9 @@ nat_rewrite_flow(struct packet *packet, const struct parsed *parsed, const struc
 	uint32_t delta = replace_addresses(ip, family, ends->source, ends->destination);
 
 	if (family == ADDR_V4)
-		patch_ipv4(ip, delta);
+		patch_ipv4(ip, delta + replace_id(ip, parsed));
+	if (parsed->headless)
+		return;
 	delta +=
 		replace_ports(packet->data + parsed->l4, ends->source_port, ends->destination_port);
 	nat_patch_l4(packet, parsed, parsed->l4, delta);

@@ -15,7 +15,8 @@ struct nat_ends {
 	be16 destination_port;
 };
 
-/* Of a TCP or UDP packet. */
+/* Of a TCP or UDP packet or a fragment of one. The first one's checksum is that of the whole, which
+ * changes by what changed in the headers; the others have addresses alone. */
 void nat_rewrite_flow(
 	struct packet *packet, const struct parsed *parsed, const struct nat_ends *ends);
 

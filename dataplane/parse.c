@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-static_assert(V_HOLD < 256, "a problem is kept in a byte");
+static_assert(N_VERDICTS_ALL <= 256, "a problem is kept in a byte");
 
 /* ICMP error messages carry at least 8 bytes of what was behind the inner IP header (RFC 792). */
 #define INNER_L4_MIN 8

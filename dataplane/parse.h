@@ -51,8 +51,14 @@ struct parsed {
 			uint16_t fragment;
 			/* A later fragment: there is no TCP or UDP header at 'l4'. */
 			bool headless;
-			/* PARSED_ICMP_ERROR: offset behind the IP headers that it is about. */
-			uint16_t inner_l4;
+			union {
+				/* PARSED_ICMP_ERROR: offset behind the IP headers that it is about.
+				 */
+				uint16_t inner_l4;
+				/* Of an IPv4 fragment that fragment_follow() has told: the
+				 * identification that its packet gets when its addresses change. */
+				uint16_t fragment_id;
+			};
 		};
 		uint64_t where; /* As 'what'. */
 	};

@@ -39,10 +39,17 @@ take_other(struct pipeline *pipeline, const struct snapshot *snapshot, const str
 		icmp_count_error(packet, parsed, pipeline->stats);
 		return true;
 	}
-	/* Of the host's fragments no account is kept. */
-	if (parsed->kind == PARSED_FRAGMENT &&
-		service_find_vip(&snapshot->table, parsed->target.address, parsed->target.family))
+	if (parsed->kind == PARSED_FLOW)
+		return true;
+	/* Of the host's fragments no account is kept, unless they may be a backend's answer: then
+	 * what is wrong with them is not the host's to judge. */
+	if (service_find_vip(&snapshot->table, parsed->target.address, parsed->target.family)) {
 		fragment_follow(pipeline->fragments, packet, parsed, now_ns);
+	} else if (snapshot->nat && nat_is_backend(snapshot, parsed)) {
+		fragment_follow(pipeline->fragments, packet, parsed, now_ns);
+		if (parsed->kind == PARSED_BAD)
+			parsed->target.family = ADDR_NONE;
+	}
 	return parsed->kind == PARSED_FLOW;
 }
 
@@ -241,7 +248,7 @@ count_forwarded(struct stats *stats, uint16_t service, uint16_t backend, uint32_
 	stats_add(&stats->backends[backend].n_bytes, size);
 }
 
-/* The packet of a service, whatever state its flow is in. */
+/* The packet of a service, whatever state its flow is in; it may be another worker's flow. */
 static enum verdict
 serve(const struct burst *burst, const struct path_service *service, struct packet *packet,
 	struct work *work)
@@ -251,9 +258,12 @@ serve(const struct burst *burst, const struct path_service *service, struct pack
 	uint16_t backend = 0;
 	uint32_t size = packet->size; /* As it came, whatever is put around it. */
 
+	if ((service->options & PATH_TRANSLATED) &&
+		steer_away_client(&burst->pipeline->steering, packet, &work->parsed, service->mode))
+		return V_STEER;
 	packet->backend = 0;
 	burst->pipeline->refusal = V_DROP_NO_BACKEND;
-	if (!admission_exceeds(burst, service, work)) {
+	if (!admission_bars(burst, service, work) && !admission_exceeds(burst, service, work)) {
 		if (service->options & PATH_COOKIES)
 			verdict = syn_gate(burst, service, packet, work);
 		if (verdict == V_REPLY_SYN_COOKIE)
@@ -285,9 +295,10 @@ decide_otherwise(const struct burst *burst, struct packet *packet, struct work *
 	return serve(burst, &burst->snapshot->path_services[work->service->service], packet, work);
 }
 
-/* Most packets are of a flow that is known and stays as it is, in a service whose packets are not
- * counted against a limit. Returns false, having done nothing, for all others. What this does is
- * what decide_otherwise() would do; it is the part of it that must be quick. */
+/* Most packets are of a flow that is known and stays as it is, in a service whose packets are
+ * neither counted against a limit nor looked up in a list. Returns false, having done nothing, for
+ * all others. What this does is what decide_otherwise() would do; it is the part of it that must be
+ * quick. */
 static inline bool __attribute__((always_inline))
 decide_steady(const struct burst *burst, struct packet *packet, const struct work *work)
 {
@@ -302,7 +313,8 @@ decide_steady(const struct burst *burst, struct packet *packet, const struct wor
 	service = &burst->snapshot->path_services[work->service->service];
 	entry = flow_entry_at(work->slot);
 	backend = entry->backend;
-	if ((service->options & (PATH_METERED | PATH_COOKIES)) || !is_at(work, work->slot) ||
+	if ((service->options & (PATH_METERED | PATH_LISTED | PATH_COOKIES)) ||
+		!is_at(work, work->slot) ||
 		!flow_is_steady(pipeline->flows, work->slot, (enum flow_signal)work->parsed.signal,
 			flow_tick(burst->now_ns)) ||
 		!keeps_flows(burst->snapshot, service, backend))

@@ -39,6 +39,7 @@ struct pipeline {
 	struct siphash_key cookie_secret;
 	struct syn_opening opening; /* Of the packet at hand, if it opens a flow: syn_gate.h. */
 	struct outbox outbox;
+	struct steering steering;
 };
 
 /* One run. */

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define PORT_RSS_KEY_MAX 64
+
 struct port_lock;
 struct rte_mbuf;
 struct rte_mempool;
@@ -34,7 +36,8 @@ struct port {
 	bool rx_interrupts; /* The driver has them. */
 	int rx_fd;          /* Readable while frames wait; -1: there is no such descriptor. */
 	bool started;
-	struct port_lock *tx_locks; /* One a queue; NULL: each queue has one user. */
+	struct port_lock *tx_locks;        /* One a queue; NULL: each queue has one user. */
+	uint8_t rss_key[PORT_RSS_KEY_MAX]; /* Of a port with several queues; see port_rss.h. */
 };
 
 struct port_stats {

@@ -31,7 +31,6 @@ struct snapshot_tables {
 	const struct port_table *ports;
 	struct nexthop_table *nexthops;
 	struct lease_table *leases;
-	unsigned int n_workers; /* 0 stands for 1. */
 };
 
 /* A virtual router: what a lease is about, and what is announced when it is gained. */

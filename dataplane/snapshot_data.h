@@ -10,6 +10,7 @@
 #include "dataplane/rota.h"
 #include "dataplane/service.h"
 #include "dataplane/snapshot.h"
+#include "dataplane/snapshot_lists.h"
 
 struct schedule;
 
@@ -19,6 +20,7 @@ struct schedule;
 #define PATH_TUNNEL 0x04     /* Mode tunnel: snapshot.path_encaps. */
 #define PATH_TRANSLATED 0x08 /* Mode nat or fullnat: snapshot.nat. */
 #define PATH_COOKIES 0x10    /* SYNs are answered with cookies: syn_gate.h. */
+#define PATH_LISTED 0x20     /* Clients are let in by lists: snapshot.lists. */
 #define PATH_LIMITED 0x40    /* New flows are limited: snapshot.path_limits, path_max_flows. */
 #define PATH_METERED 0x80    /* Packets are limited: snapshot.path_limits. */
 
@@ -71,11 +73,13 @@ struct snapshot {
 	struct path_encap *path_encaps; /* In the order of the state. */
 	struct addr *path_addrs;        /* Of backends, by id. */
 	struct snapshot_nat *nat;       /* NULL: no service whose packets come back. */
-	bool keeps_sequences;           /* A service shifts sequence numbers: flow_sequence(). */
+	struct snapshot_lists *lists;
+	bool keeps_sequences; /* A service shifts sequence numbers: flow_sequence(). */
 
 	/* The rest belongs to the control thread. */
 	struct snapshot_tables tables;
 	uint64_t generation;
+	struct flow_timeouts flow_timeouts;
 	struct ids *vip_ids;
 	struct ids *service_ids;
 	struct ids *backend_ids;

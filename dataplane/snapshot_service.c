@@ -45,12 +45,6 @@ check_service(const struct snapshot_build *build, const struct control_service *
 	if (service->mode == MODE_TUNNEL)
 		return tunnel_check(
 			build->state, service, build->snapshot->tables.ports, build->err);
-	if (mode_translates(service->mode) && build->snapshot->tables.n_workers > 1)
-		return err_set(build->err, -EINVAL,
-			"service %s: mode %s needs a dataplane with one worker, since both "
-			"directions of a flow must meet in it; this one has %u",
-			service->name, forward_mode_name((enum forward_mode)service->mode),
-			build->snapshot->tables.n_workers);
 	if (service->mode == MODE_FULLNAT && !has_local(build->snapshot, service->address.family))
 		return err_set(build->err, -EINVAL,
 			"service %s: mode fullnat needs a local address of the service's family",
@@ -135,7 +129,8 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 	path->mode = from->mode;
 	path->options |= (uint8_t)((from->mss ? PATH_MSS : 0) |
 				   (from->mode == MODE_TUNNEL ? PATH_TUNNEL : 0) |
-				   (mode_translates(from->mode) ? PATH_TRANSLATED : 0));
+				   (mode_translates(from->mode) ? PATH_TRANSLATED : 0) |
+				   (from->block.n + from->allow.n ? PATH_LISTED : 0));
 	s->path_encaps[s->n_services] =
 		(struct path_encap){from->tunnel, from->mss, from->client_address};
 	if (from->syn_cookies)

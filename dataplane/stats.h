@@ -65,7 +65,11 @@ enum flow_event {
 		TOA_OMITTED, "toa_omitted", "packets that went without the TOA option: no room")   \
 	PATH_EVENT(SYN_COOKIES_GOOD, "syn_cookies_good", "flows opened by the cookie of a SYN")    \
 	PATH_EVENT(SYN_PROXY_ASKED, "syn_proxy_asked", "SYNs sent to backends for such flows")     \
-	PATH_EVENT(TOA_FORGED, "toa_forged", "packets that clients had put a TOA option into")
+	PATH_EVENT(TOA_FORGED, "toa_forged", "packets that clients had put a TOA option into")     \
+	PATH_EVENT(RETURNS_HOME, "returns_home",                                                   \
+		"backends' packets that the port gave to their flow's worker")                     \
+	PATH_EVENT(STEERED_OUT, "steered_out", "packets for another worker's flow")                \
+	PATH_EVENT(STEERED_IN, "steered_in", "packets taken over from another worker")
 
 enum path_event {
 #define PATH_EVENT(id, name, help) PATH_##id,
@@ -75,8 +79,7 @@ enum path_event {
 };
 
 struct stats {
-	uint64_t
-		verdicts[N_VERDICTS + 1]; /* Packets; the last one takes V_HOLD and is not shown. */
+	uint64_t verdicts[N_VERDICTS_ALL]; /* Packets; those from N_VERDICTS on are not shown. */
 	uint64_t flow_events[N_FLOW_EVENTS];
 	uint64_t path_events[N_PATH_EVENTS];
 	uint64_t n_packets; /* Received. */

@@ -118,6 +118,19 @@ stand_of(const struct burst *burst, struct flow_slot flow, const struct wire_tcp
 	return state == FLOW_TCP_FIN || state == FLOW_TCP_CLOSED ? ENDS : GOES_ON;
 }
 
+/* Whether there is a flow that does not wait for its backend. */
+static bool
+flow_goes_on(const struct burst *burst, struct flow_slot flow)
+{
+	const struct flow_table *flows = burst->pipeline->flows;
+	const struct sequence *sequence;
+
+	if (!flow.bucket || flow_timed_out(flows, flow, flow_tick(burst->now_ns)))
+		return false;
+	sequence = flow_sequence(flows, flow);
+	return !sequence || !(sequence->bits & SEQUENCE_WAITING);
+}
+
 enum verdict
 syn_gate(const struct burst *burst, const struct path_service *service, struct packet *packet,
 	struct work *work)
@@ -127,9 +140,12 @@ syn_gate(const struct burst *burst, const struct path_service *service, struct p
 	struct flow_slot flow;
 	enum standing standing;
 
-	if (work->parsed.kind != PARSED_FLOW || work->parsed.fragment || !service->maglev)
+	if (work->parsed.kind != PARSED_FLOW || !service->maglev)
 		return V_FORWARD;
 	flow = flow_find(flows, &work->parsed.key, work->hash);
+	/* Nobody needs fragments for a handshake; later ones have no TCP header, either. */
+	if (work->parsed.fragment)
+		return flow_goes_on(burst, flow) ? V_FORWARD : V_DROP_SYN_COOKIE;
 	standing = stand_of(burst, flow, tcp);
 	if (standing == GOES_ON || (tcp->flags & TCP_FLAG_RST))
 		return V_FORWARD;

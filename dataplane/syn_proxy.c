@@ -38,7 +38,7 @@ backend_scale(const struct sequence *sequence)
 static struct sequence *
 sequence_of(const struct nat_job *job, struct flow_slot first)
 {
-	if (!first.bucket || job->parsed->kind == PARSED_ICMP_ERROR ||
+	if (!first.bucket || job->parsed->headless || job->parsed->kind == PARSED_ICMP_ERROR ||
 		job->parsed->l4_protocol != IPPROTO_TCP)
 		return NULL;
 	return flow_sequence(job->flows, first);
@@ -173,6 +173,8 @@ syn_proxy_forth(struct nat_job *job, struct flow_slot flow, const struct syn_ope
 		begin(job, sequence, opening);
 	if (!(sequence->bits & SEQUENCE_PROXIED) || (flags & (TCP_FLAG_SYN | TCP_FLAG_RST)))
 		return V_FORWARD;
+	if (job->parsed->fragment)
+		return sequence->bits & SEQUENCE_WAITING ? V_DROP_FRAGMENT : V_FORWARD;
 	return sequence->bits & SEQUENCE_WAITING ? ask(job, sequence, own)
 						 : check_size(job, sequence);
 }
@@ -324,6 +326,8 @@ syn_proxy_back(
 	if (!sequence || !(sequence->bits & SEQUENCE_PROXIED) ||
 		flow_timed_out(job->flows, first, flow_tick(job->now_ns)))
 		return V_RETURN;
+	if (job->parsed->fragment)
+		return sequence->bits & SEQUENCE_WAITING ? V_DROP_HANDSHAKE : V_RETURN;
 	flags = tcp_of(job)->flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST);
 	answers = be32_to(tcp_of(job)->acknowledgment) == sequence->first;
 	if (flags == (TCP_FLAG_SYN | TCP_FLAG_ACK) && answers)

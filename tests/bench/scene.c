@@ -166,10 +166,9 @@ resolve(struct scene *scene)
 
 int
 scene_snapshot(struct scene *scene, struct snapshot **out, const struct snapshot *previous,
-	unsigned int n_workers, struct err *err)
+	struct err *err)
 {
-	const struct snapshot_tables tables = {
-		&scene->ports, scene->nexthops, scene->leases, n_workers};
+	const struct snapshot_tables tables = {&scene->ports, scene->nexthops, scene->leases};
 	uint64_t n = scene->state.generation++;
 	int rc;
 

@@ -37,6 +37,6 @@ void scene_fini(struct scene *scene);
 /* Makes a snapshot that follows 'previous' (NULL: the first). From the second on each gives another
  * backend another weight, so that tables have to be built anew. Returns as scene_init(). */
 int scene_snapshot(struct scene *scene, struct snapshot **out, const struct snapshot *previous,
-	unsigned int n_workers, struct err *err);
+	struct err *err);
 
 #endif /* TESTS_BENCH_SCENE_H */

@@ -7,6 +7,7 @@
  * many bursts in bench_counted(), for callgrind to count what happens in it. */
 #include "parameters.h"
 #include "stages.h"
+#include "windows.h"
 
 #include "common/clock.h"
 
@@ -16,8 +17,6 @@
 #include <stdlib.h>
 
 #include <x86intrin.h>
-
-#define WINDOWS_MAX 1000
 
 struct job {
 	struct load load;
@@ -88,30 +87,21 @@ run_window(const struct stage *stage, struct stand *stand, uint64_t n_ticks)
 	return (double)ticks / (double)n_units;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a;
-	double y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void
 measure(const struct job *job, struct stand *stand)
 {
 	const struct stage *stage = &stages[job->stage];
 	double per_ns = ticks_per_ns();
 	uint64_t n_ticks = (uint64_t)(per_ns * job->window_ms * (double)NS_PER_MS);
-	double windows[WINDOWS_MAX];
+	static struct windows windows; /* In ticks. */
 	double best, median;
 	json_t *result;
 
 	for (uint32_t i = 0; i < job->n_windows; i++)
-		windows[i] = run_window(stage, stand, n_ticks);
-	qsort(windows, job->n_windows, sizeof(windows[0]), compare);
-	best = windows[0];
-	median = windows[job->n_windows / 2];
+		windows_add(&windows, run_window(stage, stand, n_ticks));
+	windows_sort(&windows);
+	best = windows_best(&windows);
+	median = windows_median(&windows);
 	result = json_pack("{s:s, s:f, s:f, s:f, s:f}", "stage", stage->name, "best_ns",
 		best / per_ns, "median_ns", median / per_ns, "best_cycles", best, "median_cycles",
 		median);

@@ -13,8 +13,9 @@
 #define CLIENT_BITS 24 /* Of a client's address; the higher ones of a flow's number are ports. */
 #define FLOOD_FLOW (UINT64_C(1) << 38) /* Numbers from here on are the flood's. */
 #define FRAME_SIZE_MAX 1514
-#define CHECKSUM 0x5a5a /* Of TCP and UDP: not looked at, but carried along, so not UDP's "none". \
-			 */
+#define CHECKSUM                                                                         \
+	0x5a5a /* Of TCP and UDP: not looked at, but carried along, so not UDP's "none". \
+		*/
 
 static const uint8_t vip6[16] = {0x20, 0x01, 0x0d, 0xb8, 0, 1};
 static const uint8_t client6[16] = {0x20, 0x01, 0x0d, 0xb8, 0, 0xc};

@@ -495,24 +495,6 @@ backends_have_each_flow_once(void **state)
 	assert_int_equal(n_active(world), 0);
 }
 
-static void
-fragments_are_dropped(void **state)
-{
-	struct world *world = *state;
-	struct frame frame;
-
-	for (uint16_t offset = 0; offset < 2; offset++) {
-		uint8_t payload[64] = {0x10, 0x01, 0, 53, 0, 64};
-
-		frame_ip(&frame, clients[0], WORLD_VIP4, IPPROTO_UDP, payload, sizeof(payload));
-		frame_ipv4(&frame)->id = be16_from(7);
-		frame_ipv4(&frame)->fragment =
-			be16_from(offset == 0 ? IPV4_MORE_FRAGMENTS : sizeof(payload) / 8);
-		frame_fix_ipv4(&frame);
-		assert_string_equal(verdict_name(world_run(world, &frame.packet)), "drop_fragment");
-	}
-}
-
 /* Its backends answer from whatever port they were asked at. */
 static void
 a_service_of_all_ports_is_translated(void **state)
@@ -640,7 +622,6 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			a_backend_with_anothers_id_gets_no_packets_of_its_flows, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(backends_have_each_flow_once, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(fragments_are_dropped, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(mutated_frames_are_survived, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			mutated_frames_are_survived, set_up_full, tear_down),

@@ -104,7 +104,7 @@ resolve(struct world *world)
 void
 world_apply(struct world *world)
 {
-	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases, 1};
+	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases};
 	struct snapshot *snapshot = NULL;
 	struct err err = {""};
 	int rc;

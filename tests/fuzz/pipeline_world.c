@@ -109,7 +109,7 @@ fill_services(struct prepared *prepared, unsigned int v)
 static void
 prepare(struct fuzz_world *world, unsigned int v)
 {
-	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases, 1};
+	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases};
 	struct prepared *prepared = &world->prepared[v];
 	const struct snapshot *previous = v > 0 ? world->prepared[v - 1].snapshot : NULL;
 	struct err err = {""};
