@@ -130,6 +130,7 @@ struct control_service {
 	uint16_t mss;           /* TCP: the largest that a SYN may offer; 0: any. */
 	struct tunnel tunnel;   /* Mode tunnel only. */
 	uint8_t client_address; /* enum client_address; mode fullnat only. */
+	bool syn_cookies;       /* TCP in modes nat and fullnat only. */
 	struct control_lists block, allow;
 };
 

@@ -5,6 +5,7 @@
 #include "dataplane/mss.h"
 #include "dataplane/nat.h"
 #include "dataplane/rewrite.h"
+#include "dataplane/syn_proxy.h"
 
 static enum verdict
 send_by_tunnel(const struct burst *burst, uint16_t backend, const struct nexthop *hop,
@@ -52,14 +53,19 @@ translate(const struct burst *burst, struct packet *packet, const struct work *w
 	uint16_t backend, const struct nexthop *hop)
 {
 	struct nat_job job = nat_job_of(burst, packet, work);
+	const struct path_encap *encap = &burst->snapshot->path_encaps[work->service->service];
 	struct flow_slot flow;
+	struct parsed own;
+	enum verdict verdict;
 
-	job.client_address = burst->snapshot->path_encaps[work->service->service].client_address;
+	job.client_address = encap->client_address;
+	job.mss = encap->mss;
 	/* Looked up once more rather than carried through what modes without it run. */
 	flow = work_find_flow(burst->pipeline->flows, work);
 	if (flow.bucket && nat_forward_steady(&job, mode, backend, flow, hop))
 		return V_FORWARD;
-	return nat_forward(&job, mode, backend, flow);
+	verdict = syn_proxy_forth(&job, flow, &burst->pipeline->opening, &own);
+	return verdict == V_FORWARD ? nat_forward(&job, mode, backend, flow) : verdict;
 }
 
 enum verdict
@@ -83,16 +89,19 @@ forward_specially(const struct burst *burst, const struct path_service *service,
 enum verdict
 forward_return(const struct burst *burst, struct packet *packet, const struct work *work)
 {
-	const struct nat_job job = nat_job_of(burst, packet, work);
+	struct nat_job job = nat_job_of(burst, packet, work);
 	struct flow_slot flow = work_find_flow(burst->pipeline->flows, work);
 	const struct service_slot *service = NULL;
 	enum verdict verdict = V_HOST;
 	struct service_stats *stats;
+	struct parsed own;
 
 	if (steer_away_return(
 		    &burst->pipeline->steering, packet, &work->parsed, flow.bucket != NULL))
 		return V_STEER;
 	if (flow.bucket)
+		verdict = syn_proxy_back(&job, flow, &burst->pipeline->outbox, &own);
+	if (verdict == V_RETURN)
 		verdict = nat_return(&job, flow, &service);
 	if (verdict == V_HOST)
 		return local_run(&burst->pipeline->local, burst->snapshot, packet, &work->parsed,

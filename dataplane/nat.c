@@ -10,6 +10,7 @@
 #include "dataplane/rewrite.h"
 #include "dataplane/snapshot_data.h"
 #include "dataplane/snapshot_nat.h"
+#include "dataplane/syn_proxy.h"
 
 #include <errno.h>
 
@@ -272,6 +273,7 @@ nat_forward(const struct nat_job *job, uint8_t mode, uint16_t backend, struct fl
 	} else {
 		nat_rewrite_flow(job->packet, job->parsed, &ends);
 		client_address_apply(job, &plan);
+		syn_proxy_apply_forth(job, flow);
 	}
 	return V_FORWARD;
 }
@@ -403,8 +405,10 @@ nat_return(const struct nat_job *job, struct flow_slot flow, const struct servic
 		client_address_quote(job, first, told, true);
 	} else {
 		nat_rewrite_flow(job->packet, job->parsed, &ends);
-		if (!job->parsed->headless)
+		if (!job->parsed->headless) {
 			client_address_return(job, first, told);
+			syn_proxy_apply_back(job, first);
+		}
 	}
 	return V_RETURN;
 }

@@ -36,6 +36,8 @@ struct nat_job {
 	struct stats *stats;
 	struct too_big *too_big;
 	uint8_t client_address; /* The service's, of packets to a backend. */
+	uint16_t mss;           /* The same; 0: any. */
+	bool is_handshake;      /* A backend's SYN that has become something else (syn_proxy.h). */
 	const struct steering *steering;
 };
 

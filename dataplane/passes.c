@@ -25,6 +25,7 @@
 #include "dataplane/nat.h"
 #include "dataplane/parse_plain.h"
 #include "dataplane/rewrite.h"
+#include "dataplane/syn_gate.h"
 
 #define PREFETCH_AHEAD 4 /* Frames whose headers are on their way while one is parsed. */
 
@@ -235,19 +236,28 @@ count_forwarded(struct stats *stats, uint16_t service, uint16_t backend, uint32_
 /* The packet of a service, whatever state its flow is in; it may be another worker's flow. */
 static enum verdict
 serve(const struct burst *burst, const struct path_service *service, struct packet *packet,
-	const struct work *work)
+	struct work *work)
 {
 	struct stats *stats = burst->pipeline->stats;
-	enum verdict verdict;
+	enum verdict verdict = V_FORWARD;
 	uint16_t backend = 0;
 	uint32_t size = packet->size; /* As it came, whatever is put around it. */
 
 	if ((service->options & PATH_TRANSLATED) &&
 		steer_away_client(&burst->pipeline->steering, packet, &work->parsed, service->mode))
 		return V_STEER;
+	packet->backend = 0;
 	burst->pipeline->refusal = V_DROP_NO_BACKEND;
-	if (!admission_bars(burst, service, work) && !admission_exceeds(burst, service, work))
-		backend = choose_backend(burst, service, work);
+	if (!admission_bars(burst, service, work) && !admission_exceeds(burst, service, work)) {
+		if (service->options & PATH_COOKIES)
+			verdict = syn_gate(burst, service, packet, work);
+		if (verdict == V_REPLY_SYN_COOKIE)
+			return verdict;
+		if (verdict == V_FORWARD)
+			backend = choose_backend(burst, service, work);
+		else
+			burst->pipeline->refusal = verdict;
+	}
 	packet->backend = backend;
 	verdict =
 		backend ? send_to(burst, service, backend, packet, work) : burst->pipeline->refusal;
@@ -260,7 +270,7 @@ serve(const struct burst *burst, const struct path_service *service, struct pack
 
 /* All packets but those of decide_steady(). */
 static __attribute__((noinline)) enum verdict
-decide_otherwise(const struct burst *burst, struct packet *packet, const struct work *work)
+decide_otherwise(const struct burst *burst, struct packet *packet, struct work *work)
 {
 	if (!work->service)
 		return local_run(&burst->pipeline->local, burst->snapshot, packet, &work->parsed,
@@ -288,7 +298,8 @@ decide_steady(const struct burst *burst, struct packet *packet, const struct wor
 	service = &burst->snapshot->path_services[work->service->service];
 	entry = flow_entry_at(work->slot);
 	backend = entry->backend;
-	if ((service->options & (PATH_METERED | PATH_LISTED)) || !work_is_at(work, work->slot) ||
+	if ((service->options & (PATH_METERED | PATH_LISTED | PATH_COOKIES)) ||
+		!work_is_at(work, work->slot) ||
 		!flow_is_steady(pipeline->flows, work->slot, (enum flow_signal)work->parsed.signal,
 			flow_tick(burst->now_ns)) ||
 		!keeps_flows(burst->snapshot, service, backend))

@@ -10,7 +10,9 @@
 #include "dataplane/parse.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/scheduler.h"
+#include "dataplane/siphash.h"
 #include "dataplane/snapshot_data.h"
+#include "dataplane/syn_proxy.h"
 #include "dataplane/tunnel.h"
 
 /* What a packet carries from pass to pass. */
@@ -34,6 +36,9 @@ struct pipeline {
 	struct tunnel_state tunnel;
 	struct memory memory;
 	uint32_t next_local; /* See nat.h. */
+	struct siphash_key cookie_secret;
+	struct syn_opening opening; /* Of the packet at hand, if it opens a flow: syn_gate.h. */
+	struct outbox outbox;
 	struct steering steering;
 };
 

@@ -18,6 +18,7 @@ pipeline_double(struct pipeline **out, const struct pipeline *original)
 		.nexthops = original->nexthops,
 		.leases = original->local.leases,
 		.persistence = original->scheduler.persistence,
+		.cookie_secret = original->cookie_secret,
 	};
 
 	int rc = pipeline_new(out, &config);
