@@ -16,6 +16,17 @@ void config_build_balancing(
 void config_build_tiers(
 	struct config_reader *reader, const struct raw_config *raw, struct model *model);
 
+/* The parts of config_build_balancing(): routers refer to nodes, services to all before them. */
+void config_build_routers(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+void config_build_pools(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+void config_build_services(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+
+/* The virtual router of 'model' that has the address, or NULL. */
+const struct virtual_router *config_find_holder(const struct model *model, const struct addr *addr);
+
 /* A service's keys 'tunnel' and 'mss'; its address, protocol, mode and pool are there already. */
 void config_build_tunnel(struct config_reader *reader, const char *path,
 	const struct raw_service *raw, const struct model *model, struct service *service);

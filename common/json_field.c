@@ -97,6 +97,19 @@ json_field_integer(
 }
 
 int
+json_field_limit(json_t *object, const char *key, uint64_t max, uint32_t *out, struct err *err)
+{
+	uint64_t value = 0;
+	int rc = 0;
+
+	if (json_object_get(object, key))
+		rc = json_field_integer(object, key, 0, max, &value, err);
+	if (rc == 0)
+		*out = (uint32_t)value;
+	return rc;
+}
+
+int
 json_field_bool(json_t *object, const char *key, bool *out, struct err *err)
 {
 	json_t *value = json_object_get(object, key);
@@ -156,4 +169,12 @@ json_fields_known(json_t *json, const char *const *keys, struct err *err)
 			return err_set(err, -EINVAL, "'%.64s' is not a known member", key);
 	}
 	return 0;
+}
+
+json_t *
+json_addr(const struct addr *addr)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	return json_string(addr_format(addr, text, sizeof(text)));
 }

@@ -26,6 +26,9 @@ int json_name_check(json_t *value, char *out, struct err *err);
 int json_field_integer(json_t *object, const char *key, uint64_t min, uint64_t max, uint64_t *out,
 	struct err *err);
 
+/* A number up to 'max'; a missing one is 0: no limit. */
+int json_field_limit(json_t *object, const char *key, uint64_t max, uint32_t *out, struct err *err);
+
 int json_field_bool(json_t *object, const char *key, bool *out, struct err *err);
 int json_field_addr(json_t *object, const char *key, struct addr *out, struct err *err);
 
@@ -35,5 +38,8 @@ int json_field_array(
 
 /* Checks that 'json' is an object with no other members than 'keys' (ends with NULL). */
 int json_fields_known(json_t *json, const char *const *keys, struct err *err);
+
+/* Returns the address as a new string (the caller's), or NULL when memory is short. */
+json_t *json_addr(const struct addr *addr);
 
 #endif /* COMMON_JSON_FIELD_H */

@@ -13,26 +13,6 @@
 
 #define CLIENT "198.51.100.7"
 
-static int
-set_up(void **state)
-{
-	struct world *world = calloc(1, sizeof(*world));
-
-	if (!world)
-		return -1;
-	world_init(world, 1000);
-	*state = world;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	world_fini(*state);
-	free(*state);
-	return 0;
-}
-
 /* What a trace says of the packet. */
 static enum verdict
 foretell(const struct world *world, uint8_t protocol, uint16_t from_port, uint8_t flags)
@@ -261,7 +241,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 		cmocka_unit_test(a_bucket_holds_a_seconds_worth),
 		cmocka_unit_test(a_limit_of_less_than_one_in_a_second_passes_one_at_a_time),
 		cmocka_unit_test(intervals_keep_the_rate),

@@ -14,32 +14,6 @@
 #define HOST4 "192.0.2.1"
 #define HOST6 "fe80::1"
 
-static int
-set_up(void **state)
-{
-	struct world *world = calloc(1, sizeof(*world));
-
-	if (!world)
-		return -1;
-	world_init(world, 100);
-	*state = world;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	world_fini(*state);
-	free(*state);
-	return 0;
-}
-
-static void
-assert_verdict(struct world *world, struct frame *frame, enum verdict verdict)
-{
-	assert_string_equal(verdict_name(world_run(world, &frame->packet)), verdict_name(verdict));
-}
-
 static void
 let_go(struct world *world)
 {
@@ -57,7 +31,7 @@ golden_bytes_of_an_arp_reply(void **state)
 	struct frame frame;
 
 	frame_arp(&frame, ARP_REQUEST, HOST4, WORLD_VIP4);
-	assert_verdict(*state, &frame, V_REPLY);
+	world_assert_verdict(*state, &frame, V_REPLY);
 	assert_int_equal(frame.packet.size, 60);
 	assert_int_equal(frame.packet.out_port, 0);
 	assert_memory_equal(frame.packet.data, golden, 60);
@@ -69,10 +43,10 @@ arp_for_others_is_the_hosts(void **state)
 	struct frame frame;
 
 	frame_arp(&frame, ARP_REQUEST, HOST4, "192.0.2.5");
-	assert_verdict(*state, &frame, V_HOST);
+	world_assert_verdict(*state, &frame, V_HOST);
 	frame_arp(&frame, ARP_REPLY, WORLD_VIP4, "192.0.2.5");
 	memcpy(frame_ethernet(&frame)->destination, frame_port_mac, 6);
-	assert_verdict(*state, &frame, V_HOST);
+	world_assert_verdict(*state, &frame, V_HOST);
 }
 
 static void
@@ -81,7 +55,7 @@ an_arp_probe_is_answered(void **state)
 	struct frame frame;
 
 	frame_arp(&frame, ARP_REQUEST, "0.0.0.0", WORLD_VIP4); /* RFC 5227 2.1.1 */
-	assert_verdict(*state, &frame, V_REPLY);
+	world_assert_verdict(*state, &frame, V_REPLY);
 }
 
 static void
@@ -92,16 +66,16 @@ a_vip_that_is_not_held_is_silent(void **state)
 
 	let_go(world);
 	frame_arp(&frame, ARP_REQUEST, HOST4, WORLD_VIP4);
-	assert_verdict(world, &frame, V_DROP_NOT_HELD);
+	world_assert_verdict(world, &frame, V_DROP_NOT_HELD);
 	frame_solicit(&frame, HOST6, WORLD_VIP6);
-	assert_verdict(world, &frame, V_DROP_NOT_HELD);
+	world_assert_verdict(world, &frame, V_DROP_NOT_HELD);
 	frame_echo(&frame, HOST4, WORLD_VIP4);
-	assert_verdict(world, &frame, V_DROP_NOT_HELD);
+	world_assert_verdict(world, &frame, V_DROP_NOT_HELD);
 	frame_echo(&frame, "2001:db8:c::1", WORLD_VIP6);
-	assert_verdict(world, &frame, V_DROP_NOT_HELD);
+	world_assert_verdict(world, &frame, V_DROP_NOT_HELD);
 	/* What still arrives is forwarded all the same. */
 	frame_tcp(&frame, "198.51.100.7", 4711, WORLD_VIP4, 80, TCP_FLAG_SYN);
-	assert_verdict(world, &frame, V_FORWARD);
+	world_assert_verdict(world, &frame, V_FORWARD);
 }
 
 static void
@@ -112,10 +86,10 @@ a_lease_runs_out_by_itself(void **state)
 
 	world->now_ns += 3600 * NS_PER_S - 1;
 	frame_arp(&frame, ARP_REQUEST, HOST4, WORLD_VIP4);
-	assert_verdict(world, &frame, V_REPLY);
+	world_assert_verdict(world, &frame, V_REPLY);
 	world->now_ns += 1;
 	frame_arp(&frame, ARP_REQUEST, HOST4, WORLD_VIP4);
-	assert_verdict(world, &frame, V_DROP_NOT_HELD);
+	world_assert_verdict(world, &frame, V_DROP_NOT_HELD);
 }
 
 static void
@@ -125,7 +99,7 @@ a_vip_is_answered_on_its_own_port_only(void **state)
 
 	frame_arp(&frame, ARP_REQUEST, HOST4, WORLD_VIP4);
 	frame.packet.in_port = 1;
-	assert_verdict(*state, &frame, V_DROP_NOT_HELD);
+	world_assert_verdict(*state, &frame, V_DROP_NOT_HELD);
 }
 
 static void
@@ -135,10 +109,10 @@ an_announcement_of_a_held_vip_is_a_conflict(void **state)
 	struct frame frame;
 
 	frame_arp(&frame, ARP_REQUEST, WORLD_VIP4, WORLD_VIP4);
-	assert_verdict(world, &frame, V_DROP_VIP_CLAIMED);
+	world_assert_verdict(world, &frame, V_DROP_VIP_CLAIMED);
 	let_go(world);
 	frame_arp(&frame, ARP_REQUEST, WORLD_VIP4, WORLD_VIP4);
-	assert_verdict(world, &frame, V_HOST);
+	world_assert_verdict(world, &frame, V_HOST);
 }
 
 static void
@@ -154,7 +128,7 @@ golden_bytes_of_a_solicited_advertisement(void **state)
 	struct frame frame;
 
 	frame_solicit(&frame, HOST6, WORLD_VIP6);
-	assert_verdict(*state, &frame, V_REPLY);
+	world_assert_verdict(*state, &frame, V_REPLY);
 	assert_int_equal(frame.packet.size, 86);
 	assert_memory_equal(frame.packet.data, golden, 86);
 }
@@ -167,7 +141,7 @@ a_check_for_duplicates_is_answered_to_all_nodes(void **state)
 	struct addr all_nodes = frame_addr("ff02::1");
 
 	frame_solicit(&frame, "::", WORLD_VIP6);
-	assert_verdict(*state, &frame, V_REPLY);
+	world_assert_verdict(*state, &frame, V_REPLY);
 	nd = (const struct wire_nd *)(frame_ipv6(&frame) + 1);
 	assert_memory_equal(frame_ipv6(&frame)->destination, all_nodes.bytes, 16);
 	assert_memory_equal(frame.packet.data, "\x33\x33\x00\x00\x00\x01", 6);
@@ -185,7 +159,7 @@ a_unicast_solicitation_is_answered(void **state)
 	memcpy(frame_ipv6(&frame)->destination, vip.bytes, 16);
 	memcpy(frame_ethernet(&frame)->destination, frame_port_mac, 6);
 	frame_fix_icmp(&frame, 54);
-	assert_verdict(*state, &frame, V_REPLY);
+	world_assert_verdict(*state, &frame, V_REPLY);
 }
 
 static void
@@ -197,34 +171,34 @@ bad_solicitations_are_dropped(void **state)
 
 	frame_solicit(&frame, HOST6, WORLD_VIP6);
 	frame_ipv6(&frame)->hop_limit = 254;
-	assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
+	world_assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
 	frame_solicit(&frame, HOST6, WORLD_VIP6);
 	nd->code = 1;
 	frame_fix_icmp(&frame, 54);
-	assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
+	world_assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
 	frame_solicit(&frame, HOST6, WORLD_VIP6);
 	nd->checksum ^= 1;
-	assert_verdict(world, &frame, V_DROP_BAD_CHECKSUM);
+	world_assert_verdict(world, &frame, V_DROP_BAD_CHECKSUM);
 	frame_solicit(&frame, HOST6, WORLD_VIP6);
 	((struct wire_nd_link *)(nd + 1))->size = 0;
 	frame_fix_icmp(&frame, 54);
-	assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
+	world_assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
 	frame_solicit(&frame, HOST6, WORLD_VIP6);
 	((struct wire_nd_link *)(nd + 1))->size = 2;
 	frame_fix_icmp(&frame, 54);
-	assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
+	world_assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
 	/* No address, but its link-layer address; and not to the right group. */
 	frame_solicit(&frame, HOST6, WORLD_VIP6);
 	memset(frame_ipv6(&frame)->source, 0, 16);
 	frame_fix_icmp(&frame, 54);
-	assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
+	world_assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
 	frame_solicit(&frame, "::", WORLD_VIP6);
 	frame_ipv6(&frame)->destination[15] ^= 1;
 	frame_fix_icmp(&frame, 54);
-	assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
+	world_assert_verdict(world, &frame, V_DROP_BAD_NEIGHBOUR);
 	frame_solicit(&frame, "::", WORLD_VIP6);
 	frame.packet.tailroom = 7;
-	assert_verdict(world, &frame, V_DROP_NO_ROOM);
+	world_assert_verdict(world, &frame, V_DROP_NO_ROOM);
 }
 
 static void
@@ -248,7 +222,7 @@ echo_is_answered_in_both_families(void **state)
 			frame_ipv6(&frame)->hop_limit = 7;
 		}
 		sent = frame;
-		assert_verdict(*state, &frame, V_REPLY);
+		world_assert_verdict(*state, &frame, V_REPLY);
 		assert_int_equal(frame.packet.size, sent.packet.size);
 		assert_memory_equal(frame.packet.data, frame_client_mac, 6);
 		assert_memory_equal(frame.packet.data + 6, frame_port_mac, 6);
@@ -282,20 +256,20 @@ echo_that_should_not_be_answered_is_not(void **state)
 
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
 		frame_echo(&frame, sources[i], WORLD_VIP4);
-		assert_verdict(world, &frame, V_DROP_BAD_ECHO);
+		world_assert_verdict(world, &frame, V_DROP_BAD_ECHO);
 	}
 	frame_echo(&frame, "ff02::1", WORLD_VIP6);
-	assert_verdict(world, &frame, V_DROP_BAD_ECHO);
+	world_assert_verdict(world, &frame, V_DROP_BAD_ECHO);
 	frame_echo(&frame, "::", WORLD_VIP6);
-	assert_verdict(world, &frame, V_DROP_BAD_ECHO);
+	world_assert_verdict(world, &frame, V_DROP_BAD_ECHO);
 	frame_echo(&frame, HOST4, WORLD_VIP4);
 	frame.packet.data[frame.packet.size - 1] ^= 1;
-	assert_verdict(world, &frame, V_DROP_BAD_CHECKSUM);
+	world_assert_verdict(world, &frame, V_DROP_BAD_CHECKSUM);
 	frame_echo(&frame, HOST4, WORLD_VIP4);
 	memset(frame_ethernet(&frame)->destination, 0xff, 6); /* To all stations. */
-	assert_verdict(world, &frame, V_DROP_OTHER_STATION);
+	world_assert_verdict(world, &frame, V_DROP_OTHER_STATION);
 	frame_echo(&frame, HOST4, "192.0.2.11");
-	assert_verdict(world, &frame, V_HOST);
+	world_assert_verdict(world, &frame, V_HOST);
 }
 
 static void
@@ -306,7 +280,7 @@ other_icmp_for_a_vip_is_dropped(void **state)
 	frame_echo(&frame, HOST4, WORLD_VIP4);
 	frame.packet.data[34] = 13; /* Timestamp. */
 	frame_fix_icmp(&frame, 34);
-	assert_verdict(*state, &frame, V_DROP_ICMP);
+	world_assert_verdict(*state, &frame, V_DROP_ICMP);
 }
 
 static void
@@ -317,20 +291,20 @@ traffic_of_the_host_is_the_hosts(void **state)
 	struct frame frame;
 
 	frame_tcp(&frame, HOST4, 4711, "192.0.2.10", 22, TCP_FLAG_SYN);
-	assert_verdict(world, &frame, V_HOST);
+	world_assert_verdict(world, &frame, V_HOST);
 	frame_ip(&frame, HOST4, "224.0.0.18", 112, "vrrp", 4);
 	memcpy(frame_ethernet(&frame)->destination, group_mac, 6);
-	assert_verdict(world, &frame, V_HOST);
+	world_assert_verdict(world, &frame, V_HOST);
 	frame_ethernet(&frame)->type = be16_from(0x88cc);
-	assert_verdict(world, &frame, V_HOST);
+	world_assert_verdict(world, &frame, V_HOST);
 	/* Its fragments and broken packets too: the host counts them itself. */
 	frame_udp(&frame, HOST4, 4711, "192.0.2.10", 53);
 	frame_ipv4(&frame)->fragment = be16_from(IPV4_MORE_FRAGMENTS);
 	frame_fix_ipv4(&frame);
-	assert_verdict(world, &frame, V_HOST);
+	world_assert_verdict(world, &frame, V_HOST);
 	frame_udp(&frame, HOST4, 4711, "192.0.2.10", 53);
 	frame_ipv4(&frame)->checksum ^= 1;
-	assert_verdict(world, &frame, V_HOST);
+	world_assert_verdict(world, &frame, V_HOST);
 }
 
 static void
@@ -342,16 +316,16 @@ frames_for_other_stations_are_dropped(void **state)
 	/* Flooded by a switch on its way to a backend: forwarding it again would double it. */
 	frame_tcp(&frame, HOST4, 4711, WORLD_VIP4, 80, TCP_FLAG_SYN);
 	frame_ethernet(&frame)->destination[5] = 0x77;
-	assert_verdict(world, &frame, V_DROP_OTHER_STATION);
+	world_assert_verdict(world, &frame, V_DROP_OTHER_STATION);
 	frame_tcp(&frame, HOST4, 4711, WORLD_VIP4, 80, TCP_FLAG_SYN);
 	memset(frame_ethernet(&frame)->destination, 0xff, 6);
-	assert_verdict(world, &frame, V_DROP_OTHER_STATION);
+	world_assert_verdict(world, &frame, V_DROP_OTHER_STATION);
 	frame_tcp(&frame, HOST4, 4711, "192.0.2.10", 22, TCP_FLAG_SYN);
 	frame_ethernet(&frame)->destination[5] = 0x77;
-	assert_verdict(world, &frame, V_DROP_OTHER_STATION);
+	world_assert_verdict(world, &frame, V_DROP_OTHER_STATION);
 }
 
-#define LOCAL_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define LOCAL_TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 
 int
 main(void)

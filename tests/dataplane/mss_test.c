@@ -12,26 +12,6 @@
 static const char *const clients[] = {"198.51.100.7", "2001:db8:c::7"};
 static const char *const vips[] = {WORLD_VIP4, WORLD_VIP6};
 
-static int
-set_up(void **state)
-{
-	struct world *world = calloc(1, sizeof(*world));
-
-	if (!world)
-		return -1;
-	world_init(world, 1000);
-	*state = world;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	world_fini(*state);
-	free(*state);
-	return 0;
-}
-
 /* A TCP segment with 'flags' and 'n' bytes of options; its checksum is right. */
 static void
 make_segment(struct frame *frame, bool v6, uint8_t flags, const uint8_t *options, size_t n)
@@ -133,9 +113,9 @@ main(void)
 {
 	const struct CMUnitTest cases[] = {
 		cmocka_unit_test_setup_teardown(
-			only_a_larger_mss_of_a_syn_is_lowered, set_up, tear_down),
+			only_a_larger_mss_of_a_syn_is_lowered, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			every_mss_gives_a_right_checksum, set_up, tear_down),
+			every_mss_gives_a_right_checksum, world_set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

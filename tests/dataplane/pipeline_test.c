@@ -17,32 +17,6 @@
 static const char *const clients[] = {"198.51.100.7", "2001:db8:c::7"};
 static const char *const vips[] = {WORLD_VIP4, WORLD_VIP6};
 
-static int
-set_up(void **state)
-{
-	struct world *world = calloc(1, sizeof(*world));
-
-	if (!world)
-		return -1;
-	world_init(world, 1000);
-	*state = world;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	world_fini(*state);
-	free(*state);
-	return 0;
-}
-
-static void
-assert_verdict(struct world *world, struct frame *frame, enum verdict verdict)
-{
-	assert_string_equal(verdict_name(world_run(world, &frame->packet)), verdict_name(verdict));
-}
-
 /* Sends a TCP packet of IPv4 from 'port'; returns the backend that it goes to, or -1. */
 static int
 send_tcp(struct world *world, uint16_t port, uint8_t flags)
@@ -74,7 +48,7 @@ only_addresses_and_ttl_change(void **state)
 		else
 			frame_udp(&frame, clients[i % 2], 4711, vips[i % 2], 53);
 		sent = frame;
-		assert_verdict(world, &frame, V_FORWARD);
+		world_assert_verdict(world, &frame, V_FORWARD);
 		assert_int_equal(frame.packet.out_port, 1);
 		assert_true(world_backend_of(&frame.packet) >= 0);
 		assert_memory_equal(frame.packet.data + 6, world->ports.ports[1].mac, 6);
@@ -115,10 +89,10 @@ a_used_up_ttl_ends_here(void **state)
 		frame_tcp(&frame, clients[0], 4711, WORLD_VIP4, 80, TCP_FLAG_SYN);
 		frame_ipv4(&frame)->ttl = ttl;
 		frame_fix_ipv4(&frame);
-		assert_verdict(*state, &frame, V_DROP_TTL);
+		world_assert_verdict(*state, &frame, V_DROP_TTL);
 		frame_tcp(&frame, clients[1], 4711, WORLD_VIP6, 80, TCP_FLAG_SYN);
 		frame_ipv6(&frame)->hop_limit = ttl;
-		assert_verdict(*state, &frame, V_DROP_TTL);
+		world_assert_verdict(*state, &frame, V_DROP_TTL);
 	}
 }
 
@@ -276,12 +250,12 @@ services_without_backends_say_so(void **state)
 		world->backends[0][b].up = false;
 	world_apply(world);
 	frame_tcp(&frame, clients[0], 4711, WORLD_VIP4, 80, TCP_FLAG_SYN);
-	assert_verdict(world, &frame, V_DROP_NO_BACKEND);
+	world_assert_verdict(world, &frame, V_DROP_NO_BACKEND);
 	assert_int_equal(event(world, FLOW_CREATED), 0);
 	frame_tcp(&frame, clients[0], 4711, WORLD_VIP4, 81, TCP_FLAG_SYN);
-	assert_verdict(world, &frame, V_DROP_NO_SERVICE);
+	world_assert_verdict(world, &frame, V_DROP_NO_SERVICE);
 	frame_ip(&frame, clients[0], WORLD_VIP4, 47, "gre.", 4);
-	assert_verdict(world, &frame, V_DROP_NO_SERVICE);
+	world_assert_verdict(world, &frame, V_DROP_NO_SERVICE);
 }
 
 static void
@@ -298,11 +272,11 @@ a_backend_without_neighbour_says_so_and_heals(void **state)
 	while ((i = nexthop_next(world->nexthops, &cursor, &addr)) != NEXTHOP_NONE)
 		nexthop_set(world->nexthops, i, &unknown);
 	frame_tcp(&frame, clients[0], 4711, WORLD_VIP4, 80, TCP_FLAG_SYN);
-	assert_verdict(world, &frame, V_DROP_NO_NEIGHBOUR);
+	world_assert_verdict(world, &frame, V_DROP_NO_NEIGHBOUR);
 	for (cursor = 0; (i = nexthop_next(world->nexthops, &cursor, &addr)) != NEXTHOP_NONE;)
 		nexthop_set(world->nexthops, i, &ready);
 	frame_tcp(&frame, clients[0], 4711, WORLD_VIP4, 80, TCP_FLAG_SYN);
-	assert_verdict(world, &frame, V_FORWARD);
+	world_assert_verdict(world, &frame, V_FORWARD);
 	assert_int_equal(frame.packet.out_port, 0);
 	assert_memory_equal(frame.packet.data, ready.mac, 6);
 	assert_memory_equal(frame.packet.data + 6, frame_port_mac, 6);
@@ -324,11 +298,11 @@ icmp_errors_follow_the_flow_they_are_about(void **state)
 		world->backends[i][backend].weight = 0; /* Hashing alone would go elsewhere. */
 		world_apply(world);
 		frame_icmp_error(&frame, routers[i], clients[i], 4711, vips[i], 80);
-		assert_verdict(world, &frame, V_FORWARD);
+		world_assert_verdict(world, &frame, V_FORWARD);
 		assert_int_equal(world_backend_of(&frame.packet), backend);
 		/* About a port without a service. */
 		frame_icmp_error(&frame, routers[i], clients[i], 4711, vips[i], 81);
-		assert_verdict(world, &frame, V_DROP_ICMP);
+		world_assert_verdict(world, &frame, V_DROP_ICMP);
 	}
 	assert_int_equal(event(world, FLOW_CREATED), 2);
 }
@@ -554,7 +528,7 @@ random_traffic_agrees_with_a_naive_model(void **state)
 	}
 }
 
-#define PIPELINE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define PIPELINE_TEST(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 
 int
 main(void)

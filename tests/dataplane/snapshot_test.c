@@ -11,26 +11,6 @@
 
 #include <cmocka.h>
 
-static int
-set_up(void **state)
-{
-	struct world *world = calloc(1, sizeof(*world));
-
-	if (!world)
-		return -1;
-	world_init(world, 100);
-	*state = world;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	world_fini(*state);
-	free(*state);
-	return 0;
-}
-
 static uint16_t
 backend_id(const struct world *world, const char *pool, const char *name)
 {
@@ -266,18 +246,20 @@ int
 main(void)
 {
 	const struct CMUnitTest cases[] = {
-		cmocka_unit_test_setup_teardown(the_state_can_be_read_back, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(ids_survive_new_snapshots, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-			down_and_drained_backends_get_no_new_flows, set_up, tear_down),
+			the_state_can_be_read_back, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			tables_are_shared_until_their_members_change, set_up, tear_down),
+			ids_survive_new_snapshots, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			next_hops_and_leases_are_released, set_up, tear_down),
+			down_and_drained_backends_get_no_new_flows, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(tables_are_shared_until_their_members_change,
+			world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			bad_states_are_refused_by_name_and_change_nothing, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			ten_thousand_services_and_a_thousand_backends_fit, set_up, tear_down),
+			next_hops_and_leases_are_released, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(bad_states_are_refused_by_name_and_change_nothing,
+			world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(ten_thousand_services_and_a_thousand_backends_fit,
+			world_set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -13,26 +13,6 @@
 static const char *const clients[] = {"198.51.100.7", "2001:db8:c::7"};
 static const char *const vips[] = {WORLD_VIP4, WORLD_VIP6};
 
-static int
-set_up(void **state)
-{
-	struct world *world = calloc(1, sizeof(*world));
-
-	if (!world)
-		return -1;
-	world_init(world, 1000);
-	*state = world;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	world_fini(*state);
-	free(*state);
-	return 0;
-}
-
 static struct trace
 trace_question(const struct world *world, const struct trace_question *question)
 {
@@ -319,7 +299,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 		CASE(a_new_flow_is_traced_to_where_it_then_goes),
 		CASE(a_trace_changes_nothing),
 		CASE(translated_flows_are_traced_as_they_fare),

@@ -26,26 +26,6 @@ struct outer {
 	size_t size; /* Of all outer headers with Ethernet's. */
 };
 
-static int
-set_up(void **state)
-{
-	struct world *world = calloc(1, sizeof(*world));
-
-	if (!world)
-		return -1;
-	world_init(world, 1000);
-	*state = world;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	world_fini(*state);
-	free(*state);
-	return 0;
-}
-
 /* Puts the services of VIP 'vip' (0: IPv4) into mode tunnel to the backends of 'pool'. */
 static void
 use_tunnel(struct world *world, int vip, int pool, enum tunnel_type type)
@@ -539,32 +519,37 @@ int
 main(void)
 {
 	const struct CMUnitTest cases[] = {
+		cmocka_unit_test_setup_teardown(packets_arrive_whole_in_every_kind_of_tunnel,
+			world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			packets_arrive_whole_in_every_kind_of_tunnel, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(padding_is_left_behind, set_up, tear_down),
+			padding_is_left_behind, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			flows_differ_in_what_receivers_hash, set_up, tear_down),
+			flows_differ_in_what_receivers_hash, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			a_source_prefix_gives_each_flow_an_address_inside_it, set_up, tear_down),
+			a_source_prefix_gives_each_flow_an_address_inside_it, world_set_up,
+			world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			only_packets_that_may_be_fragmented_may_be_so_outside, set_up, tear_down),
+			only_packets_that_may_be_fragmented_may_be_so_outside, world_set_up,
+			world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			icmp_errors_about_a_flow_go_into_its_tunnel, set_up, tear_down),
+			icmp_errors_about_a_flow_go_into_its_tunnel, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			a_used_up_ttl_and_a_full_buffer_are_counted, set_up, tear_down),
+			a_used_up_ttl_and_a_full_buffer_are_counted, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			the_largest_packet_passes_and_a_larger_one_is_answered, set_up, tear_down),
+			the_largest_packet_passes_and_a_larger_one_is_answered, world_set_up,
+			world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			the_smaller_of_port_and_tunnel_mtu_counts, set_up, tear_down),
+			the_smaller_of_port_and_tunnel_mtu_counts, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			answers_are_limited_and_come_again, set_up, tear_down),
+			answers_are_limited_and_come_again, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			no_answer_goes_where_none_may_go, set_up, tear_down),
+			no_answer_goes_where_none_may_go, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			services_count_packets_as_they_came, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_clamp_works_in_a_tunnel, set_up, tear_down),
+			services_count_packets_as_they_came, world_set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			states_that_cannot_work_are_refused, set_up, tear_down),
+			the_clamp_works_in_a_tunnel, world_set_up, world_tear_down),
+		cmocka_unit_test_setup_teardown(
+			states_that_cannot_work_are_refused, world_set_up, world_tear_down),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -3,11 +3,12 @@
 #include "world.h"
 
 #include "common/clock.h"
-#include "frames.h"
 
-#include <assert.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#include <cmocka.h>
 
 /* Backend i of either pool is 02:00:00:00:be:0i on port 'back'. */
 static const uint8_t backend_mac[5] = {2, 0, 0, 0, 0xbe};
@@ -159,11 +160,37 @@ world_fini(struct world *world)
 	persistence_free(world->persistence);
 }
 
+int
+world_set_up(void **state)
+{
+	struct world *world = calloc(1, sizeof(*world));
+
+	if (!world)
+		return -1;
+	world_init(world, 1000);
+	*state = world;
+	return 0;
+}
+
+int
+world_tear_down(void **state)
+{
+	world_fini(*state);
+	free(*state);
+	return 0;
+}
+
 enum verdict
 world_run(struct world *world, struct packet *packet)
 {
 	pipeline_run(world->pipeline, world->snapshot, packet, 1, world->now_ns);
 	return packet->verdict;
+}
+
+void
+world_assert_verdict(struct world *world, struct frame *frame, enum verdict verdict)
+{
+	assert_string_equal(verdict_name(world_run(world, &frame->packet)), verdict_name(verdict));
 }
 
 int

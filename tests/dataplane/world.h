@@ -6,6 +6,7 @@
 
 #include "common/control.h"
 #include "dataplane/pipeline.h"
+#include "frames.h"
 
 #define WORLD_VIP4 "192.0.2.100"
 #define WORLD_VIP6 "2001:db8::100"
@@ -49,11 +50,18 @@ struct world {
 void world_init(struct world *world, uint32_t n_flows);
 void world_fini(struct world *world);
 
+/* The same as a case's set-up and tear-down: '*state' is a world for 1 000 flows. */
+int world_set_up(void **state);
+int world_tear_down(void **state);
+
 /* Makes a snapshot of the state and puts it in force. */
 void world_apply(struct world *world);
 
 /* Runs one packet; returns its verdict. */
 enum verdict world_run(struct world *world, struct packet *packet);
+
+/* Runs the frame and asserts its verdict. */
+void world_assert_verdict(struct world *world, struct frame *frame, enum verdict verdict);
 
 /* The backend (0, 1, ...) whose address the frame now goes to, or -1. */
 int world_backend_of(const struct packet *packet);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The modes that do more to a packet than dr; see forward.h. */
+#include "dataplane/forward.h"
+
+#include "dataplane/mss.h"
+#include "dataplane/nat.h"
+#include "dataplane/rewrite.h"
+
+static enum verdict
+send_by_tunnel(const struct burst *burst, uint16_t backend, const struct nexthop *hop,
+	struct packet *packet, const struct work *work)
+{
+	const struct snapshot *snapshot = burst->snapshot;
+	const struct port_table *ports = burst->pipeline->local.ports;
+	const struct tunnel_way way = {
+		.tunnel = &snapshot->path_encaps[work->service->service].tunnel,
+		.backend = &snapshot->path_addrs[backend],
+		.hop = hop,
+		.out = &ports->ports[hop->port],
+		.in = &ports->ports[packet->in_port],
+		.hash = work->hash,
+		.now_ns = burst->now_ns,
+	};
+
+	return tunnel_send(&burst->pipeline->tunnel, &way, packet, &work->parsed);
+}
+
+static struct nat_job
+nat_job_of(const struct burst *burst, struct packet *packet, const struct work *work)
+{
+	const struct pipeline *pipeline = burst->pipeline;
+
+	return (struct nat_job){pipeline->flows, burst->snapshot, pipeline->local.ports,
+		pipeline->nexthops, packet, &work->parsed, burst->now_ns,
+		&burst->pipeline->next_local};
+}
+
+static enum verdict
+translate(const struct burst *burst, struct packet *packet, const struct work *work, uint8_t mode,
+	uint16_t backend)
+{
+	const struct nat_job job = nat_job_of(burst, packet, work);
+
+	if (work->parsed.fragment)
+		return V_DROP_FRAGMENT;
+	/* Looked up once more rather than carried through what modes without it run. */
+	return nat_forward(&job, mode, backend,
+		flow_find(burst->pipeline->flows, &work->parsed.key, work->hash));
+}
+
+enum verdict
+forward_specially(const struct burst *burst, const struct path_service *service, uint16_t backend,
+	struct packet *packet, const struct work *work)
+{
+	const struct path_backend *path = &burst->snapshot->path_backends[backend];
+	struct nexthop hop = nexthop_get(burst->pipeline->nexthops, path->nexthop);
+	const struct path_encap *encap = &burst->snapshot->path_encaps[work->service->service];
+	const struct port_table *ports = burst->pipeline->local.ports;
+
+	if ((service->options & PATH_MSS) && !work->parsed.fragment)
+		mss_clamp(packet, &work->parsed, encap->mss);
+	if (service->options & PATH_TUNNEL)
+		return send_by_tunnel(burst, backend, &hop, packet, work);
+	if (service->options & PATH_TRANSLATED)
+		return translate(burst, packet, work, service->mode, backend);
+	return rewrite_dr(packet, &work->parsed, &hop, ports->ports[hop.port].mac);
+}
+
+enum verdict
+forward_return(const struct burst *burst, struct packet *packet, const struct work *work)
+{
+	const struct nat_job job = nat_job_of(burst, packet, work);
+	struct flow_slot flow = flow_find(burst->pipeline->flows, &work->parsed.key, work->hash);
+	const struct service_slot *service = NULL;
+	enum verdict verdict = V_HOST;
+	struct service_stats *stats;
+
+	if (work->parsed.fragment)
+		return V_DROP_FRAGMENT;
+	if (flow.bucket)
+		verdict = nat_return(&job, flow, &service);
+	if (verdict == V_HOST)
+		return local_run(&burst->pipeline->local, burst->snapshot, packet, &work->parsed,
+			burst->now_ns);
+	if (verdict == V_RETURN) {
+		stats = &burst->pipeline->stats
+				 ->services[burst->snapshot->path_services[service->service].id];
+		stats_add(&stats->n_return_packets, 1);
+		stats_add(&stats->n_return_bytes, packet->size);
+	}
+	return verdict;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The passes over a burst; see passes.h.
+ *
+ * A packet of a known flow needs three lines of memory that are not in the cache when there are
+ * many services and flows: its service's slot, the head of its flow's bucket and the flow's
+ * entry, each found by what the one before holds. So a burst is gone through four times, and each
+ * time prefetches for all packets what the next time reads:
+ *
+ *   1 parse, hash the destination     -> service slot
+ *   2 find the service, hash the flow -> bucket head
+ *   3 compare tags                    -> flow entry (or, without a match, the other bucket)
+ *   4 compare the key, pick or keep the backend, rewrite
+ *
+ * What belongs to no service is decided in the last pass, one by one (local.c). */
+#include "dataplane/passes.h"
+
+#include "dataplane/admission.h"
+#include "dataplane/forward.h"
+#include "dataplane/fragment.h"
+#include "dataplane/icmp.h"
+#include "dataplane/maglev.h"
+#include "dataplane/nat.h"
+#include "dataplane/rewrite.h"
+
+#define PREFETCH_AHEAD 4 /* Frames whose headers are on their way while one is parsed. */
+
+/* What is not simply a packet of a flow. Returns whether it is to be treated as one. Not inlined
+ * and without the burst, which the compiler then keeps in registers. */
+static bool __attribute__((noinline))
+take_other(struct pipeline *pipeline, const struct snapshot *snapshot, const struct packet *packet,
+	struct parsed *parsed, uint64_t now_ns)
+{
+	if (parsed->kind > PARSED_FRAGMENT || !local_is_to_port(pipeline->local.ports, packet))
+		return false;
+	if (parsed->kind == PARSED_ICMP_ERROR) {
+		icmp_count_error(packet, parsed, pipeline->stats);
+		return true;
+	}
+	/* Of the host's fragments no account is kept. */
+	if (service_find_vip(&snapshot->table, parsed->target.address, parsed->target.family))
+		fragment_follow(pipeline->fragments, packet, parsed, now_ns);
+	return parsed->kind == PARSED_FLOW;
+}
+
+/* Both are called from two places, and yet belong into the run's own code. */
+static inline void __attribute__((always_inline)) pass_parse(const struct burst *burst)
+{
+	const struct snapshot *snapshot = burst->snapshot;
+	const struct port_table *ports = burst->pipeline->local.ports;
+
+	for (unsigned int i = 0; i < burst->n && i < PREFETCH_AHEAD; i++)
+		__builtin_prefetch(burst->packets[i].data);
+	for (unsigned int i = 0; i < burst->n; i++) {
+		const struct packet *packet = &burst->packets[i];
+		struct work *work = &burst->pipeline->work[i];
+		uint32_t hash;
+
+		if (i + PREFETCH_AHEAD < burst->n)
+			__builtin_prefetch(packet[PREFETCH_AHEAD].data);
+		parse(packet, &work->parsed);
+		work->service = NULL;
+		if (__builtin_expect(work->parsed.kind != PARSED_FLOW, 0)
+				? !take_other(burst->pipeline, snapshot, packet, &work->parsed,
+					  burst->now_ns)
+				: !local_is_to_port(ports, packet))
+			continue;
+		hash = service_hash(&work->parsed.target);
+		work->hash = hash;
+		work->service = service_slot_at(&snapshot->table, hash);
+		__builtin_prefetch(work->service);
+	}
+}
+
+static inline void __attribute__((always_inline)) pass_service(const struct burst *burst)
+{
+	const struct service_table *services = &burst->snapshot->table;
+	const struct flow_table *flows = burst->pipeline->flows;
+
+	for (unsigned int i = 0; i < burst->n; i++) {
+		struct work *work = &burst->pipeline->work[i];
+
+		if (!work->service)
+			continue;
+		work->service = service_find(services, &work->parsed.target, (uint32_t)work->hash);
+		if (work->service)
+			work->parsed.key.rest |= flow_key_rest(0, work->service->vip, 0, 0);
+		else if (burst->snapshot->nat)
+			work->service = nat_find_return(burst->snapshot, &work->parsed);
+		if (!work->service)
+			continue;
+		work->hash = flow_hash(flows, &work->parsed.key);
+		work->slot.bucket = flow_home(flows, work->hash);
+		__builtin_prefetch(work->slot.bucket);
+	}
+}
+
+static void
+pass_flow(const struct burst *burst)
+{
+	const struct flow_table *flows = burst->pipeline->flows;
+
+	for (unsigned int i = 0; i < burst->n; i++) {
+		struct work *work = &burst->pipeline->work[i];
+		struct flow_bucket *home = work->slot.bucket;
+		uint32_t match;
+
+		if (!work->service)
+			continue;
+		match = flow_match(home, flow_tag(work->hash));
+		if (match) {
+			work->slot.i = (unsigned int)__builtin_ctz(match);
+			__builtin_prefetch(flow_entry_at(work->slot));
+		} else {
+			work->slot.bucket = NULL;
+			if (home->n_displaced || !flow_match(home, 0))
+				__builtin_prefetch(flow_away(flows, work->hash));
+		}
+	}
+}
+
+/* The flow of the packet as it was before it, or nowhere. An earlier packet of the burst may have
+ * made, moved or removed it since pass_flow(). */
+static inline struct flow_slot __attribute__((always_inline))
+find_flow(const struct flow_table *flows, const struct work *work)
+{
+	const struct flow_key *key = &work->parsed.key;
+
+	if (work->slot.bucket && work->slot.bucket->tags[work->slot.i] == flow_tag(work->hash) &&
+		flow_key_equal(&flow_entry_at(work->slot)->key, key))
+		return work->slot;
+	return flow_find(flows, key, work->hash);
+}
+
+/* What a packet is that belongs to no flow. */
+static const uint8_t occasions[N_FLOW_SIGNALS] = {
+	[FLOW_SIGNAL_NONE] = SCHEDULER_STRAY,
+	[FLOW_SIGNAL_SYN] = SCHEDULER_BEGIN,
+	[FLOW_SIGNAL_DATA] = SCHEDULER_JOIN,
+	[FLOW_SIGNAL_FIN] = SCHEDULER_STRAY,
+	[FLOW_SIGNAL_RST] = SCHEDULER_STRAY,
+	[FLOW_SIGNAL_UDP] = SCHEDULER_BEGIN,
+};
+
+static const struct schedule *
+schedule_of(const struct burst *burst, const struct path_service *service)
+{
+	return &burst->snapshot->schedules[service - burst->snapshot->path_services];
+}
+
+/* Not inline, so that services of plain Maglev do not pay for the registers that it needs. */
+static __attribute__((noinline)) uint16_t
+schedule_specially(const struct burst *burst, const struct path_service *service,
+	const struct flow_key *key, enum flow_signal signal)
+{
+	return scheduler_choose(schedule_of(burst, service), &burst->pipeline->scheduler, key,
+		(enum scheduler_occasion)occasions[signal], burst->now_ns);
+}
+
+/* The backend that the service's scheduler gives the flow; 0: none takes new flows. */
+static uint16_t
+schedule(const struct burst *burst, const struct path_service *service, const struct flow_key *key,
+	enum flow_signal signal)
+{
+	if (__builtin_expect(service->options & PATH_SPECIAL, 0)) {
+		const struct burst copy = *burst; /* The burst itself stays in registers. */
+
+		return schedule_specially(&copy, service, key, signal);
+	}
+	if (!service->maglev)
+		return 0;
+	return scheduler_flow_choice(service->maglev, key);
+}
+
+static inline bool __attribute__((always_inline))
+keeps_flows(const struct snapshot *snapshot, const struct path_service *service, uint16_t backend)
+{
+	const struct path_backend *path = &snapshot->path_backends[backend];
+
+	return path->usable && path->pool == service->pool;
+}
+
+/* Which backend the packet goes to; 0: there is none. 'limited' is a constant, as in serve(). */
+static inline uint16_t __attribute__((always_inline)) choose_backend(const struct burst *burst,
+	const struct path_service *service, const struct work *work, bool limited)
+{
+	struct pipeline *pipeline = burst->pipeline;
+	const struct flow_key *key = &work->parsed.key;
+	enum flow_signal signal = (enum flow_signal)work->parsed.signal;
+	struct flow_slot slot = find_flow(pipeline->flows, work);
+	uint16_t backend;
+
+	if (slot.bucket && flow_advance(pipeline->flows, slot, signal, burst->now_ns)) {
+		backend = flow_entry_at(slot)->backend;
+		if (keeps_flows(burst->snapshot, service, backend))
+			return backend;
+		backend = schedule(burst, service, key, FLOW_SIGNAL_SYN);
+		if (backend) {
+			flow_set_backend(pipeline->flows, slot, backend);
+			stats_add(&pipeline->stats->flow_events[FLOW_RESCHEDULED], 1);
+		}
+		return backend;
+	}
+	backend = schedule(burst, service, key, signal);
+	if (limited && backend && (service->options & PATH_LIMITED))
+		backend = admission_backend(burst, service, work, backend);
+	if (!backend)
+		return 0;
+	slot = flow_insert(pipeline->flows, key, work->hash, signal, backend, burst->now_ns);
+	if (slot.bucket) {
+		stats_add(&pipeline->stats->services[service->id].n_new_flows, 1);
+		stats_add(&pipeline->stats->backends[backend].n_new_flows, 1);
+	} else if (__builtin_expect(service->options & PATH_SPECIAL, 0)) {
+		backend = scheduler_untracked(schedule_of(burst, service), key, backend);
+	}
+	return backend;
+}
+
+static inline enum verdict __attribute__((always_inline))
+send_to(const struct burst *burst, const struct path_service *service, uint16_t backend,
+	struct packet *packet, const struct work *work)
+{
+	const struct pipeline *pipeline = burst->pipeline;
+	const struct path_backend *path = &burst->snapshot->path_backends[backend];
+	struct nexthop hop = nexthop_get(pipeline->nexthops, path->nexthop);
+
+	if (hop.state != NEXTHOP_READY)
+		return V_DROP_NO_NEIGHBOUR;
+	packet->out_port = hop.port;
+	if (__builtin_expect(forward_is_special(service), 0)) {
+		const struct burst copy = *burst; /* The burst itself stays in registers. */
+
+		return forward_specially(&copy, service, backend, packet, work);
+	}
+	return rewrite_dr(packet, &work->parsed, &hop, pipeline->local.ports->ports[hop.port].mac);
+}
+
+/* The packet of a service. There are two of these, so that services without limits do not pay for
+ * them: 'limited' is known when it is compiled. */
+static inline enum verdict __attribute__((always_inline))
+serve(const struct burst *burst, const struct path_service *service, struct packet *packet,
+	const struct work *work, bool limited)
+{
+	struct stats *stats = burst->pipeline->stats;
+	struct service_stats *service_stats = &stats->services[service->id];
+	enum verdict verdict = V_DROP_NO_BACKEND;
+	uint16_t backend = 0;
+	uint32_t size = packet->size; /* As it came, whatever is put around it. */
+
+	if (limited)
+		burst->pipeline->refusal = V_DROP_NO_BACKEND;
+	if (!limited || !admission_exceeds(burst, service, work))
+		backend = choose_backend(burst, service, work, limited);
+	packet->backend = backend;
+	if (backend)
+		verdict = send_to(burst, service, backend, packet, work);
+	else if (limited)
+		verdict = burst->pipeline->refusal;
+	if (verdict != V_FORWARD) {
+		stats_add(&service_stats->n_drops, 1);
+		return verdict;
+	}
+	stats_add(&service_stats->n_packets, 1);
+	stats_add(&service_stats->n_bytes, size);
+	stats_add(&stats->backends[backend].n_packets, 1);
+	stats_add(&stats->backends[backend].n_bytes, size);
+	return V_FORWARD;
+}
+
+static enum verdict __attribute__((noinline)) serve_limited(const struct burst *burst,
+	const struct path_service *service, struct packet *packet, const struct work *work)
+{
+	return serve(burst, service, packet, work, true);
+}
+
+static enum verdict
+run_service(const struct burst *burst, struct packet *packet, const struct work *work)
+{
+	const struct path_service *service =
+		&burst->snapshot->path_services[work->service->service];
+
+	if (__builtin_expect(service->options & (PATH_LIMITED | PATH_METERED), 0)) {
+		/* Of a copy the address may be known without keeping the burst itself, which all
+		 * packets use, out of registers. */
+		const struct burst copy = *burst;
+
+		return serve_limited(&copy, service, packet, work);
+	}
+	return serve(burst, service, packet, work, false);
+}
+
+static void
+pass_decide(const struct burst *burst)
+{
+	struct pipeline *pipeline = burst->pipeline;
+
+	for (unsigned int i = 0; i < burst->n; i++) {
+		struct packet *packet = &burst->packets[i];
+		struct work *work = &pipeline->work[i];
+
+		if (__builtin_expect(work->service != NULL, 1)) {
+			if (__builtin_expect(nat_is_return(work->service), 0)) {
+				const struct burst copy = *burst; /* As in run_service(). */
+
+				packet->verdict = forward_return(&copy, packet, work);
+			} else {
+				packet->verdict = run_service(burst, packet, work);
+			}
+		} else {
+			packet->verdict = local_run(&pipeline->local, burst->snapshot, packet,
+				&work->parsed, burst->now_ns);
+		}
+	}
+}
+
+void
+passes_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
+	unsigned int n, uint64_t now_ns)
+{
+	const struct burst burst = {pipeline, snapshot, packets, n, now_ns};
+
+	pass_parse(&burst);
+	pass_service(&burst);
+	pass_flow(&burst);
+	pass_decide(&burst);
+}
+
+const struct service_slot *
+pipeline_locate(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packet,
+	struct flow_key *key)
+{
+	const struct burst burst = {pipeline, snapshot, packet, 1, 0};
+
+	pass_parse(&burst);
+	pass_service(&burst);
+	*key = pipeline->work[0].parsed.key;
+	return pipeline->work[0].service;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The heart of the packet path: a burst is gone through four times. For pipeline.c, which counts
+ * what comes in and what is decided. */
+#ifndef DATAPLANE_PASSES_H
+#define DATAPLANE_PASSES_H
+
+#include "dataplane/pipeline_data.h"
+
+/* Decides about 'n' packets and rewrites those that leave. */
+void passes_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
+	unsigned int n, uint64_t now_ns);
+
+#endif /* DATAPLANE_PASSES_H */

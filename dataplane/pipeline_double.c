@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A pipeline to try a packet out on; see pipeline.h. */
+#include "dataplane/pipeline_data.h"
+
+#include <string.h>
+
+#define DOUBLE_FLOWS 16 /* A double has one flow, and what a mode may enter beside it. */
+
+int
+pipeline_double(struct pipeline **out, const struct pipeline *original)
+{
+	const struct pipeline_config config = {
+		.n_flows = DOUBLE_FLOWS,
+		.n_workers = original->limits.n_workers,
+		.memory = memory_heap(),
+		.ports = original->local.ports,
+		.nexthops = original->nexthops,
+		.leases = original->local.leases,
+		.persistence = original->scheduler.persistence,
+	};
+
+	return pipeline_new(out, &config);
+}
+
+void
+pipeline_imitate(struct pipeline *pipeline, const struct pipeline *original,
+	const struct snapshot *snapshot, const struct flow_copy *flow, uint64_t now_ns)
+{
+	size_t n_services, n_backends;
+	const struct snapshot_service *services = snapshot_services(snapshot, &n_services);
+	const struct snapshot_backend *backends = snapshot_backends(snapshot, &n_backends);
+
+	memcpy(pipeline->flows->timeouts, original->flows->timeouts,
+		sizeof(pipeline->flows->timeouts));
+	scheduler_worker_imitate(&pipeline->scheduler, &original->scheduler);
+	if (flow)
+		flow_restore(pipeline->flows, flow, now_ns);
+	for (size_t i = 0; i < n_backends; i++)
+		pipeline->stats->backends[backends[i].id].n_active =
+			stats_read(&original->stats->backends[backends[i].id].n_active);
+	for (size_t i = 0; i < n_services; i++)
+		flow_copy_words(&pipeline->limits.services[services[i].id],
+			&original->limits.services[services[i].id], sizeof(struct limit_usage));
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The services of a snapshot and what they ask of it; see snapshot_build.h. */
+#include "dataplane/scheduler.h"
+#include "dataplane/snapshot_build.h"
+#include "dataplane/snapshot_schedule.h"
+#include "dataplane/tunnel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool
+has_local(const struct snapshot *s, uint8_t family)
+{
+	for (size_t i = 0; i < s->n_vips; i++)
+		if (s->vips[i].local && s->vips[i].addr.family == family)
+			return true;
+	return false;
+}
+
+static int
+check_service(const struct snapshot_build *build, const struct control_service *service)
+{
+	const struct control_pool *pool;
+
+	if (service->pool >= build->state->n_pools)
+		return err_set(build->err, -EINVAL, "service %s: there is no pool %u",
+			service->name, service->pool);
+	if (service->protocol != PROTOCOL_TCP && service->protocol != PROTOCOL_UDP)
+		return err_set(build->err, -EINVAL,
+			"service %s: protocol %u is neither TCP nor UDP", service->name,
+			service->protocol);
+	if (service->mode > MODE_FULLNAT || !scheduler_of((enum scheduler_kind)service->scheduler))
+		return err_set(build->err, -EINVAL,
+			"service %s: mode or scheduler unknown to this version", service->name);
+	if (service->mode == MODE_TUNNEL)
+		return tunnel_check(
+			build->state, service, build->snapshot->tables.ports, build->err);
+	if (mode_translates(service->mode) && build->snapshot->tables.n_workers > 1)
+		return err_set(build->err, -EINVAL,
+			"service %s: mode %s needs a dataplane with one worker, since both "
+			"directions of a flow must meet in it; this one has %u",
+			service->name, forward_mode_name((enum forward_mode)service->mode),
+			build->snapshot->tables.n_workers);
+	if (service->mode == MODE_FULLNAT && !has_local(build->snapshot, service->address.family))
+		return err_set(build->err, -EINVAL,
+			"service %s: mode fullnat needs a local address of the service's family",
+			service->name);
+	pool = &build->state->pools[service->pool];
+	for (size_t i = 0; i < pool->n_backends; i++)
+		if (pool->backends[i].addr.family != service->address.family)
+			return err_set(build->err, -EINVAL,
+				"service %s: backend %s of pool %s is not of the same address "
+				"family, which mode %s needs",
+				service->name, pool->backends[i].name, pool->name,
+				forward_mode_name((enum forward_mode)service->mode));
+	return 0;
+}
+
+/* Fills what limits the service and its pool's backends have. */
+static void
+add_limits(const struct snapshot_build *build, const struct control_service *from)
+{
+	struct snapshot *s = build->snapshot;
+	const struct control_pool *pool = &build->state->pools[from->pool];
+	struct path_limit *limit = &s->path_limits[s->n_services];
+	uint8_t options = 0;
+
+	limit->new_flow_ns = limit_interval(from->limits.new_flows_per_s);
+	limit->packet_ns = limit_interval(from->limits.packets_per_s);
+	if (limit->new_flow_ns)
+		options |= PATH_LIMITED;
+	if (limit->packet_ns)
+		options |= PATH_METERED;
+	for (size_t i = 0; i < pool->n_backends; i++)
+		if (pool->backends[i].max_flows)
+			options |= PATH_LIMITED;
+	s->path_services[s->n_services].options |= options;
+}
+
+static bool
+is_local(const struct snapshot *s, const struct addr *addr)
+{
+	return s->vips_by_id[ids_find(s->vip_ids, addr, sizeof(*addr))]->local;
+}
+
+static int
+add_service(const struct snapshot_build *build, const struct control_service *from)
+{
+	struct snapshot *s = build->snapshot;
+	struct snapshot_service *service = &s->services[s->n_services];
+	struct path_service *path = &s->path_services[s->n_services];
+	struct service_key key = {.protocol = from->protocol, .family = from->address.family};
+	int rc = check_service(build, from);
+
+	if (rc < 0)
+		return rc;
+	key.port = be16_from(from->port);
+	memcpy(key.address, from->address.bytes, sizeof(key.address));
+	if (ids_assign(s->service_ids, &key, sizeof(key), &service->id, &service->is_new) < 0)
+		return err_set(build->err, -EINVAL,
+			"service %s: another service has this address, port and protocol",
+			from->name);
+	rc = snapshot_add_vip(build, &from->address, LEASE_NONE, 0);
+	if (rc == -EEXIST && is_local(s, &from->address))
+		return err_set(
+			build->err, -EINVAL, "service %s: its address is a local one", from->name);
+	if (rc < 0 && rc != -EEXIST)
+		return err_set(build->err, rc, "service %s: too many addresses", from->name);
+	rc = service_table_add(&s->table, &key,
+		ids_find(s->vip_ids, &from->address, sizeof(from->address)),
+		(uint16_t)s->n_services);
+	if (rc < 0)
+		return err_set(build->err, rc, "service %s is given twice", from->name);
+	snprintf(service->name, sizeof(service->name), "%s", from->name);
+	service->address = from->address;
+	service->port = from->port;
+	service->protocol = from->protocol;
+	service->mode = from->mode;
+	service->scheduler = from->scheduler;
+	service->pool = from->pool;
+	path->maglev = s->pools[from->pool].maglev;
+	path->pool = from->pool;
+	path->id = service->id;
+	path->mode = from->mode;
+	path->options |= (uint8_t)((from->mss ? PATH_MSS : 0) |
+				   (from->mode == MODE_TUNNEL ? PATH_TUNNEL : 0) |
+				   (mode_translates(from->mode) ? PATH_TRANSLATED : 0));
+	s->path_encaps[s->n_services] = (struct path_encap){from->tunnel, from->mss};
+	add_limits(build, from);
+	s->n_services++;
+	return snapshot_add_schedule(s, build->previous, from) < 0 ? snapshot_no_memory(build) : 0;
+}
+
+int
+snapshot_add_services(const struct snapshot_build *build)
+{
+	for (size_t i = 0; i < build->state->n_services; i++) {
+		int rc = add_service(build, &build->state->services[i]);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
