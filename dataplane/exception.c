@@ -34,6 +34,9 @@ struct exception {
 	struct worker *worker;
 	uv_poll_t poll;
 	bool polling;
+	bool (*pass)(void *ctx, uint16_t port, uint8_t *frame, size_t size);
+	void *ctx;
+	uint16_t port; /* For 'pass'. */
 	struct exception_stats stats;
 };
 
@@ -186,7 +189,11 @@ on_readable(uv_poll_t *poll, int status, int events)
 	if (status < 0)
 		return;
 	for (int i = 0; i < READS_MAX && (mbuf = read_frame(exception)) != NULL; i++) {
-		if (worker_inject(exception->worker, mbuf) < 0) {
+		bool passes = !exception->pass ||
+			      exception->pass(exception->ctx, exception->port,
+				      rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len);
+
+		if (!passes || worker_inject(exception->worker, mbuf) < 0) {
 			exception->stats.n_drops++;
 			rte_pktmbuf_free(mbuf);
 		} else {
@@ -208,6 +215,26 @@ exception_start(struct exception *exception, uv_loop_t *loop, struct worker *wor
 	if (ioctl(exception->fd, TUNSETPERSIST, 1) < 0)
 		return -errno;
 	return uv_poll_start(&exception->poll, UV_READABLE, on_readable);
+}
+
+void
+exception_set_guard(struct exception *exception,
+	bool (*pass)(void *ctx, uint16_t port, uint8_t *frame, size_t size), void *ctx,
+	uint16_t port)
+{
+	exception->pass = pass;
+	exception->ctx = ctx;
+	exception->port = port;
+}
+
+void
+exception_set_carrier(struct exception *exception, bool carrier)
+{
+	int value = carrier;
+
+	if (ioctl(exception->fd, TUNSETCARRIER, &value) < 0)
+		LOG_LIMITED(LOG_WARN, "host interface %s: cannot pass the port's link on to it: %s",
+			exception->name, strerror(errno));
 }
 
 static void

@@ -40,6 +40,9 @@ decide(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet
 	unsigned int n, uint64_t now_ns)
 {
 	if (snapshot) {
+		if (__builtin_expect(snapshot->virtual_macs != NULL, 0))
+			virtual_mac_receive(snapshot->virtual_macs, pipeline->local.leases,
+				pipeline->local.ports, packets, n, now_ns);
 		passes_run(pipeline, snapshot, packets, n, now_ns);
 	} else {
 		for (unsigned int i = 0; i < n; i++)

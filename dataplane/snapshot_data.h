@@ -10,6 +10,7 @@
 #include "dataplane/rota.h"
 #include "dataplane/service.h"
 #include "dataplane/snapshot.h"
+#include "dataplane/virtual_mac.h"
 
 struct schedule;
 
@@ -63,11 +64,12 @@ struct snapshot {
 	struct schedule *schedules;         /* Beside 'path_services'. */
 	struct path_backend *path_backends; /* By id. */
 	const struct snapshot_vip **vips_by_id;
-	struct path_limit *path_limits; /* In the order of the state. */
-	uint32_t *path_max_flows;       /* Of backends, by id; 0: any number. */
-	struct path_encap *path_encaps; /* In the order of the state. */
-	struct addr *path_addrs;        /* Of backends, by id. */
-	struct snapshot_nat *nat;       /* NULL: no service whose packets come back. */
+	struct path_limit *path_limits;    /* In the order of the state. */
+	uint32_t *path_max_flows;          /* Of backends, by id; 0: any number. */
+	struct path_encap *path_encaps;    /* In the order of the state. */
+	struct addr *path_addrs;           /* Of backends, by id. */
+	struct snapshot_nat *nat;          /* NULL: no service whose packets come back. */
+	struct virtual_macs *virtual_macs; /* NULL: no router has one. */
 
 	/* The rest belongs to the control thread. */
 	struct snapshot_tables tables;

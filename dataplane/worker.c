@@ -235,6 +235,10 @@ run_injected(struct worker *worker)
 	for (unsigned int i = 0; i < n; i++)
 		port_tag(port, mbufs[i]);
 	n_sent = port_transmit(port, worker->index, mbufs, (uint16_t)n);
+	/* As in flush_batches(). */
+	if (n_sent < n)
+		n_sent +=
+			port_transmit(port, worker->index, mbufs + n_sent, (uint16_t)(n - n_sent));
 	if (n_sent < n) {
 		stats_add(&worker->n_inject_drops, n - n_sent);
 		rte_pktmbuf_free_bulk(mbufs + n_sent, n - n_sent);
@@ -490,6 +494,12 @@ worker_inject(struct worker *worker, struct rte_mbuf *mbuf)
 	if (__atomic_load_n(&worker->idle, __ATOMIC_RELAXED) != IDLE_SLEEP)
 		worker_wake(worker);
 	return 0;
+}
+
+unsigned int
+worker_inject_room(const struct worker *worker)
+{
+	return rte_ring_free_count(worker->inject);
 }
 
 uint64_t

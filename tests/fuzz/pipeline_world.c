@@ -128,6 +128,7 @@ prepare(struct fuzz_world *world, unsigned int v)
 		snprintf(router->port, sizeof(router->port), "port0");
 		router->addresses = &prepared->vips[r];
 		router->n_addresses = 1;
+		router->accept = true;
 	}
 	for (unsigned int p = 0; p < WORLD_POOLS; p++)
 		fill_pool(prepared, p, v);
