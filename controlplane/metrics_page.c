@@ -24,6 +24,11 @@ write_routers(struct metrics *metrics, const struct cluster *cluster)
 	for (size_t i = 0; i < n; i++)
 		metrics_value(metrics, (double)cluster_router(cluster, i)->state, "router",
 			cluster_router(cluster, i)->config->name, NULL);
+	metrics_family(metrics, "weir_vrrp_priority", METRIC_GAUGE,
+		"The node's priority, less what is tracked and not well.");
+	for (size_t i = 0; i < n; i++)
+		metrics_value(metrics, (double)cluster_router(cluster, i)->priority, "router",
+			cluster_router(cluster, i)->config->name, NULL);
 	metrics_family(metrics, "weir_vrrp_transitions_total", METRIC_COUNTER,
 		"Changes of the virtual router's state.");
 	for (size_t i = 0; i < n; i++)
