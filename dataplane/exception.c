@@ -25,6 +25,7 @@ LOG_MODULE("exception");
 
 /* Frames read before other events get their turn. */
 #define READS_MAX 64
+#define QUEUE_MAX 1024
 
 struct exception {
 	char name[IFNAMSIZ];
@@ -179,16 +180,13 @@ read_frame(struct exception *exception)
 	return mbuf;
 }
 
-static void
-on_readable(uv_poll_t *poll, int status, int events)
+/* Hands frames from the host on, at most 'n' of them. Returns false when there are no more. */
+static bool
+read_frames(struct exception *exception, int n)
 {
-	struct exception *exception = poll->data;
-	struct rte_mbuf *mbuf;
+	struct rte_mbuf *mbuf = NULL;
 
-	(void)events;
-	if (status < 0)
-		return;
-	for (int i = 0; i < READS_MAX && (mbuf = read_frame(exception)) != NULL; i++) {
+	for (int i = 0; i < n && (mbuf = read_frame(exception)) != NULL; i++) {
 		bool passes = !exception->pass ||
 			      exception->pass(exception->ctx, exception->port,
 				      rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len);
@@ -200,6 +198,23 @@ on_readable(uv_poll_t *poll, int status, int events)
 			exception->stats.n_from_host++;
 		}
 	}
+	return mbuf != NULL;
+}
+
+static void
+on_readable(uv_poll_t *poll, int status, int events)
+{
+	(void)events;
+	if (status >= 0)
+		read_frames(poll->data, READS_MAX);
+}
+
+/* The kernel keeps so many at most, unless somebody has made its queue longer. */
+void
+exception_read(struct exception *exception)
+{
+	for (int i = 0; i < QUEUE_MAX / READS_MAX && read_frames(exception, READS_MAX); i++)
+		continue;
 }
 
 int

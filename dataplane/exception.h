@@ -38,6 +38,9 @@ void exception_set_guard(struct exception *exception,
 	bool (*pass)(void *ctx, uint16_t port, uint8_t *frame, size_t size), void *ctx,
 	uint16_t port);
 
+/* Reads all that the host has sent so far. */
+void exception_read(struct exception *exception);
+
 /* Tells the host whether the port has a link: without one the interface has no carrier. */
 void exception_set_carrier(struct exception *exception, bool carrier);
 

@@ -40,11 +40,21 @@ look_at_links(struct pulse *pulse)
 	}
 }
 
+static bool
+is_late(const struct pulse *pulse)
+{
+	return clock_now_ns() - pulse->last_ns > LATE_NS;
+}
+
+/* What waited while the process stood still is read before the beat is counted. */
 static void
 on_timer(uv_timer_t *timer)
 {
 	struct pulse *pulse = timer->data;
+	struct dataplane *dataplane = pulse->dataplane;
 
+	for (uint16_t i = 0; is_late(pulse) && i < dataplane->n_ports; i++)
+		exception_read(dataplane->exceptions[i]);
 	look_at_links(pulse);
 	holder_look(pulse->dataplane->holder, clock_now_ns());
 	pulse->last_ns = clock_now_ns();
@@ -57,15 +67,14 @@ pass(void *ctx, uint16_t port, uint8_t *frame, size_t size)
 	struct pulse *pulse = ctx;
 	const struct snapshot *snapshot = pulse->dataplane->shared.snapshot;
 	const struct virtual_macs *macs = snapshot ? snapshot_virtual_macs(snapshot) : NULL;
-	uint64_t late_ns = clock_now_ns() - pulse->last_ns;
 	struct virtual_advert advert;
 
 	if (!virtual_mac_is_advert(frame, size, &advert))
 		return true;
-	if (late_ns > LATE_NS) {
+	if (is_late(pulse)) {
 		LOG_LIMITED(LOG_WARN,
 			"stood still for %llu ms: an advert that waited meanwhile is not sent",
-			(unsigned long long)(late_ns / NS_PER_MS));
+			(unsigned long long)((clock_now_ns() - pulse->last_ns) / NS_PER_MS));
 		return false;
 	}
 	if (macs)
