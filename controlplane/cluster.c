@@ -438,6 +438,15 @@ cluster_failover(struct cluster *cluster, const char *router, struct err *err)
 /* --- Election and dataplane client --- */
 
 void
+cluster_router_count_adverts(
+	struct cluster *cluster, size_t router, unsigned int n_sent, unsigned int n_received)
+{
+	assert(router < cluster->n_routers);
+	cluster->routers[router].n_sent += n_sent;
+	cluster->routers[router].n_received += n_received;
+}
+
+void
 cluster_router_set_priority(struct cluster *cluster, size_t router, uint8_t priority)
 {
 	assert(router < cluster->n_routers);

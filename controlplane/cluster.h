@@ -50,7 +50,9 @@ struct cluster_router {
 	enum vrrp_state state;
 	uint64_t since_ns; /* When 'state' became what it is. */
 	uint64_t n_transitions;
-	struct addr master; /* Who holds it, as last heard; ADDR_NONE: unknown. */
+	uint64_t n_sent;     /* Adverts. */
+	uint64_t n_received; /* Adverts of other members that were valid. */
+	struct addr master;  /* Who holds it, as last heard; ADDR_NONE: unknown. */
 	uint8_t master_priority;
 	char why[CLUSTER_WHY_SIZE]; /* Reason of the last transition. */
 };
@@ -161,6 +163,8 @@ int cluster_failover(struct cluster *cluster, const char *router, struct err *er
 
 /* --- Election and dataplane client --- */
 
+void cluster_router_count_adverts(
+	struct cluster *cluster, size_t router, unsigned int n_sent, unsigned int n_received);
 void cluster_router_set_priority(struct cluster *cluster, size_t router, uint8_t priority);
 /* A transition, with its reason. */
 void cluster_router_set_state(struct cluster *cluster, size_t router, enum vrrp_state state,

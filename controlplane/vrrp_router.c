@@ -51,6 +51,8 @@ send_advert(struct vrrp_router *router, uint8_t priority)
 	rc = vrrp_io_send(router->io, &router->route, &advert, config->addresses);
 	if (rc < 0)
 		LOG_LIMITED(LOG_WARN, "%s: cannot send an advert: %s", config->name, strerror(-rc));
+	else
+		cluster_router_count_adverts(router->owner.cluster, router->index, 1, 0);
 	return rc == 0;
 }
 
@@ -304,6 +306,7 @@ vrrp_router_hear(struct vrrp_router *router, const struct vrrp_advert *advert,
 				: "not from a member's address to this node's");
 		return;
 	}
+	cluster_router_count_adverts(router->owner.cluster, router->index, 0, 1);
 	compare(router, advert, datagram);
 	vrrp_router_run(router, &event);
 }

@@ -268,17 +268,6 @@ class World:
         for port in ("p1", "p2"):
             self.switch.run(f"bridge link set dev {port} isolated {word}")
 
-    def mute(self, port):
-        """Adverts that come into the switch by the port are lost."""
-        self.switch.run("nft add table netdev mute")
-        self.switch.run(f"nft add chain netdev mute in "
-                        f"{{ type filter hook ingress device {port} priority 0; }}")
-        self.switch.run("nft add rule netdev mute in ip protocol 112 drop")
-        self.switch.run("nft add rule netdev mute in ip6 nexthdr 112 drop")
-
-    def unmute(self):
-        self.switch.run("nft delete table netdev mute")
-
     def remove(self):
         for node in self.nodes:
             node.stop_all()

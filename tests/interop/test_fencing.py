@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import until
+from conftest import mute, unmute, until
 from nodes import ADVERT_S, PATIENCE_S, make_world
 
 SLACK_S = 0.15  # The machine may be busy.
@@ -111,14 +111,14 @@ def test_nodes_that_cannot_hear_each_other_end_with_one_holder(world):
 
 def test_where_adverts_are_lost_one_way_the_one_that_hears_yields(world):
     start = time.monotonic()
-    world.mute("p1")
+    mute(world.switch, "p1")
     settle(world, 1, start)
     reasons = [entry["reason"] for entry in world.nodes[0].ctl("history")
                if entry["from"] == "master"]
     assert all("does not hear this node" in reason for reason in reasons) and reasons
     # Six adverts after the other became master.
     assert world.observer.overlap(start) <= 6 * ADVERT_S + SLACK_S
-    world.unmute()
+    unmute(world.switch)
     # It is tried again only after a minute; if the other goes, at once.
     pass_time(0.5)
     assert world.nodes[1].is_all("master")
