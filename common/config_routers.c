@@ -72,6 +72,10 @@ check_members(struct config_reader *reader, const char *path, const struct raw_r
 {
 	size_t n_owners = 0;
 
+	if (raw->min_ttl && raw->members_count > 0 && !raw->members[0].address)
+		config_fail(reader, path, "min_ttl",
+			"adverts by multicast never cross a router (RFC 9568 5.1.1.3): give the "
+			"members an 'address' each, or leave it out");
 	for (size_t i = 0; i < router->n_members && reader->code == 0; i++) {
 		check_unicast(reader, path, raw, router, i);
 		n_owners += router->members[i].priority == 255;
@@ -172,6 +176,8 @@ build_router(struct config_reader *reader, const char *path, const struct raw_ro
 	router->preempt_delay_ms = (uint32_t)config_number(reader, path, "preempt_delay_ms",
 		raw->preempt_delay_ms, (struct config_range){0, DELAY_MS_MAX, 0});
 	router->virtual_mac = config_word(reader, path, "mac", raw->mac, macs, 0) == 1;
+	router->min_ttl = (uint8_t)config_number(
+		reader, path, "min_ttl", raw->min_ttl, (struct config_range){1, 255, 255});
 	router->accept = config_bool(reader, path, "accept", raw->accept, true);
 	build_addresses(reader, path, raw, model, router);
 	build_members(reader, path, raw, model, router);

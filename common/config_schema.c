@@ -88,6 +88,7 @@ static const cyaml_schema_field_t router_fields[] = {
 	LIST(raw_router, members, member_entry),
 	TEXT(raw_router, mac),
 	TEXT(raw_router, accept),
+	TEXT(raw_router, min_ttl),
 	TEXT(raw_router, sync_group),
 	LIST(raw_router, track, track_entry),
 	LIST(raw_router, notify, text_entry),

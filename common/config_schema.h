@@ -46,7 +46,7 @@ struct raw_router {
 	unsigned int addresses_count;
 	struct raw_member *members;
 	unsigned int members_count;
-	char *mac, *accept, *sync_group;
+	char *mac, *accept, *sync_group, *min_ttl;
 	struct raw_track *track;
 	unsigned int track_count;
 	char **notify;

@@ -164,6 +164,7 @@ struct virtual_router {
 	struct router_member *members;
 	size_t n_members;
 	bool virtual_mac;  /* Its addresses have the MAC of RFC 9568 7.3, not the port's. */
+	uint8_t min_ttl;   /* Of adverts between members' addresses. */
 	bool accept;       /* Answers echo requests to its addresses. */
 	const char *group; /* Of routers that move together; NULL: none. */
 	struct track *tracks;

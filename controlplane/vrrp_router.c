@@ -276,7 +276,8 @@ is_for_us(const struct vrrp_router *router, const struct vrrp_datagram *datagram
 
 	if (route->source.family == ADDR_NONE)
 		return addr_equal(&datagram->destination, &group);
-	if (!addr_equal(&datagram->destination, &route->source))
+	if (!addr_equal(&datagram->destination, &route->source) ||
+		datagram->ttl < router->config->min_ttl)
 		return false;
 	for (size_t i = 0; i < route->n_peers; i++) {
 		if (addr_equal(&datagram->source, &route->peers[i]))
@@ -303,7 +304,8 @@ vrrp_router_hear(struct vrrp_router *router, const struct vrrp_advert *advert,
 			addr_format(&datagram->source, source, sizeof(source)),
 			router->route.source.family == ADDR_NONE
 				? "no multicast"
-				: "not from a member's address to this node's");
+				: "not from a member's address to this node's, or its TTL is "
+				  "too small (min_ttl)");
 		return;
 	}
 	cluster_router_count_adverts(router->owner.cluster, router->index, 0, 1);

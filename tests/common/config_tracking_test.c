@@ -143,6 +143,7 @@ what_cannot_be_is_refused_with_line_and_reason(void **state)
 		const char *says;
 	} cases[] = {
 		{"    mac: other\n", true, 0, "mac: 'other'"},
+		{"    min_ttl: 64\n", true, 0, "adverts by multicast never cross a router"},
 		{"    track: [{}]\n", true, 0, "give one of 'port', 'pool' and 'script'"},
 		{"    track: [{port: back, pool: p}]\n", true, 0, "give one of"},
 		{"    track: [{port: front}]\n", true, 0, "'front' is the router's own"},

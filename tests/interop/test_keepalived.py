@@ -11,6 +11,9 @@ from conftest import mute, unmute, until
 
 PATIENCE_S = 20
 
+# keepalived 2.2 sends IPv6 adverts by unicast with a hop limit of 64.
+UNICAST = {"unicast": True, "more": "min_ttl: 64"}
+
 
 def await_weir_holds(weir, keepalived):
     until("weir is master", lambda: weir.is_all("master"), PATIENCE_S)
@@ -23,7 +26,7 @@ def await_keepalived_holds(weir, keepalived):
 
 
 @pytest.mark.parametrize("weirs, keepaliveds", [
-    ({}, {}), ({"unicast": True}, {"unicast": True}), ({"more": "mac: virtual"}, {})],
+    ({}, {}), (UNICAST, {"unicast": True}), ({"more": "mac: virtual"}, {})],
     ids=["multicast", "unicast", "virtual-mac"])
 def test_the_higher_priority_wins_and_a_stop_hands_over(pair, weirs, keepaliveds):
     weir, keepalived = pair
@@ -78,7 +81,7 @@ def test_weir_backs_up_a_better_keepalived(pair):
 
 def test_weir_backs_up_a_better_keepalived_by_unicast(pair):
     weir, keepalived = pair
-    weir.begin(priority=100, unicast=True)
+    weir.begin(priority=100, **UNICAST)
     keepalived.begin(priority=200, unicast=True)
     await_keepalived_holds(weir, keepalived)
     keepalived.die()
