@@ -3,6 +3,8 @@
 #include "common/log.h"
 #include "dataplane/port.h"
 
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,10 +17,11 @@
 LOG_MODULE("port");
 
 /* Whether the kernel's interface has a carrier. The drivers on top of one say so at their start and
- * never look again. */
+ * never look again; and the interface's flags follow the carrier up to a second late. */
 static bool
 interface_is_up(const char *name)
 {
+	struct ethtool_value value = {.cmd = ETHTOOL_GLINK};
 	struct ifreq ifr = {0};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool up;
@@ -26,8 +29,11 @@ interface_is_up(const char *name)
 	if (fd < 0)
 		return true;
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	up = ioctl(fd, SIOCGIFFLAGS, &ifr) == 0 && (ifr.ifr_flags & IFF_UP) &&
-	     (ifr.ifr_flags & IFF_RUNNING);
+	up = ioctl(fd, SIOCGIFFLAGS, &ifr) == 0 && (ifr.ifr_flags & IFF_UP);
+	ifr.ifr_data = (char *)&value;
+	/* Who cannot be asked is believed to have one. */
+	if (up && ioctl(fd, SIOCETHTOOL, &ifr) == 0)
+		up = value.data != 0;
 	close(fd);
 	return up;
 }

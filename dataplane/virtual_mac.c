@@ -44,7 +44,7 @@ virtual_mac_is_advert(const uint8_t *frame, size_t size, struct virtual_advert *
 	size_t header;
 	uint8_t protocol;
 
-	if (size < sizeof(*ethernet) + sizeof(struct wire_ipv6))
+	if (size < sizeof(*ethernet) + sizeof(struct wire_ipv4))
 		return false;
 	if (be16_to(ethernet->type) == ETHER_IPV4) {
 		header = (size_t)(ip[0] & 15) * 4;

@@ -38,6 +38,9 @@ LOG_MODULE("worker");
 /* The longest wait for a frame: expired flows are swept in between. */
 #define WAIT_MS 100
 
+/* No turn takes so long: the process stood still. See pulse.h for what the host sends. */
+#define STILL_NS (300 * NS_PER_MS)
+
 #define SWEEP_NS NS_PER_MS
 #define SWEEP_ROUNDS_MAX 64 /* Rounds made up for at once after a sleep. */
 
@@ -63,6 +66,7 @@ struct worker {
 	/* The worker's own. */
 	uint32_t n_idle; /* Polls in a row that found nothing. */
 	uint64_t swept_ns;
+	uint64_t turned_ns; /* When the last turn began. */
 	struct rte_epoll_event wake_event;
 	struct rte_epoll_event rx_event;
 	struct batch batches[MODEL_PORTS_MAX];
@@ -246,6 +250,20 @@ run_injected(struct worker *worker)
 	return n;
 }
 
+/* Frames that waited while the process stood still may say what is no longer true. */
+static void
+note_turn(struct worker *worker, uint64_t now_ns)
+{
+	bool stood_still = now_ns - worker->turned_ns > STILL_NS;
+	struct rte_mbuf *mbuf;
+
+	worker->turned_ns = now_ns;
+	while (stood_still && rte_ring_sc_dequeue(worker->inject, (void **)&mbuf) == 0) {
+		stats_add(&worker->n_inject_drops, 1);
+		rte_pktmbuf_free(mbuf);
+	}
+}
+
 static void
 sweep(struct worker *worker, uint64_t now_ns)
 {
@@ -341,11 +359,15 @@ run(void *arg)
 		shared->ports[worker->port].name, worker->queue, worker->lcore,
 		idle_names[worker->idle]);
 	worker->swept_ns = clock_now_ns();
+	worker->turned_ns = worker->swept_ns;
 	rte_rcu_qsbr_thread_register(shared->rcu, worker->index);
 	rte_rcu_qsbr_thread_online(shared->rcu, worker->index);
 	while (!__atomic_load_n(&shared->stopping, __ATOMIC_RELAXED)) {
 		uint64_t now_ns = clock_now_ns();
-		unsigned int n = run_burst(worker, now_ns) + run_injected(worker);
+		unsigned int n;
+
+		note_turn(worker, now_ns);
+		n = run_burst(worker, now_ns) + run_injected(worker);
 
 		rte_rcu_qsbr_quiescent(shared->rcu, worker->index);
 		sweep(worker, now_ns);

@@ -163,6 +163,8 @@ adverts_of_the_host_leave_from_it(void **state)
 	/* Cut short, or something else. */
 	assert_false(virtual_mac_is_advert(v6, 55, &advert));
 	assert_false(virtual_mac_is_advert(v6, 20, &advert));
+	assert_false(virtual_mac_is_advert(v4, 39, &advert));
+	assert_true(virtual_mac_is_advert(v4, 40, &advert));
 	v4[23] = 6;
 	assert_false(virtual_mac_is_advert(v4, sizeof(v4), &advert));
 	v6[13] = 0xde;

@@ -243,6 +243,11 @@ class World:
         until(f"{other.name} is not", lambda: "master" not in other.states().values(),
               PATIENCE_S)
 
+    def await_holder_alone(self, index):
+        """As await_holder(), where the other one's control plane does not run."""
+        holder = self.nodes[index]
+        until(f"{holder.name} is master", lambda: holder.is_all("master"), PATIENCE_S)
+
     def await_answers_of(self, index, since):
         """Only this node answers."""
         wanted = {self.nodes[index].mac()}
