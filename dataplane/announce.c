@@ -79,8 +79,11 @@ announce_again(struct announce_schedule *schedule, uint64_t now_ns)
 		return;
 	if (at_ns < now_ns)
 		at_ns = now_ns;
-	if (at_ns < schedule->next_ns)
-		schedule->next_ns = at_ns;
+	if (at_ns >= schedule->next_ns)
+		return;
+	schedule->next_ns = at_ns;
+	/* That round may be lost as well: what follows is as after a burst. */
+	schedule->n_rounds = ANNOUNCE_BURST_ROUNDS - 1;
 }
 
 /* From the round with this number, counted from 1, to the next. */

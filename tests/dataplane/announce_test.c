@@ -104,7 +104,10 @@ a_round_out_of_turn_is_soon_and_seldom(void **state)
 		assert_false(announce_due(&schedule, now_ns + (uint64_t)i * MS));
 	}
 	assert_true(announce_due(&schedule, now_ns + 1000 * MS));
-	assert_int_equal(schedule.next_ns, now_ns + 61000 * MS);
+	/* And it is followed by others, as after a burst. */
+	assert_int_equal(schedule.next_ns, now_ns + 3000 * MS);
+	assert_true(announce_due(&schedule, now_ns + 3000 * MS));
+	assert_int_equal(schedule.next_ns, now_ns + 7000 * MS);
 	/* A burst that goes on is not disturbed. */
 	announce_start(&schedule, now_ns);
 	assert_true(announce_due(&schedule, now_ns));
