@@ -230,6 +230,7 @@ send_advert(struct world *world, size_t n, size_t router, uint8_t priority)
 
 	if (control->lease_open && world_clock(world, n) - control->leased_ns >= patience_ns)
 		return false;
+	node->sent_ns[router] = world->now_ns;
 	if (!node->dataplane.runs)
 		return true; /* The interface is there, and nobody behind it. */
 	if (node->dataplane.frozen)
@@ -401,7 +402,6 @@ hear(struct world *world, size_t n, const struct message *message)
 
 	switch (message->kind) {
 	case MESSAGE_ADVERT:
-		world->nodes[n].heard_ns[message->router] = world->now_ns;
 		run_router(world, n, message->router, &event);
 		break;
 	case MESSAGE_LEASE_DONE:

@@ -100,8 +100,8 @@ struct machine {
 	struct dataplane dataplane;
 	double rate; /* Of its clock. */
 	uint8_t priorities[ROUTERS_MAX];
-	uint64_t well_ns[ROUTERS_MAX];  /* True time: fit to hold since; NEVER: is not. */
-	uint64_t heard_ns[ROUTERS_MAX]; /* True time: of the last advert from another. */
+	uint64_t well_ns[ROUTERS_MAX]; /* True time: fit to hold since; NEVER: is not. */
+	uint64_t sent_ns[ROUTERS_MAX]; /* True time: of the last advert that was sent. */
 };
 
 struct network {
