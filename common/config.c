@@ -2,7 +2,8 @@
 /* weir.yaml into a model; see config.h.
  *
  * Three steps: the text's structure against the schema (libcyaml, config_schema.c), its lines
- * (yaml_lines.c), its values and relations (config_nodes.c, config_balancing.c, config_tiers.c). */
+ * (yaml_lines.c), its values and relations (config_nodes.c, config_balancing.c, config_tiers.c,
+ * ...). */
 #include "common/config.h"
 
 #include "common/config_build.h"
@@ -150,6 +151,8 @@ build(const struct raw_config *raw, const char *file, const struct yaml_lines *l
 	model->cluster = config_name(&reader, "", "cluster", raw->cluster);
 	model->site = config_text(&reader, "", "site", raw->site, NULL);
 	config_build_nodes(&reader, raw, model);
+	config_build_flow_timeouts(&reader, raw, model);
+	config_build_lists(&reader, raw, model);
 	if (reader.code == 0)
 		config_build_balancing(&reader, raw, model);
 	if (reader.code == 0)

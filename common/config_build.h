@@ -31,9 +31,22 @@ void config_build_tracking(
 /* The virtual router of 'model' that has the address, or NULL. */
 const struct virtual_router *config_find_holder(const struct model *model, const struct addr *addr);
 
+/* Source lists, before the services that name them, and what a service names. */
+void config_build_lists(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+void config_build_service_lists(struct config_reader *reader, const char *path,
+	const struct raw_service *raw, const struct model *model, struct service *service);
+
+void config_build_flow_timeouts(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+
 /* A service's keys 'tunnel' and 'mss'; its address, protocol, mode and pool are there already. */
 void config_build_tunnel(struct config_reader *reader, const char *path,
 	const struct raw_service *raw, const struct model *model, struct service *service);
+
+/* A service's key 'client_address'; its protocol and mode are there already. */
+void config_build_nat(struct config_reader *reader, const char *path, const struct raw_service *raw,
+	struct service *service);
 
 /* A check's values; used for checks and for the web tier's upstream check. 'path' is where. */
 void config_build_check(struct config_reader *reader, const char *path, const struct raw_check *raw,

@@ -153,6 +153,25 @@ static const cyaml_schema_field_t tunnel_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t source_list_fields[] = {
+	TEXT(raw_source_list, name),
+	TEXT(raw_source_list, file),
+	LIST(raw_source_list, prefixes, text_entry),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t source_list_entry = ENTRY(raw_source_list, source_list_fields);
+
+static const cyaml_schema_field_t flow_timeouts_fields[] = {
+	TEXT(raw_flow_timeouts, embryonic_ms),
+	TEXT(raw_flow_timeouts, established_ms),
+	TEXT(raw_flow_timeouts, fin_ms),
+	TEXT(raw_flow_timeouts, closed_ms),
+	TEXT(raw_flow_timeouts, udp_new_ms),
+	TEXT(raw_flow_timeouts, udp_ms),
+	TEXT(raw_flow_timeouts, evict_idle_ms),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t service_fields[] = {
 	TEXT(raw_service, name),
 	TEXT(raw_service, address),
@@ -165,6 +184,9 @@ static const cyaml_schema_field_t service_fields[] = {
 	MAP(raw_service, limits, service_limits_fields),
 	TEXT(raw_service, mss),
 	MAP(raw_service, tunnel, tunnel_fields),
+	LIST(raw_service, block, text_entry),
+	LIST(raw_service, allow, text_entry),
+	TEXT(raw_service, client_address),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t service_entry = ENTRY(raw_service, service_fields);
@@ -241,7 +263,9 @@ static const cyaml_schema_field_t config_fields[] = {
 	LIST(raw_config, checks, check_entry),
 	LIST(raw_config, pools, pool_entry),
 	LIST(raw_config, scripts, script_entry),
+	LIST(raw_config, source_lists, source_list_entry),
 	LIST(raw_config, services, service_entry),
+	MAP(raw_config, flow_timeouts, flow_timeouts_fields),
 	MAP(raw_config, web, web_fields),
 	MAP(raw_config, app, app_fields),
 	MAP(raw_config, database, database_fields),

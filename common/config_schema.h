@@ -77,6 +77,17 @@ struct raw_service_limits {
 	char *new_flows_per_s, *packets_per_s;
 };
 
+struct raw_source_list {
+	char *name, *file;
+	char **prefixes;
+	unsigned int prefixes_count;
+};
+
+struct raw_flow_timeouts {
+	char *embryonic_ms, *established_ms, *fin_ms, *closed_ms, *udp_new_ms, *udp_ms;
+	char *evict_idle_ms;
+};
+
 struct raw_tunnel {
 	char *type, *source, *source4, *source6, *gue_port, *mtu;
 };
@@ -87,6 +98,11 @@ struct raw_service {
 	struct raw_service_limits *limits;
 	char *mss;
 	struct raw_tunnel *tunnel;
+	char **block;
+	unsigned int block_count;
+	char **allow;
+	unsigned int allow_count;
+	char *client_address;
 };
 
 struct raw_limits {
@@ -133,8 +149,11 @@ struct raw_config {
 	unsigned int pools_count;
 	struct raw_script *scripts;
 	unsigned int scripts_count;
+	struct raw_source_list *source_lists;
+	unsigned int source_lists_count;
 	struct raw_service *services;
 	unsigned int services_count;
+	struct raw_flow_timeouts *flow_timeouts;
 	struct raw_web *web;
 	struct raw_app *app;
 	struct raw_database *database;

@@ -97,21 +97,13 @@ check_mode(struct config_reader *reader, const char *path, const struct service 
 	}
 	for (size_t i = 0; mode_translates(service->mode) && i < router->n_members; i++) {
 		const struct node *node = router->members[i].node;
-		unsigned int n_workers = 0;
 
-		for (size_t j = 0; j < node->lb.n_ports; j++)
-			n_workers += node->lb.ports[j].n_queues;
 		if (service->mode == MODE_FULLNAT && !has_local(node, service->address.family))
 			config_fail(reader, path, "mode",
 				"mode fullnat speaks to backends from addresses of the node's own: "
 				"node '%s' has none of this family: give its port "
 				"local_addresses",
 				node->name);
-		if (n_workers > 1)
-			config_fail(reader, path, "mode",
-				"in mode %s both directions of a flow must meet in one worker, "
-				"and node '%s' has %u: give it one port with one queue",
-				forward_mode_name(service->mode), node->name, n_workers);
 	}
 }
 
@@ -159,6 +151,8 @@ build_service(struct config_reader *reader, const char *path, const struct raw_s
 			forward_mode_name(service->mode), pool, raw->address);
 	check_probe_port(reader, path, service);
 	config_build_tunnel(reader, path, raw, model, service);
+	config_build_service_lists(reader, path, raw, model, service);
+	config_build_nat(reader, path, raw, service);
 	if (service->pool && service->router)
 		check_mode(reader, path, service);
 }

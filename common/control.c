@@ -2,7 +2,9 @@
 /* The JSON form of the control messages; see control.h. */
 #include "common/control.h"
 
+#include "common/control_lists.h"
 #include "common/control_service.h"
+#include "common/control_timeouts.h"
 #include "common/json_field.h"
 
 #include <errno.h>
@@ -25,6 +27,7 @@ control_state_free(struct control_state *state)
 		free(state->pools[i].backends);
 	for (size_t i = 0; i < state->n_locals; i++)
 		free(state->locals[i].addresses);
+	control_lists_free(state);
 	free(state->locals);
 	free(state->routers);
 	free(state->pools);
@@ -113,6 +116,7 @@ control_state_encode(const struct control_state *state)
 	json_t *pools = json_array();
 	json_t *services = json_array();
 	json_t *locals = json_array();
+	json_t *json;
 	int rc = 0;
 
 	for (size_t i = 0; i < state->n_routers && rc == 0; i++)
@@ -130,8 +134,14 @@ control_state_encode(const struct control_state *state)
 		json_decref(services);
 		return NULL;
 	}
-	return json_pack("{s:I, s:o, s:o, s:o, s:o}", "generation", (json_int_t)state->generation,
+	json = json_pack("{s:I, s:o, s:o, s:o, s:o}", "generation", (json_int_t)state->generation,
 		"routers", routers, "pools", pools, "services", services, "locals", locals);
+	if (json && (control_lists_encode(json, state) < 0 ||
+			    control_timeouts_encode(json, &state->flow_timeouts) < 0)) {
+		json_decref(json);
+		return NULL;
+	}
+	return json;
 }
 
 static json_t *
@@ -354,7 +364,7 @@ decode_services(json_t *json, struct control_state *state, struct err *err)
 	seen = json_object();
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		rc = control_service_decode(
-			json_array_get(array, i), state->n_pools, &state->services[i], err);
+			json_array_get(array, i), state, &state->services[i], err);
 		if (rc == 0)
 			rc = claim_name(seen, state->services[i].name, err);
 		if (rc < 0)
@@ -388,8 +398,8 @@ decode_locals(json_t *json, struct control_state *state, struct err *err)
 int
 control_state_decode(json_t *json, struct control_state **out, struct err *err)
 {
-	static const char *const keys[] = {
-		"generation", "routers", "pools", "services", "locals", NULL};
+	static const char *const keys[] = {"generation", "routers", "pools", "services", "locals",
+		"lists", "flow_timeouts", NULL};
 	struct control_state *state = calloc(1, sizeof(*state));
 	int rc;
 
@@ -400,8 +410,10 @@ control_state_decode(json_t *json, struct control_state **out, struct err *err)
 			 json, "generation", 0, GENERATION_MAX, &state->generation, err)) < 0 ||
 		(rc = decode_routers(json, state, err)) < 0 ||
 		(rc = decode_pools(json, state, err)) < 0 ||
+		(rc = control_lists_decode(json, state, err)) < 0 ||
 		(rc = decode_services(json, state, err)) < 0 ||
-		(rc = decode_locals(json, state, err)) < 0) {
+		(rc = decode_locals(json, state, err)) < 0 ||
+		(rc = control_timeouts_decode(json, &state->flow_timeouts, err)) < 0) {
 		err_prefix(err, "state");
 		control_state_free(state);
 		return rc;

@@ -18,8 +18,14 @@
  *                                    ports: [{name, up, rx_packets, rx_bytes, rx_missed,
  *                                             tx_packets, tx_bytes, tx_errors,
  *                                             host_rx_packets, host_tx_packets, host_drops}],
- *                                    routers: [{name, held}]}
- *   flows   {limit, service?, client?, backend?} -> {total, flows: [{service, protocol, client,
+ *                                    routers: [{name, held}],
+ *                                    lists: [{name, file, ranges4, ranges6, bytes}],
+ *                                    flow_timeouts: {NAME: ms},
+ *                                    workers: [{name, port, queue, socket, packets,
+ *                                               returns_home, steered_in, steered_out,
+ *                                               steer_drops}]}
+ *   flows   {limit, service?, client?, backend?, protocol?, state?} -> {total,
+ *                                    flows: [{service, protocol, client,
  *                                    virtual, pool, backend, address, state, idle_ms}]}
  *   trace   {protocol, from, to, flags?, size?} -> {in_port, vip: {address, router, held},
  *                                    service: {name, mode, scheduler},
@@ -36,11 +42,21 @@
  * A service in mode tunnel has the member 'tunnel' {type, source4?, source6?, gue_port?, mtu?}
  * (tunnel.h), one that clamps the MSS of SYNs has 'mss'.
  *
+ * A state's 'lists' are of prefixes that clients come from: {name, prefixes} or {name, file,
+ * stamp}, a file that the dataplane reads when the stamp is another than before. A service's
+ * 'block' and 'allow' are indices of them. A state's 'flow_timeouts' has the members of struct
+ * flow_timeouts.
+ *
+ * A worker's name is its number; 'returns_home' are packets from backends to translated services
+ * that came to it and whose flow it has, 'steered_in' and 'steered_out' those taken over from and
+ * handed to other workers, 'steer_drops' those for which the other had no room.
+ *
  * Counters count from the start of the process, or, for a service or backend, from when it first
  * appeared in a state. In a flow 'client' and 'virtual' are endpoints ("192.0.2.1:80") and
  * 'service' and 'backend' are null when they are no longer in the state; as filters they are a
- * service's name, a client's address and a backend's name. 'total' is how many flows match, of
- * which at most 'limit' (1 to 10000) are listed.
+ * service's name, a client's address or prefix, a backend's name, tcp or udp, and a state's name,
+ * all of which a flow must match. 'total' is how many do, of which at most 'limit' (1 to 10000)
+ * are listed.
  *
  * A router with 'vrid' has the virtual MAC of that number (RFC 9568 7.3), one without the port's
  * own; 'accept' (true if missing) is whether echo requests to its addresses are answered. Routers
@@ -93,6 +109,14 @@ struct control_pool {
 	size_t n_backends;
 };
 
+/* Indices into the state's lists. */
+struct control_lists {
+	uint8_t lists[MODEL_SERVICE_LISTS_MAX];
+	uint8_t n;
+};
+
+static_assert(MODEL_LISTS_MAX <= UINT8_MAX, "an index fits");
+
 struct control_service {
 	char name[CONTROL_NAME_SIZE];
 	struct addr address;
@@ -106,8 +130,18 @@ struct control_service {
 	uint32_t persistence_timeout_s;
 	uint8_t persistence_prefix;
 	struct service_limits limits;
-	uint16_t mss;         /* TCP: the largest that a SYN may offer; 0: any. */
-	struct tunnel tunnel; /* Mode tunnel only. */
+	uint16_t mss;           /* TCP: the largest that a SYN may offer; 0: any. */
+	struct tunnel tunnel;   /* Mode tunnel only. */
+	uint8_t client_address; /* enum client_address; mode fullnat only. */
+	struct control_lists block, allow;
+};
+
+/* Prefixes that clients come from. */
+struct control_list {
+	char name[CONTROL_NAME_SIZE];
+	char *file;                    /* Absolute path; NULL: the content was given. */
+	char stamp[PREFIX_STAMP_SIZE]; /* Of the file. */
+	struct prefix_list content;    /* Of a file: empty until somebody reads it. */
 };
 
 /* Addresses of this node's own that mode fullnat speaks from, by a port. */
@@ -127,6 +161,9 @@ struct control_state {
 	size_t n_services;
 	struct control_local *locals; /* May be missing in JSON: none. */
 	size_t n_locals;
+	struct control_list *lists; /* May be missing in JSON: none. */
+	size_t n_lists;
+	struct flow_timeouts flow_timeouts; /* 0, or missing in JSON: the default. */
 };
 
 struct control_lease {
@@ -153,8 +190,10 @@ int control_lease_decode(json_t *json, struct control_lease *out, struct err *er
 const char *forward_mode_name(enum forward_mode mode);
 const char *scheduler_name(enum scheduler_kind scheduler);
 const char *protocol_name(enum protocol protocol);
+const char *client_address_name(enum client_address client_address);
 int forward_mode_parse(const char *text, enum forward_mode *out, struct err *err);
 int scheduler_parse(const char *text, enum scheduler_kind *out, struct err *err);
 int protocol_parse(const char *text, enum protocol *out, struct err *err);
+int client_address_parse(const char *text, enum client_address *out, struct err *err);
 
 #endif /* COMMON_CONTROL_H */

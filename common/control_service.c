@@ -2,6 +2,8 @@
 /* A service's JSON form; see control_service.h. */
 #include "common/control_service.h"
 
+#include "common/control_lists.h"
+#include "common/control_nat.h"
 #include "common/control_tunnel.h"
 #include "common/json_field.h"
 
@@ -41,7 +43,9 @@ control_service_encode(const struct control_service *service)
 
 	if (json && (service->limits.new_flows_per_s || service->limits.packets_per_s))
 		json_object_set_new(json, "limits", encode_limits(&service->limits));
-	if (json && control_tunnel_encode(json, service) < 0) {
+	if (json && (control_tunnel_encode(json, service) < 0 ||
+			    control_nat_encode(json, service) < 0 ||
+			    control_service_lists_encode(json, service) < 0)) {
 		json_decref(json);
 		return NULL;
 	}
@@ -89,10 +93,12 @@ decode_persistence(json_t *json, struct control_service *out, struct err *err)
 }
 
 int
-control_service_decode(json_t *json, size_t n_pools, struct control_service *out, struct err *err)
+control_service_decode(json_t *json, const struct control_state *state, struct control_service *out,
+	struct err *err)
 {
 	static const char *const keys[] = {"name", "address", "port", "protocol", "mode",
-		"scheduler", "pool", "persistence", "limits", "mss", "tunnel", NULL};
+		"scheduler", "pool", "persistence", "limits", "mss", "tunnel", "client_address",
+		"block", "allow", NULL};
 	enum protocol protocol;
 	enum forward_mode mode;
 	enum scheduler_kind scheduler;
@@ -114,9 +120,9 @@ control_service_decode(json_t *json, size_t n_pools, struct control_service *out
 		(rc = scheduler_parse(scheduler_text, &scheduler, err)) < 0 ||
 		(rc = decode_limits(json_object_get(json, "limits"), &out->limits, err)) < 0)
 		return rc;
-	if (n_pools == 0)
+	if (state->n_pools == 0)
 		return err_set(err, -EINVAL, "pool: the state has no pools");
-	if ((rc = json_field_integer(json, "pool", 0, n_pools - 1, &pool, err)) < 0)
+	if ((rc = json_field_integer(json, "pool", 0, state->n_pools - 1, &pool, err)) < 0)
 		return rc;
 	out->port = (uint16_t)port;
 	out->protocol = (uint8_t)protocol;
@@ -125,5 +131,8 @@ control_service_decode(json_t *json, size_t n_pools, struct control_service *out
 	out->pool = (uint32_t)pool;
 	if (decode_persistence(json_object_get(json, "persistence"), out, err) < 0)
 		return -EINVAL;
-	return control_tunnel_decode(json, out, err);
+	rc = control_tunnel_decode(json, out, err);
+	if (rc == 0)
+		rc = control_service_lists_decode(json, state->n_lists, out, err);
+	return rc < 0 ? rc : control_nat_decode(json, out, err);
 }

@@ -8,9 +8,9 @@
 /* Returns a new JSON object (the caller's), or NULL when memory is short. */
 json_t *control_service_encode(const struct control_service *service);
 
-/* Reads a service of a state with 'n_pools' pools. Returns 0, or -EINVAL with 'err' naming the
- * member. */
-int control_service_decode(
-	json_t *json, size_t n_pools, struct control_service *out, struct err *err);
+/* Reads a service of 'state', which has its pools and lists already. Returns 0, or -EINVAL with
+ * 'err' naming the member. */
+int control_service_decode(json_t *json, const struct control_state *state,
+	struct control_service *out, struct err *err);
 
 #endif /* COMMON_CONTROL_SERVICE_H */

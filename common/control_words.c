@@ -16,6 +16,8 @@ static const struct word schedulers[] = {{"maglev", SCHEDULER_MAGLEV},
 	{"round-robin", SCHEDULER_ROUND_ROBIN}, {"least-connections", SCHEDULER_LEAST_CONNECTIONS},
 	{"source-hash", SCHEDULER_SOURCE_HASH}, {NULL, 0}};
 static const struct word protocols[] = {{"tcp", PROTOCOL_TCP}, {"udp", PROTOCOL_UDP}, {NULL, 0}};
+static const struct word client_addresses[] = {{"none", CLIENT_ADDRESS_NONE},
+	{"toa", CLIENT_ADDRESS_TOA}, {"proxy2", CLIENT_ADDRESS_PROXY2}, {NULL, 0}};
 
 static const char *
 word_name(const struct word *words, int value)
@@ -64,6 +66,12 @@ protocol_name(enum protocol protocol)
 	return word_name(protocols, (int)protocol);
 }
 
+const char *
+client_address_name(enum client_address client_address)
+{
+	return word_name(client_addresses, (int)client_address);
+}
+
 int
 forward_mode_parse(const char *text, enum forward_mode *out, struct err *err)
 {
@@ -94,5 +102,17 @@ protocol_parse(const char *text, enum protocol *out, struct err *err)
 
 	if (rc == 0)
 		*out = (enum protocol)value;
+	return rc;
+}
+
+int
+client_address_parse(const char *text, enum client_address *out, struct err *err)
+{
+	int value;
+	int rc =
+		word_parse(client_addresses, text, "way to tell the client's address", &value, err);
+
+	if (rc == 0)
+		*out = (enum client_address)value;
 	return rc;
 }

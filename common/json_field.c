@@ -136,6 +136,20 @@ json_field_addr(json_t *object, const char *key, struct addr *out, struct err *e
 }
 
 int
+json_field_prefix(json_t *object, const char *key, struct prefix *out, struct err *err)
+{
+	char text[PREFIX_TEXT_SIZE];
+	int rc = json_field_text(object, key, text, sizeof(text), err);
+
+	if (rc < 0)
+		return rc;
+	rc = prefix_parse(text, out, err);
+	if (rc < 0)
+		err_prefix(err, "%s", key);
+	return rc;
+}
+
+int
 json_field_array(
 	json_t *object, const char *key, size_t max, json_t **out, size_t *n_out, struct err *err)
 {

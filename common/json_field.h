@@ -9,6 +9,7 @@
 
 #include "common/addr.h"
 #include "common/err.h"
+#include "common/prefix.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -31,6 +32,7 @@ int json_field_limit(json_t *object, const char *key, uint64_t max, uint32_t *ou
 
 int json_field_bool(json_t *object, const char *key, bool *out, struct err *err);
 int json_field_addr(json_t *object, const char *key, struct addr *out, struct err *err);
+int json_field_prefix(json_t *object, const char *key, struct prefix *out, struct err *err);
 
 /* An array of at most 'max' elements, borrowed. */
 int json_field_array(

@@ -11,6 +11,8 @@
 
 #include "common/addr.h"
 #include "common/arena.h"
+#include "common/flow_timeouts.h"
+#include "common/prefix.h"
 #include "common/tunnel.h"
 
 #include <stdbool.h>
@@ -21,15 +23,19 @@
 #define MODEL_NAME_MAX 31 /* Letters of a name: a-z, 0-9, '-', '_', starting with a letter. */
 #define MODEL_WEIGHT_MAX 1000
 #define MODEL_PERSISTENCE_S_MAX 86400
-#define MODEL_RATE_MAX 10000000    /* Of new flows or packets in a second. */
-#define MODEL_FLOWS_MAX 1000000000 /* Of a backend, at once. */
-#define MODEL_PORTS_MAX 8          /* Ports of one load balancer. */
-#define MODEL_ROUTERS_MAX 64       /* Virtual routers. */
-#define MODEL_VIPS_MAX 256         /* Addresses of one virtual router. */
-#define MODEL_LOCALS_MAX 64        /* Local addresses of one port. */
-#define MODEL_TRACKS_MAX 16        /* Things that one virtual router tracks. */
-#define MODEL_SCRIPTS_MAX 64       /* Scripts that are tracked. */
-#define MODEL_COMMAND_MAX 32       /* Words of a command. */
+#define MODEL_RATE_MAX 10000000          /* Of new flows or packets in a second. */
+#define MODEL_FLOWS_MAX 1000000000       /* Of a backend, at once. */
+#define MODEL_PORTS_MAX 8                /* Ports of one load balancer. */
+#define MODEL_ROUTERS_MAX 64             /* Virtual routers. */
+#define MODEL_VIPS_MAX 256               /* Addresses of one virtual router. */
+#define MODEL_LOCALS_MAX 64              /* Local addresses of one port. */
+#define MODEL_LISTS_MAX 64               /* Source lists. */
+#define MODEL_LIST_PREFIXES_MAX 1000     /* Of a list that is not a file. */
+#define MODEL_FILED_PREFIXES_MAX 2000000 /* Of all lists that are files. */
+#define MODEL_SERVICE_LISTS_MAX 8        /* Lists that a service blocks or allows. */
+#define MODEL_TRACKS_MAX 16              /* Things that one virtual router tracks. */
+#define MODEL_SCRIPTS_MAX 64             /* Scripts that are tracked. */
+#define MODEL_COMMAND_MAX 32             /* Words of a command. */
 
 enum node_role {
 	ROLE_LB,
@@ -49,6 +55,13 @@ enum forward_mode {
 	MODE_TUNNEL,
 	MODE_NAT,
 	MODE_FULLNAT
+};
+
+/* How backends in mode fullnat are told who the client is. */
+enum client_address {
+	CLIENT_ADDRESS_NONE,
+	CLIENT_ADDRESS_TOA,   /* A TCP option in the connection's first packets. */
+	CLIENT_ADDRESS_PROXY2 /* PROXY protocol version 2, in front of what the client says. */
 };
 
 /* Whether packets get other addresses, and answers come back through the load balancer. */
@@ -215,6 +228,21 @@ struct service_limits {
 	uint32_t packets_per_s;
 };
 
+/* Prefixes that clients come from. */
+struct source_list {
+	const char *name;
+	const char *file; /* NULL: the prefixes are here. */
+	struct prefix *prefixes;
+	size_t n_prefixes;
+	char stamp[PREFIX_STAMP_SIZE]; /* Of the file: source_lists_read(). */
+};
+
+/* Lists that a service goes by. */
+struct service_lists {
+	const struct source_list *lists[MODEL_SERVICE_LISTS_MAX];
+	size_t n;
+};
+
 struct service {
 	const char *name;
 	struct addr address; /* One of a virtual router's addresses. */
@@ -226,8 +254,11 @@ struct service {
 	const struct pool *pool; /* Its backends have the family of 'address' (mode dr). */
 	struct tunnel tunnel;    /* Mode tunnel only. */
 	uint16_t mss;            /* TCP: the largest that a SYN may offer; 0: any. */
+	enum client_address client_address;  /* Mode fullnat only. */
 	const struct virtual_router *router; /* The one that holds 'address'. */
 	struct service_limits limits;
+	struct service_lists block; /* Clients in one of these get nothing. */
+	struct service_lists allow; /* If there are any: clients in none of these get nothing. */
 };
 
 /* Limits and times of an HTTP server; web tier and app tier have one each. */
@@ -307,8 +338,11 @@ struct model {
 	size_t n_pools;
 	struct script *scripts;
 	size_t n_scripts;
+	struct source_list *lists;
+	size_t n_lists;
 	struct service *services;
 	size_t n_services;
+	struct flow_timeouts flow_timeouts; /* Of all load balancers. */
 	struct web_config web;
 	struct app_config app;
 	struct database_config database;

@@ -206,11 +206,13 @@ handle_backends(void *ctx, json_t *params, struct err *err)
 static json_t *
 handle_flows(void *ctx, json_t *params, struct err *err)
 {
-	static const char *const keys[] = {"limit", "service", "client", "backend", NULL};
+	/* What the dataplane alone can judge, it judges: a protocol, a state. */
+	static const char *const keys[] = {
+		"limit", "service", "client", "backend", "protocol", "state", NULL};
 	struct admin *admin = ctx;
 	char service_buf[CONTROL_NAME_SIZE], backend_buf[CONTROL_NAME_SIZE];
 	const char *service, *backend;
-	struct addr client;
+	struct prefix client;
 	uint64_t limit = FLOWS_LIMIT;
 	json_t *request;
 
@@ -218,7 +220,7 @@ handle_flows(void *ctx, json_t *params, struct err *err)
 		(json_object_get(params, "limit") &&
 			json_field_integer(params, "limit", 1, FLOWS_LIMIT_MAX, &limit, err) < 0) ||
 		(json_object_get(params, "client") &&
-			json_field_addr(params, "client", &client, err) < 0) ||
+			json_field_prefix(params, "client", &client, err) < 0) ||
 		optional_name(params, "service", service_buf, &service, err) < 0 ||
 		optional_name(params, "backend", backend_buf, &backend, err) < 0 ||
 		check_service(admin, service, err) < 0 ||

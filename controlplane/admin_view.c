@@ -98,6 +98,20 @@ view_persistence(json_t *json, const struct service *service)
 				"prefix", (int)(v4 ? config->prefix4 : config->prefix6)));
 }
 
+/* Adds the names of lists, if there are any. */
+static void
+view_lists(json_t *json, const char *key, const struct service_lists *lists)
+{
+	json_t *names;
+
+	if (lists->n == 0)
+		return;
+	names = json_array();
+	for (size_t i = 0; i < lists->n; i++)
+		json_array_append_new(names, json_string(lists->lists[i]->name));
+	json_object_set_new(json, key, names);
+}
+
 static json_t *
 view_service(const struct cluster *cluster, const struct service *service)
 {
@@ -123,6 +137,8 @@ view_service(const struct cluster *cluster, const struct service *service)
 		json_object_set_new(json, "tunnel", tunnel_encode(&service->tunnel));
 	if (service->mss)
 		json_object_set_new(json, "mss", json_integer(service->mss));
+	view_lists(json, "block", &service->block);
+	view_lists(json, "allow", &service->allow);
 	return json;
 }
 

@@ -82,6 +82,42 @@ add_pools(const struct cluster *cluster, struct control_state *state)
 	return state->pools != NULL;
 }
 
+static struct control_lists
+indices_of(const struct model *model, const struct service_lists *from)
+{
+	struct control_lists lists = {.n = (uint8_t)from->n};
+
+	for (size_t i = 0; i < from->n; i++)
+		lists.lists[i] = (uint8_t)(from->lists[i] - model->lists);
+	return lists;
+}
+
+static bool
+add_lists(const struct cluster *cluster, struct control_state *state)
+{
+	const struct model *model = cluster_model(cluster);
+
+	state->lists = calloc(model->n_lists + 1, sizeof(*state->lists));
+	for (size_t i = 0; state->lists && i < model->n_lists; i++) {
+		const struct source_list *config = &model->lists[i];
+		struct control_list *list = &state->lists[i];
+
+		set_name(list->name, config->name);
+		list->content.prefixes =
+			calloc(config->n_prefixes + 1, sizeof(*list->content.prefixes));
+		list->file = config->file ? strdup(config->file) : NULL;
+		state->n_lists++;
+		if (!list->content.prefixes || (config->file && !list->file))
+			return false;
+		list->content.n = config->n_prefixes;
+		if (config->n_prefixes > 0)
+			memcpy(list->content.prefixes, config->prefixes,
+				config->n_prefixes * sizeof(*list->content.prefixes));
+		snprintf(list->stamp, sizeof(list->stamp), "%s", config->stamp);
+	}
+	return state->lists != NULL;
+}
+
 static bool
 add_services(const struct cluster *cluster, struct control_state *state)
 {
@@ -108,6 +144,9 @@ add_services(const struct cluster *cluster, struct control_state *state)
 		service->limits = config->limits;
 		service->mss = config->mss;
 		service->tunnel = config->tunnel;
+		service->block = indices_of(model, &config->block);
+		service->allow = indices_of(model, &config->allow);
+		service->client_address = (uint8_t)config->client_address;
 		state->n_services++;
 	}
 	return state->services != NULL;
@@ -145,8 +184,10 @@ cluster_build_state(const struct cluster *cluster, uint64_t generation)
 	if (!state)
 		return NULL;
 	state->generation = generation;
+	state->flow_timeouts = cluster_model(cluster)->flow_timeouts;
 	if (add_routers(cluster, state) && add_pools(cluster, state) &&
-		add_services(cluster, state) && add_locals(cluster, state))
+		add_services(cluster, state) && add_locals(cluster, state) &&
+		add_lists(cluster, state))
 		return state;
 	control_state_free(state);
 	return NULL;

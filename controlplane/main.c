@@ -6,6 +6,7 @@
 #include "common/config.h"
 #include "common/log.h"
 #include "common/options.h"
+#include "common/source_lists.h"
 #include "controlplane/admin.h"
 #include "controlplane/cluster.h"
 #include "controlplane/dataplane_client.h"
@@ -267,8 +268,11 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 		.ctx = app,
 	};
 	struct election_config election = {.on_link_return = on_link_return, .ctx = app};
-	int rc = cluster_new(&app->cluster, options->model, node, clock_now_ns());
+	int rc = source_lists_read(options->model, err);
 
+	if (rc < 0)
+		return rc;
+	rc = cluster_new(&app->cluster, options->model, node, clock_now_ns());
 	if (rc < 0)
 		return err_set(err, rc, "out of memory");
 	config.cluster = app->cluster;

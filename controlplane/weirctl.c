@@ -3,6 +3,7 @@
  * the control plane's admin socket (admin.h) and a way to show the answer. */
 #include "common/config.h"
 #include "common/rpc.h"
+#include "common/source_lists.h"
 #include "controlplane/weirctl_args.h"
 #include "controlplane/weirctl_print.h"
 
@@ -138,6 +139,10 @@ run_check(const struct arguments *arguments)
 
 	if (config_load(path, &model, &err) < 0)
 		return complain(&err, FAILED);
+	if (source_lists_read(model, &err) < 0) {
+		model_free(model);
+		return complain(&err, FAILED);
+	}
 	answer = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "file", path, "cluster",
 		model->cluster, "nodes", (json_int_t)model->n_nodes, "virtual_routers",
 		(json_int_t)model->n_routers, "checks", (json_int_t)model->n_checks, "pools",
@@ -161,7 +166,10 @@ static const struct parameter backends_parameters[] = {
 
 static const struct parameter flows_parameters[] = {
 	{"--service", "service", "SERVICE", "only flows of this service", false, false},
-	{"--client", "client", "ADDRESS", "only flows from this address", false, false},
+	{"--client", "client", "ADDRESS", "only flows from this address or prefix", false, false},
+	{"--protocol", "protocol", "PROTOCOL", "only flows of tcp, or udp", false, false},
+	{"--state", "state", "STATE", "only embryonic, established, fin, closed, udp_new or udp",
+		false, false},
 	{"--backend", "backend", "BACKEND", "only flows to backends of this name", false, false},
 	{"--limit", "limit", "N", "at most so many (100)", true, false},
 	{NULL, NULL, NULL, NULL, false, false},

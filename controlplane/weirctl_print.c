@@ -2,6 +2,7 @@
 /* Answers as text; see weirctl_print.h. */
 #include "controlplane/weirctl_print.h"
 
+#include "controlplane/weirctl_print_state.h"
 #include "controlplane/weirctl_table.h"
 
 #include <string.h>
@@ -363,6 +364,42 @@ print_ports(json_t *ports, FILE *file)
 	table_fini(&table);
 }
 
+static void
+print_workers(json_t *workers, FILE *file)
+{
+	static const struct table_column columns[] = {
+		{"WORKER", true},
+		{"PORT", false},
+		{"QUEUE", true},
+		{"SOCKET", true},
+		{"PACKETS", true},
+		{"RETURNS HOME", true},
+		{"STEERED IN", true},
+		{"STEERED OUT", true},
+		{"STEER DROPS", true},
+		{NULL, false},
+	};
+	struct table table;
+	json_t *worker;
+	size_t i;
+
+	table_init(&table, columns);
+	json_array_foreach(workers, i, worker)
+	{
+		cell_text(&table, worker, "name");
+		cell_text(&table, worker, "port");
+		table_cell(&table, "%" JSON_INTEGER_FORMAT, integer_of(worker, "queue"));
+		table_cell(&table, "%" JSON_INTEGER_FORMAT, integer_of(worker, "socket"));
+		cell_unit(&table, worker, "packets", format_count);
+		cell_unit(&table, worker, "returns_home", format_count);
+		cell_unit(&table, worker, "steered_in", format_count);
+		cell_unit(&table, worker, "steered_out", format_count);
+		cell_unit(&table, worker, "steer_drops", format_count);
+	}
+	table_print(&table, "The dataplane has no workers.", file);
+	table_fini(&table);
+}
+
 /* Names and exact numbers, because small ones among them matter; zeros are left out. */
 static void
 print_counts(json_t *counts, const char *title, const char *unit, const char *none, FILE *file)
@@ -398,13 +435,20 @@ print_stats(json_t *answer, FILE *file)
 	fputs("\n", file);
 	print_counts(json_object_get(answer, "verdicts"), "VERDICT", "PACKETS",
 		"No packet has come so far.", file);
-	fprintf(file, "\nflows: %s of at most %s\n\n", active, capacity);
+	fprintf(file, "\nflows: %s of at most %s\n", active, capacity);
+	print_flow_timeouts(json_object_get(answer, "flow_timeouts"), file);
+	fputs("\n", file);
 	print_counts(json_object_get(answer, "flow_events"), "FLOW EVENT", "TIMES",
 		"Nothing has happened to flows so far.", file);
 	if (json_object_get(answer, "path_events")) {
 		fprintf(file, "\n");
 		print_counts(json_object_get(answer, "path_events"), "PATH EVENT", "TIMES",
 			"No fragment and no ICMP error about a flow has come so far.", file);
+	}
+	print_source_lists(json_object_get(answer, "lists"), file);
+	if (json_array_size(json_object_get(answer, "workers")) > 1) {
+		fprintf(file, "\n");
+		print_workers(json_object_get(answer, "workers"), file);
 	}
 }
 

@@ -28,6 +28,15 @@ add_vip(struct table *table, json_t *vip)
 								   : "not held by this node");
 }
 
+/* Older dataplanes do not say it. */
+static bool
+tells_clients(json_t *service)
+{
+	const char *how = json_string_value(json_object_get(service, "client_address"));
+
+	return how && strcmp(how, "none") != 0;
+}
+
 static void
 add_service(struct table *table, json_t *service)
 {
@@ -35,8 +44,10 @@ add_service(struct table *table, json_t *service)
 	if (!json_is_object(service))
 		table_cell(table, "none");
 	else
-		table_cell(table, "%s: mode %s, scheduler %s", text_of(service, "name"),
-			text_of(service, "mode"), text_of(service, "scheduler"));
+		table_cell(table, "%s: mode %s, scheduler %s%s%s", text_of(service, "name"),
+			text_of(service, "mode"), text_of(service, "scheduler"),
+			tells_clients(service) ? ", client address by " : "",
+			tells_clients(service) ? text_of(service, "client_address") : "");
 }
 
 static void
@@ -89,10 +100,14 @@ add_way(struct table *table, json_t *answer)
 		return;
 	table_cell(table, "sent");
 	table_cell(table,
-		"from %s to %s, protocol %" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT " bytes",
+		"from %s to %s, protocol %" JSON_INTEGER_FORMAT ", %" JSON_INTEGER_FORMAT
+		" bytes%s",
 		text_of(sent, "from"), text_of(sent, "to"),
 		json_integer_value(json_object_get(sent, "protocol")),
-		json_integer_value(json_object_get(sent, "bytes")));
+		json_integer_value(json_object_get(sent, "bytes")),
+		json_is_true(json_object_get(sent, "client_address"))
+			? ", with the client's address"
+			: "");
 	table_cell(table, "next hop");
 	table_cell(table, "%s by port %s", text_of(hop, "mac"), text_of(hop, "port"));
 }

@@ -2,6 +2,34 @@
 /* Refusing what is too much; see admission.h. */
 #include "dataplane/admission.h"
 
+static bool
+is_in(const struct prefix_set *const *sets, unsigned int n, const struct flow_key *key)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (prefix_set_has(sets[i], key->client, key->family))
+			return true;
+	return false;
+}
+
+bool
+admission_bars(
+	const struct burst *burst, const struct path_service *service, const struct work *work)
+{
+	const struct flow_key *key = &work->parsed.key;
+	const struct path_lists *lists;
+
+	if (!(service->options & PATH_LISTED))
+		return false;
+	lists = &burst->snapshot->lists->services[work->service->service];
+	if (is_in(lists->block, lists->n_block, key))
+		burst->pipeline->refusal = V_DROP_SOURCE_BLOCKED;
+	else if (lists->n_allow > 0 && !is_in(lists->allow, lists->n_allow, key))
+		burst->pipeline->refusal = V_DROP_SOURCE_NOT_ALLOWED;
+	else
+		return false;
+	return true;
+}
+
 bool
 admission_exceeds(
 	const struct burst *burst, const struct path_service *service, const struct work *work)

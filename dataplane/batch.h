@@ -11,7 +11,7 @@
 struct batch {
 	uint16_t n;
 	struct rte_mbuf *mbufs[PACKET_BURST_MAX];
-	enum verdict verdicts[PACKET_BURST_MAX];
+	uint8_t verdicts[PACKET_BURST_MAX]; /* enum verdict */
 };
 
 /* The core may have moved the frame's start and end. */
@@ -32,7 +32,7 @@ static inline void
 batch_add(struct batch *batch, const struct packet *packet)
 {
 	batch->mbufs[batch->n] = batch_take_buffer(packet);
-	batch->verdicts[batch->n] = packet->verdict;
+	batch->verdicts[batch->n] = (uint8_t)packet->verdict;
 	batch->n++;
 }
 

@@ -7,6 +7,7 @@
 #include "common/json_field.h"
 #include "common/log.h"
 #include "dataplane/dataplane.h"
+#include "dataplane/list_files.h"
 #include "dataplane/show.h"
 #include "dataplane/snapshot.h"
 
@@ -58,7 +59,6 @@ set_state(void *ctx, json_t *params, struct err *err)
 		.ports = &dataplane->port_table,
 		.nexthops = dataplane->nexthops,
 		.leases = dataplane->leases,
-		.n_workers = dataplane->n_workers,
 	};
 	struct control_state *state = NULL;
 	struct snapshot *snapshot = NULL;
@@ -66,13 +66,19 @@ set_state(void *ctx, json_t *params, struct err *err)
 	int rc = control_state_decode(params, &state, err);
 
 	if (rc == 0)
+		rc = list_files_read(state, dataplane->shared.snapshot, err);
+	if (rc == 0)
 		rc = snapshot_new(&snapshot, state, dataplane->shared.snapshot, &tables, err);
 	control_state_free(state);
+	if (rc == 0) {
+		rc = dataplane_publish(dataplane, snapshot, err);
+		if (rc < 0)
+			snapshot_free(snapshot);
+	}
 	if (rc < 0) {
 		LOG_LIMITED(LOG_WARN, "state refused, the old one stays: %s", err->text);
 		return NULL;
 	}
-	dataplane_publish(dataplane, snapshot);
 	snapshot_services(snapshot, &n_services);
 	snapshot_backends(snapshot, &n_backends);
 	LOG_LIMITED(LOG_INFO, "state %llu in force: %zu services, %zu backends",

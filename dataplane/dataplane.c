@@ -5,7 +5,9 @@
 #include "common/log.h"
 #include "dataplane/control.h"
 #include "dataplane/fragment.h"
+#include "dataplane/handover.h"
 #include "dataplane/pool.h"
+#include "dataplane/port_rss.h"
 #include "dataplane/pulse.h"
 #include "dataplane/virtual_mac.h"
 
@@ -14,6 +16,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
@@ -109,8 +112,9 @@ open_ports(struct dataplane *dataplane, struct err *err)
 static int
 make_pool(struct dataplane *dataplane, struct err *err)
 {
-	uint32_t n = BUFFERS_SPARE +
-		     rte_lcore_count() * (WORKER_HOST_SLOTS + 2 * WORKER_CACHE + FRAGMENT_HELD_MAX);
+	uint32_t n =
+		BUFFERS_SPARE + rte_lcore_count() * (WORKER_HOST_SLOTS + HANDOVER_SLOTS +
+							    2 * WORKER_CACHE + FRAGMENT_HELD_MAX);
 	uint16_t mtu = 0;
 	int rc;
 
@@ -170,10 +174,51 @@ start_ports(struct dataplane *dataplane, struct err *err)
 	return 0;
 }
 
+/* Finds out how the ports, which have started, spread packets over the workers. */
+static int
+describe_ports(struct dataplane *dataplane, struct err *err)
+{
+	struct steer *steer = &dataplane->steer;
+	uint16_t first_worker = 0;
+
+	if (getrandom(&steer->seed, sizeof(steer->seed), 0) < 0)
+		return err_set(err, -errno, "no random numbers from the kernel");
+	steer->n_workers = (uint16_t)dataplane->n_workers;
+	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
+		port_rss_describe(
+			&dataplane->ports[i], first_worker, steer->n_workers, &steer->ports[i]);
+		first_worker = (uint16_t)(first_worker + dataplane->ports[i].n_rx_queues);
+	}
+	return 0;
+}
+
+/* An lcore that has no worker yet, of the port's NUMA node if there is one. */
+static unsigned int
+choose_lcore(const struct dataplane *dataplane, const struct port *port)
+{
+	int socket = rte_eth_dev_socket_id(port->id);
+	unsigned int any = RTE_MAX_LCORE;
+	unsigned int lcore;
+
+	RTE_LCORE_FOREACH_WORKER(lcore)
+	{
+		bool taken = false;
+
+		for (unsigned int w = 0; w < dataplane->n_workers; w++)
+			taken = taken || worker_lcore(dataplane->workers[w]) == lcore;
+		if (taken)
+			continue;
+		if ((int)rte_lcore_to_socket_id(lcore) == socket)
+			return lcore;
+		if (any == RTE_MAX_LCORE)
+			any = lcore;
+	}
+	return any;
+}
+
 static int
 make_workers(struct dataplane *dataplane, struct err *err)
 {
-	unsigned int lcore = rte_get_next_lcore(-1U, 1, 0);
 	uint32_t n_workers = 0;
 
 	for (uint16_t port = 0; port < dataplane->n_ports; port++)
@@ -190,7 +235,7 @@ make_workers(struct dataplane *dataplane, struct err *err)
 			struct worker_config config = {
 				.shared = &dataplane->shared,
 				.index = dataplane->n_workers,
-				.lcore = lcore,
+				.lcore = choose_lcore(dataplane, &dataplane->ports[port]),
 				.port = port,
 				.queue = queue,
 				.pipeline =
@@ -201,6 +246,8 @@ make_workers(struct dataplane *dataplane, struct err *err)
 						.leases = dataplane->leases,
 						.persistence = dataplane->persistence,
 						.n_workers = n_workers,
+						.steer = &dataplane->steer,
+						.worker = (uint16_t)dataplane->n_workers,
 					},
 			};
 			struct worker **worker = &dataplane->workers[dataplane->n_workers];
@@ -214,7 +261,6 @@ make_workers(struct dataplane *dataplane, struct err *err)
 			if (queue == 0)
 				dataplane->first_workers[port] = *worker;
 			dataplane->n_workers++;
-			lcore = rte_get_next_lcore(lcore, 1, 0);
 		}
 	}
 	return 0;
@@ -316,6 +362,8 @@ dataplane_start(struct dataplane *dataplane, const struct model *model, const st
 	if (rc == 0)
 		rc = start_ports(dataplane, err);
 	if (rc == 0)
+		rc = describe_ports(dataplane, err);
+	if (rc == 0)
 		rc = start_traffic(dataplane, err);
 	return rc;
 }
@@ -365,8 +413,10 @@ dataplane_stop(struct dataplane *dataplane)
 	snapshot_free((struct snapshot *)(uintptr_t)dataplane->shared.snapshot);
 	for (unsigned int w = 0; w < dataplane->n_workers; w++)
 		worker_free(dataplane->workers[w]);
-	for (uint16_t i = 0; i < dataplane->n_ports; i++)
+	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
 		port_close(&dataplane->ports[i]);
+		rss_free(dataplane->steer.ports[i].rss);
+	}
 	rte_mempool_free(dataplane->pool);
 	nexthop_table_free(dataplane->nexthops);
 	lease_table_free(dataplane->leases);
@@ -395,13 +445,16 @@ receive_macs(struct dataplane *dataplane, const struct snapshot *snapshot)
 	}
 }
 
-void
-dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot)
+int
+dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot, struct err *err)
 {
 	struct snapshot *old = (struct snapshot *)(uintptr_t)dataplane->shared.snapshot;
 
 	for (unsigned int w = 0; w < dataplane->n_workers; w++)
-		pipeline_prepare(worker_pipeline(dataplane->workers[w]), snapshot);
+		if (pipeline_prepare(worker_pipeline(dataplane->workers[w]), snapshot) < 0)
+			return err_set(err, -ENOMEM,
+				"no memory for the sequence numbers of flows: raise memory_mb or "
+				"lower flows");
 	/* Backends that the kernel knows already are ready before the first packet asks. */
 	netlink_refresh(dataplane->netlink);
 	__atomic_store_n(&dataplane->shared.snapshot, snapshot, __ATOMIC_RELEASE);
@@ -410,4 +463,5 @@ dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot)
 	holder_set_snapshot(dataplane->holder, snapshot);
 	snapshot_free(old);
 	netlink_refresh(dataplane->netlink);
+	return 0;
 }

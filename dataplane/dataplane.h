@@ -23,7 +23,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#define DATAPLANE_WORKERS_MAX 128 /* DPDK's lcores. */
+#define DATAPLANE_WORKERS_MAX RSS_WORKERS_MAX /* DPDK's lcores. */
 
 struct dataplane {
 	const struct node *node;
@@ -34,6 +34,7 @@ struct dataplane {
 	struct port ports[MODEL_PORTS_MAX];
 	uint16_t n_ports;
 	struct port_table port_table;
+	struct steer steer;
 	struct rte_mempool *pool;
 	struct nexthop_table *nexthops;
 	struct lease_table *leases;
@@ -64,7 +65,8 @@ void dataplane_run(struct dataplane *dataplane);
 
 void dataplane_stop(struct dataplane *dataplane);
 
-/* Puts 'snapshot' in force and frees the one before, when the last worker has let go of it. */
-void dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot);
+/* Puts 'snapshot' in force and frees the one before, when the last worker has let go of it. Returns
+ * 0, or -ENOMEM with 'err' set: then the one before stays and 'snapshot' is the caller's. */
+int dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot, struct err *err);
 
 #endif /* DATAPLANE_DATAPLANE_H */

@@ -28,6 +28,9 @@
 
 #define RANK_NEVER 255
 
+/* The part of a timeout by which an entry's time may be late. */
+#define STEADY_PARTS 64
+
 /* The state after a packet. UDP and TCP do not mix: the protocol is part of the key. */
 static const uint8_t transitions[N_FLOW_STATES][N_FLOW_SIGNALS] = {
 	[FLOW_TCP_EMBRYONIC] =
@@ -180,7 +183,7 @@ rank_at(const struct flow_table *table, struct flow_slot slot, uint16_t tick)
 	enum flow_state state = flow_state_at(slot);
 
 	if ((state == FLOW_TCP_ESTABLISHED || state == FLOW_UDP_STREAM) &&
-		flow_age_at(slot, tick) <= table->evict_idle)
+		flow_age_at(slot, tick) <= __atomic_load_n(&table->evict_idle, __ATOMIC_RELAXED))
 		return RANK_NEVER;
 	return ranks[state];
 }
@@ -226,37 +229,63 @@ make_room(struct flow_table *table, uint64_t hash, uint16_t tick)
 	return slot;
 }
 
-/* Converts a timeout to ticks, rounding up; 'ms' 0 means 'default_ms'. */
+/* Number 'i' of the timeouts in ticks, rounded up. */
 static uint16_t
-ticks_of(uint32_t ms, uint32_t default_ms)
+ticks_of(const struct flow_timeouts *timeouts, size_t i)
 {
-	uint64_t ns = (ms ? ms : default_ms) * NS_PER_MS;
+	uint64_t ns = flow_timeout_get(timeouts, i) * NS_PER_MS;
 
 	return (uint16_t)((ns + (UINT64_C(1) << FLOW_TICK_SHIFT) - 1) >> FLOW_TICK_SHIFT);
 }
 
 static bool
-timeouts_valid(const struct flow_timeouts *t)
+timeouts_valid(const struct flow_timeouts *timeouts)
 {
-	const uint32_t values[] = {t->embryonic_ms, t->established_ms, t->fin_ms, t->closed_ms,
-		t->udp_ms, t->evict_idle_ms};
-
-	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
-		if (values[i] > FLOW_TIMEOUT_MAX_MS)
+	for (size_t i = 0; i < N_FLOW_TIMEOUTS; i++)
+		if (flow_timeout_get(timeouts, i) > FLOW_TIMEOUT_MAX_MS)
 			return false;
 	return true;
 }
 
-static void
-set_timeouts(struct flow_table *table, const struct flow_timeouts *t)
+/* How old a flow's time may be before it is written again; timeouts are that much longer. */
+static uint16_t
+steady_ticks(uint16_t ticks)
 {
-	table->timeouts[FLOW_TCP_EMBRYONIC] = ticks_of(t->embryonic_ms, 10000);
-	table->timeouts[FLOW_UDP_NEW] = ticks_of(t->embryonic_ms, 10000);
-	table->timeouts[FLOW_TCP_ESTABLISHED] = ticks_of(t->established_ms, 900000);
-	table->timeouts[FLOW_TCP_FIN] = ticks_of(t->fin_ms, 30000);
-	table->timeouts[FLOW_TCP_CLOSED] = ticks_of(t->closed_ms, 2000);
-	table->timeouts[FLOW_UDP_STREAM] = ticks_of(t->udp_ms, 60000);
-	table->evict_idle = ticks_of(t->evict_idle_ms, 300000);
+	uint16_t part = ticks / STEADY_PARTS;
+
+	return part > FLOW_STEADY_TICKS_MAX ? FLOW_STEADY_TICKS_MAX : part;
+}
+
+static void
+set_timeout(struct flow_table *table, enum flow_state state, uint16_t ticks)
+{
+	uint16_t steady = steady_ticks(ticks);
+
+	__atomic_store_n(&table->timeouts[state], (uint16_t)(ticks + steady), __ATOMIC_RELAXED);
+	__atomic_store_n(&table->steady[state].ticks, steady, __ATOMIC_RELAXED);
+}
+
+void
+flow_set_timeouts(struct flow_table *table, const struct flow_timeouts *timeouts)
+{
+	/* In the order of flow_timeout_fields, whose last one is no state's. */
+	static const enum flow_state states[N_FLOW_TIMEOUTS - 1] = {FLOW_TCP_EMBRYONIC,
+		FLOW_TCP_ESTABLISHED, FLOW_TCP_FIN, FLOW_TCP_CLOSED, FLOW_UDP_NEW, FLOW_UDP_STREAM};
+
+	for (size_t i = 0; i < N_FLOW_TIMEOUTS - 1; i++)
+		set_timeout(table, states[i], ticks_of(timeouts, i));
+	__atomic_store_n(
+		&table->evict_idle, ticks_of(timeouts, N_FLOW_TIMEOUTS - 1), __ATOMIC_RELAXED);
+}
+
+/* Which signals change nothing in a state. */
+static void
+set_steady_signals(struct flow_table *table)
+{
+	for (unsigned int state = FLOW_FREE + 1; state < N_FLOW_STATES; state++)
+		for (unsigned int signal = 0; signal < N_FLOW_SIGNALS; signal++)
+			if (transitions[state][signal] == state)
+				table->steady[state].signals |= (uint16_t)(1u << signal);
 }
 
 int
@@ -275,7 +304,8 @@ flow_table_new(struct flow_table **out, uint32_t n_flows, uint64_t seed,
 	table->seed = seed;
 	table->events = events;
 	table->memory = *memory;
-	set_timeouts(table, timeouts);
+	flow_set_timeouts(table, timeouts);
+	set_steady_signals(table);
 	table->buckets =
 		memory->alloc(memory->ctx, table->n_buckets * sizeof(*table->buckets), LINE_BYTES);
 	if (!table->buckets) {
@@ -294,8 +324,25 @@ flow_table_free(struct flow_table *table)
 	if (!table)
 		return;
 	memory = table->memory;
+	memory.free(memory.ctx, table->sequences);
 	memory.free(memory.ctx, table->buckets);
 	memory.free(memory.ctx, table);
+}
+
+int
+flow_table_keep_sequences(struct flow_table *table)
+{
+	const struct memory *memory = &table->memory;
+	struct sequence *sequences;
+
+	if (table->sequences)
+		return 0;
+	sequences = memory->alloc(memory->ctx,
+		(size_t)table->n_buckets * FLOW_BUCKET_ENTRIES * sizeof(*sequences), LINE_BYTES);
+	if (!sequences)
+		return -ENOMEM;
+	__atomic_store_n(&table->sequences, sequences, __ATOMIC_RELEASE);
+	return 0;
 }
 
 struct flow_slot
@@ -345,6 +392,7 @@ enter(struct flow_table *table, const struct flow_entry *entry, uint64_t hash, u
 {
 	struct flow_bucket *home = flow_home(table, hash);
 	struct flow_slot slot = make_room(table, hash, tick);
+	struct sequence *sequence;
 
 	if (!slot.bucket)
 		return slot;
@@ -353,6 +401,9 @@ enter(struct flow_table *table, const struct flow_entry *entry, uint64_t hash, u
 		add_displaced(home, 1);
 	}
 	begin_change(slot.bucket);
+	sequence = flow_sequence(table, slot);
+	if (sequence)
+		sequence_store(sequence, (struct sequence){0});
 	flow_copy_words(flow_entry_at(slot), entry, sizeof(*entry));
 	__atomic_store_n(&slot.bucket->tags[slot.i], flow_tag(hash), __ATOMIC_RELAXED);
 	set_state(slot, state);

@@ -7,6 +7,7 @@
 #define DATAPLANE_FLOW_H
 
 #include "common/addr.h"
+#include "common/flow_timeouts.h"
 #include "dataplane/memory.h"
 
 #include <stdbool.h>
@@ -30,18 +31,6 @@ enum flow_state {
 };
 
 const char *flow_state_name(enum flow_state state);
-
-/* How long a flow may be silent in each state; 0 means the default. */
-#define FLOW_TIMEOUT_MAX_MS (3600u * 1000)
-
-struct flow_timeouts {
-	uint32_t embryonic_ms;   /* 10 s: one packet seen. */
-	uint32_t established_ms; /* 900 s */
-	uint32_t fin_ms;         /* 30 s: the client has sent FIN. */
-	uint32_t closed_ms;      /* 2 s: after RST. */
-	uint32_t udp_ms;         /* 60 s */
-	uint32_t evict_idle_ms;  /* 300 s: an established flow as idle as this may be evicted. */
-};
 
 struct flow_table;
 
@@ -67,6 +56,11 @@ struct flow_view {
 #define FLOW_LIST_MIN 16
 uint32_t flow_list(const struct flow_table *table, uint64_t now_ns, uint32_t *cursor,
 	struct flow_view *views, uint32_t n_max);
+
+/* Puts other timeouts in force, for flows that there are as well. A flow in use may be forgotten
+ * when its new timeout is less than what its time may be old (flow_is_steady()), a 64th of the
+ * old one. Control thread; the worker sees each number before or after. */
+void flow_set_timeouts(struct flow_table *table, const struct flow_timeouts *timeouts);
 
 /* Live flows, those included that have timed out but were not swept yet. Any thread. */
 uint64_t flow_count(const struct flow_table *table);

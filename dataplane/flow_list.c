@@ -104,10 +104,22 @@ peek_other(const struct flow_table *table, const struct flow_bucket *bucket, str
 	       (out->link & ~FLOW_LINK_PORT_MASK) == back;
 }
 
+/* Copies what is kept of the numbers of the flow whose first entry is 'i' of 'bucket'. */
+static struct sequence
+peek_sequence(const struct flow_table *table, struct flow_bucket *bucket, unsigned int i)
+{
+	const struct sequence *at = flow_sequence(table, (struct flow_slot){bucket, i});
+	struct sequence copy = {0};
+
+	if (at)
+		flow_copy_words(&copy, at, sizeof(copy));
+	return copy;
+}
+
 /* Looks for the flow in a bucket that may be changing. */
 static bool
-peek_bucket(const struct flow_table *table, const struct flow_bucket *bucket,
-	const struct flow_key *key, uint16_t tag, struct flow_copy *out)
+peek_bucket(const struct flow_table *table, struct flow_bucket *bucket, const struct flow_key *key,
+	uint16_t tag, struct flow_copy *out)
 {
 	struct flow_bucket copy;
 
@@ -123,8 +135,12 @@ peek_bucket(const struct flow_table *table, const struct flow_bucket *bucket,
 		if (key->family & FLOW_REVERSE) {
 			out->second = *flow_entry_at(slot);
 			out->paired = peek_other(table, bucket, slot, &out->entry);
+			slot = flow_other(table, slot);
+			if (out->paired)
+				out->sequence = peek_sequence(table, slot.bucket, slot.i);
 			return out->paired;
 		}
+		out->sequence = peek_sequence(table, bucket, slot.i);
 		out->entry = *flow_entry_at(slot);
 		out->paired = peek_other(table, bucket, slot, &out->second);
 		return true;
@@ -180,6 +196,7 @@ restore_second(struct flow_table *table, struct flow_slot slot, const struct flo
 	second = flow_entry_at(other);
 	first->hop = copy->entry.hop;
 	first->link |= copy->entry.link & FLOW_LINK_PORT_MASK;
+	second->link |= copy->second.link & FLOW_LINK_ANSWERED;
 	second->backend = copy->second.backend;
 	second->hop = copy->second.hop;
 	other.bucket->seen[other.i] = copy->seen;
@@ -197,6 +214,8 @@ flow_restore(struct flow_table *table, const struct flow_copy *copy, uint64_t no
 	displaced = slot.bucket->states[slot.i] & FLOW_DISPLACED;
 	slot.bucket->states[slot.i] = copy->state | displaced;
 	slot.bucket->seen[slot.i] = copy->seen;
+	if (flow_sequence(table, slot))
+		sequence_store(flow_sequence(table, slot), copy->sequence);
 	/* Links are places in the table that the copy was taken from. */
 	if (copy->paired)
 		restore_second(table, slot, copy, now_ns);

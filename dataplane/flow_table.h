@@ -15,7 +15,8 @@
  *
  * A packet of a known flow touches two lines: the head, where one vector comparison finds the
  * entry by its 16-bit tag, and the entry, where the whole key is compared. Both are prefetched a
- * pass ahead. The time is coarse (FLOW_TICK_SHIFT), so most packets write nothing.
+ * pass ahead. The time is coarse (FLOW_TICK_SHIFT) and may be a little old (flow_is_steady()), so
+ * most packets write nothing.
  *
  * A flow lives in its home bucket or, if that was full, in one other; the home counts those, and
  * only while it has some does a lookup that fails at home look there too. With n buckets for 7 n
@@ -27,6 +28,7 @@
 #include "common/be.h"
 #include "dataplane/flow.h"
 #include "dataplane/hash.h"
+#include "dataplane/sequence.h"
 #include "dataplane/stats.h"
 #include "dataplane/wire.h"
 
@@ -34,6 +36,7 @@
 
 #define FLOW_BUCKET_ENTRIES 12
 #define FLOW_BUCKET_LOAD 7 /* Entries of a bucket that n_flows counts on. */
+#define FLOW_STEADY_TICKS_MAX 16
 #define FLOW_TICK_SHIFT 28 /* Ticks of 268 ms; 16 bits of them wrap after 4.9 hours. */
 /* Ages from here on mean that the entry's time is ahead of the reader's. */
 #define FLOW_AGE_AHEAD 0xff00
@@ -97,6 +100,8 @@ struct flow_entry {
 #define FLOW_LINK_BUCKET_SHIFT 7
 #define FLOW_LINK_ENTRY_SHIFT 3
 #define FLOW_LINK_PORT_MASK 7u
+/* In the second entry, whose link has no port: the backend has sent more than its SYN. */
+#define FLOW_LINK_ANSWERED 1u
 #define FLOW_BUCKETS_MAX (1u << (32 - FLOW_LINK_BUCKET_SHIFT))
 
 struct flow_bucket {
@@ -114,6 +119,12 @@ static_assert(sizeof(struct flow_entry) == 32, "two in a cache line, none across
 static_assert(offsetof(struct flow_bucket, entries) == 64, "the head is one cache line");
 static_assert(sizeof(struct flow_bucket) == 448, "whole cache lines");
 
+/* What a flow in a state takes without anything of it being written. */
+struct flow_steady {
+	uint16_t signals; /* Bits: those that leave it in the state. */
+	uint16_t ticks;   /* How old its time may be. */
+};
+
 struct flow_table {
 	struct flow_bucket *buckets;
 	uint32_t n_buckets;
@@ -124,7 +135,11 @@ struct flow_table {
 	struct backend_stats *backends;   /* By id: their flows are counted here; NULL: nowhere. */
 	uint16_t timeouts[N_FLOW_STATES]; /* Ticks. */
 	uint16_t evict_idle;              /* Ticks. */
+	struct flow_steady steady[N_FLOW_STATES];
 	struct memory memory;
+	/* One beside each entry, or NULL as long as no service needs them; control: writes it
+	 * once, worker: reads; atomic. */
+	struct sequence *sequences;
 };
 
 /* Where a flow is; 'bucket' NULL: nowhere. */
@@ -137,6 +152,7 @@ struct flow_slot {
 struct flow_copy {
 	struct flow_entry entry;  /* The first one, whichever was asked for. */
 	struct flow_entry second; /* If 'paired'. */
+	struct sequence sequence; /* All zero if the table has none. */
 	uint16_t seen;
 	uint8_t state; /* enum flow_state */
 	bool paired;
@@ -146,6 +162,10 @@ struct flow_copy {
 int flow_table_new(struct flow_table **out, uint32_t n_flows, uint64_t seed,
 	const struct flow_timeouts *timeouts, const struct memory *memory, uint64_t *events);
 void flow_table_free(struct flow_table *table);
+
+/* Makes the table keep sequence numbers from now on, for as long as it lives. Returns 0 or -ENOMEM.
+ * Control thread. */
+int flow_table_keep_sequences(struct flow_table *table);
 
 /* Finds the flow wherever it is, timed out or not. */
 struct flow_slot flow_find(
@@ -306,7 +326,33 @@ flow_age_at(struct flow_slot slot, uint16_t tick)
 static inline bool
 flow_timed_out(const struct flow_table *table, struct flow_slot slot, uint16_t tick)
 {
-	return flow_age_at(slot, tick) > table->timeouts[flow_state_at(slot)];
+	return flow_age_at(slot, tick) >
+	       __atomic_load_n(&table->timeouts[flow_state_at(slot)], __ATOMIC_RELAXED);
+}
+
+/* Whether a packet with this signal belongs to the flow and changes nothing of it. Its time is
+ * written again only when it is a little old: most packets of a million flows come to a bucket in
+ * which they leave no line to be written back. The timeouts are that much longer. */
+static inline bool
+flow_is_steady(const struct flow_table *table, struct flow_slot slot, enum flow_signal signal,
+	uint16_t tick)
+{
+	const struct flow_steady *steady = &table->steady[flow_state_at(slot)];
+	uint16_t age = (uint16_t)(tick - slot.bucket->seen[slot.i]);
+
+	return (steady->signals >> signal & 1) &&
+	       age <= __atomic_load_n(&steady->ticks, __ATOMIC_RELAXED);
+}
+
+/* What is kept of the sequence numbers of the flow at 'slot', which is its first entry; NULL: the
+ * table keeps none. All zero for a new flow. */
+static inline struct sequence *
+flow_sequence(const struct flow_table *table, struct flow_slot slot)
+{
+	struct sequence *sequences = __atomic_load_n(&table->sequences, __ATOMIC_ACQUIRE);
+
+	return sequences ? &sequences[(slot.bucket - table->buckets) * FLOW_BUCKET_ENTRIES + slot.i]
+			 : NULL;
 }
 
 /* Copies by words that are each written and read whole. */

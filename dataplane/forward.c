@@ -28,21 +28,30 @@ send_by_tunnel(const struct burst *burst, uint16_t backend, const struct nexthop
 static struct nat_job
 nat_job_of(const struct burst *burst, struct packet *packet, const struct work *work)
 {
-	const struct pipeline *pipeline = burst->pipeline;
+	struct pipeline *pipeline = burst->pipeline;
 
-	return (struct nat_job){pipeline->flows, burst->snapshot, pipeline->local.ports,
-		pipeline->nexthops, packet, &work->parsed, burst->now_ns,
-		&burst->pipeline->next_local};
+	return (struct nat_job){
+		.flows = pipeline->flows,
+		.snapshot = burst->snapshot,
+		.ports = pipeline->local.ports,
+		.nexthops = pipeline->nexthops,
+		.packet = packet,
+		.parsed = &work->parsed,
+		.now_ns = burst->now_ns,
+		.next_local = &pipeline->next_local,
+		.stats = pipeline->stats,
+		.too_big = &pipeline->tunnel.too_big,
+		.steering = &pipeline->steering,
+	};
 }
 
 static enum verdict
 translate(const struct burst *burst, struct packet *packet, const struct work *work, uint8_t mode,
 	uint16_t backend)
 {
-	const struct nat_job job = nat_job_of(burst, packet, work);
+	struct nat_job job = nat_job_of(burst, packet, work);
 
-	if (work->parsed.fragment)
-		return V_DROP_FRAGMENT;
+	job.client_address = burst->snapshot->path_encaps[work->service->service].client_address;
 	/* Looked up once more rather than carried through what modes without it run. */
 	return nat_forward(&job, mode, backend,
 		flow_find(burst->pipeline->flows, &work->parsed.key, work->hash));
@@ -63,7 +72,7 @@ forward_specially(const struct burst *burst, const struct path_service *service,
 		return send_by_tunnel(burst, backend, &hop, packet, work);
 	if (service->options & PATH_TRANSLATED)
 		return translate(burst, packet, work, service->mode, backend);
-	return rewrite_dr(packet, &work->parsed, &hop, ports->ports[hop.port].mac);
+	return rewrite_dr(packet, &work->parsed, &hop, &ports->ports[hop.port]);
 }
 
 enum verdict
@@ -75,8 +84,9 @@ forward_return(const struct burst *burst, struct packet *packet, const struct wo
 	enum verdict verdict = V_HOST;
 	struct service_stats *stats;
 
-	if (work->parsed.fragment)
-		return V_DROP_FRAGMENT;
+	if (steer_away_return(
+		    &burst->pipeline->steering, packet, &work->parsed, flow.bucket != NULL))
+		return V_STEER;
 	if (flow.bucket)
 		verdict = nat_return(&job, flow, &service);
 	if (verdict == V_HOST)

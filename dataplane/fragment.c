@@ -16,6 +16,7 @@
 #define FRAGMENT_WAYS 8
 #define FRAGMENT_SETS (FRAGMENT_PACKETS / FRAGMENT_WAYS)
 #define PACKET_BYTES_MAX 65535u
+#define N_IDS 65536u
 #define FINE V_FORWARD
 
 static_assert((FRAGMENT_SETS & (FRAGMENT_SETS - 1)) == 0, "a set is chosen by a mask");
@@ -46,6 +47,7 @@ struct datagram {
 	bool refused;     /* Fragments overlap: none passes any more. */
 	uint8_t n_held;
 	uint8_t n_pieces;
+	uint16_t id; /* For fragment_id of its fragments. */
 	struct piece pieces[FRAGMENT_PIECES_MAX];
 };
 
@@ -63,6 +65,9 @@ struct fragment_table {
 	uint64_t *events; /* By enum path_event. */
 	uint64_t due_ns;  /* No held packet is due before; UINT64_MAX: none is held. */
 	unsigned int n_held;
+	uint32_t n_ids; /* Given so far. */
+	uint16_t id_first;
+	uint16_t id_step;
 	struct memory memory;
 	struct held held[FRAGMENT_HELD_MAX];
 };
@@ -174,6 +179,24 @@ forget(struct fragment_table *table, struct datagram *datagram)
 	datagram->key.family = ADDR_NONE;
 }
 
+/* What another worker has told already it has counted. */
+static void
+count(const struct fragment_table *table, const struct packet *packet, enum path_event event)
+{
+	if (!(packet->flags & PACKET_STEERED))
+		stats_add(&table->events[event], 1);
+}
+
+/* Packets of different senders get one sender's address by translation, and their own
+ * identifications might then be the same. */
+static uint16_t
+next_id(struct fragment_table *table)
+{
+	uint32_t n = N_IDS / table->id_step;
+
+	return (uint16_t)(table->n_ids++ % n * table->id_step + table->id_first);
+}
+
 /* Enters a datagram that find() does not find, in the place of one that is over or of the one
  * longest idle. */
 static struct datagram *
@@ -196,6 +219,7 @@ enter(struct fragment_table *table, const struct datagram_key *key, uint64_t now
 	memset(oldest, 0, offsetof(struct datagram, pieces));
 	oldest->key = *key;
 	oldest->seen_ns = now_ns;
+	oldest->id = next_id(table);
 	return oldest;
 }
 
@@ -255,7 +279,7 @@ hold(struct fragment_table *table, struct datagram *datagram, const struct packe
 	table->n_held++;
 	if (held->until_ns < table->due_ns)
 		table->due_ns = held->until_ns;
-	stats_add(&table->events[PATH_FRAGMENTS_HELD], 1);
+	count(table, packet, PATH_FRAGMENTS_HELD);
 	return V_HOLD;
 }
 
@@ -270,13 +294,14 @@ give_ports(struct parsed *parsed, const struct datagram *datagram)
 	parsed->key.rest = flow_key_rest(ports, 0, datagram->protocol, family);
 	parsed->signal = FLOW_SIGNAL_NONE;
 	parsed->l4_protocol = datagram->protocol;
+	parsed->fragment_id = datagram->id;
 	return FINE;
 }
 
 /* One that was held: it is in the datagram's account already. */
 static enum verdict
-follow_again(struct fragment_table *table, struct parsed *parsed, const struct fragment *fragment,
-	uint64_t now_ns)
+follow_again(struct fragment_table *table, const struct packet *packet, struct parsed *parsed,
+	const struct fragment *fragment, uint64_t now_ns)
 {
 	const struct datagram *datagram = find(table, &fragment->key, now_ns);
 
@@ -284,7 +309,7 @@ follow_again(struct fragment_table *table, struct parsed *parsed, const struct f
 		return V_DROP_FRAGMENT_OVERLAP;
 	if (!datagram || !datagram->protocol)
 		return V_DROP_FRAGMENT_LOST;
-	stats_add(&table->events[PATH_FRAGMENTS_FOLLOWED], 1);
+	count(table, packet, PATH_FRAGMENTS_FOLLOWED);
 	return give_ports(parsed, datagram);
 }
 
@@ -301,7 +326,7 @@ follow(struct fragment_table *table, const struct packet *packet, struct parsed 
 	if (is_tiny(parsed, &fragment))
 		return V_DROP_FRAGMENT_TINY;
 	if (packet->flags & PACKET_WAS_HELD)
-		return follow_again(table, parsed, &fragment, now_ns);
+		return follow_again(table, packet, parsed, &fragment, now_ns);
 	datagram = find(table, &fragment.key, now_ns);
 	if (datagram && is_complete(datagram)) {
 		forget(table, datagram);
@@ -321,12 +346,13 @@ follow(struct fragment_table *table, const struct packet *packet, struct parsed 
 		datagram->ports = (uint32_t)parsed->key.rest;
 		datagram->protocol = parsed->l4_protocol;
 		make_due(table, datagram);
-		stats_add(&table->events[PATH_FRAGMENTS_FIRST], 1);
+		count(table, packet, PATH_FRAGMENTS_FIRST);
+		parsed->fragment_id = datagram->id;
 		return FINE;
 	}
 	if (!datagram->protocol)
 		return hold(table, datagram, packet, now_ns);
-	stats_add(&table->events[PATH_FRAGMENTS_FOLLOWED], 1);
+	count(table, packet, PATH_FRAGMENTS_FOLLOWED);
 	return give_ports(parsed, datagram);
 }
 
@@ -378,6 +404,13 @@ fragment_abandon(struct fragment_table *table)
 	return fragment_release(table, &packet, 1, UINT64_MAX) ? packet.buffer : NULL;
 }
 
+void
+fragment_set_ids(struct fragment_table *table, uint16_t first, uint16_t n)
+{
+	table->id_first = first;
+	table->id_step = n;
+}
+
 int
 fragment_table_new(
 	struct fragment_table **out, uint64_t seed, const struct memory *memory, uint64_t *events)
@@ -390,6 +423,8 @@ fragment_table_new(
 	table->seed = seed;
 	table->events = events;
 	table->due_ns = UINT64_MAX;
+	table->n_ids = (uint32_t)(seed >> 32); /* Not those of before a restart. */
+	fragment_set_ids(table, 0, 1);
 	table->datagrams = memory->alloc(
 		memory->ctx, FRAGMENT_PACKETS * sizeof(*table->datagrams), LINE_BYTES);
 	if (!table->datagrams) {

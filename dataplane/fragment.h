@@ -36,6 +36,10 @@ int fragment_table_new(
 	struct fragment_table **out, uint64_t seed, const struct memory *memory, uint64_t *events);
 void fragment_table_free(struct fragment_table *table);
 
+/* Packets are given every 'n'-th identification from 'first' (below 'n') on, which keeps tables
+ * apart whose packets leave from the same addresses. A new table gives all. */
+void fragment_set_ids(struct fragment_table *table, uint16_t first, uint16_t n);
+
 /* Tells a fragment (PARSED_FRAGMENT). 'parsed' becomes a packet of a flow (PARSED_FLOW), or it
  * becomes PARSED_BAD with V_HOLD, or with the reason of its drop. */
 void fragment_follow(struct fragment_table *table, const struct packet *packet,

@@ -2,33 +2,7 @@
 /* MSS clamping; see mss.h. */
 #include "dataplane/mss.h"
 
-enum {
-	OPTION_END = 0,
-	OPTION_NOP = 1,
-	OPTION_MSS = 2,
-};
-
-#define OPTION_MSS_SIZE 4
-
-/* Where the option is in the 'size' bytes of 'options', or NULL. */
-static uint8_t *
-find_mss(uint8_t *options, size_t size)
-{
-	size_t at = 0;
-
-	while (at < size && options[at] != OPTION_END) {
-		if (options[at] == OPTION_NOP) {
-			at++;
-			continue;
-		}
-		if (at + 1 >= size || options[at + 1] < 2 || options[at + 1] > size - at)
-			return NULL;
-		if (options[at] == OPTION_MSS)
-			return options[at + 1] == OPTION_MSS_SIZE ? options + at : NULL;
-		at += options[at + 1];
-	}
-	return NULL;
-}
+#include "dataplane/tcp_option.h"
 
 /* RFC 1624 3, equation 3: HC' = ~(~HC + ~m + m'). */
 static be16
@@ -62,8 +36,8 @@ mss_clamp(struct packet *packet, const struct parsed *parsed, uint16_t mss)
 	if (parsed->kind != PARSED_FLOW || parsed->l4_protocol != IPPROTO_TCP ||
 		!(tcp->flags & TCP_FLAG_SYN))
 		return;
-	option = find_mss(options, (size_t)(tcp->offset >> 4) * 4 - sizeof(*tcp));
-	if (!option)
+	option = tcp_option_find(options, tcp_options_size(tcp), TCP_OPTION_MSS);
+	if (!option || option[1] != TCP_OPTION_MSS_SIZE)
 		return;
 	was = (uint16_t)(option[2] << 8 | option[3]);
 	if (was <= mss)

@@ -5,6 +5,7 @@
  * same port: the balancer keeps no routes to clients, and so the path is symmetric here too. */
 #include "dataplane/nat.h"
 
+#include "dataplane/client_address.h"
 #include "dataplane/nat_rewrite.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/snapshot_data.h"
@@ -12,9 +13,6 @@
 
 #include <errno.h>
 
-/* Local ports are those above the well-known ones. */
-#define LOCAL_PORT_MIN 1024
-#define N_LOCAL_PORTS (65536 - LOCAL_PORT_MIN)
 #define LOCAL_TRIES 32
 
 /* What a packet of the backend tells about the flow. Its SYN answers the client's and is no sign
@@ -67,6 +65,16 @@ nat_find_return(const struct snapshot *snapshot, struct parsed *parsed)
 	parsed->key.rest =
 		flow_key_rest(ports << 16 | ports >> 16, slot->vip, from.protocol, family);
 	return slot;
+}
+
+bool
+nat_is_backend(const struct snapshot *snapshot, const struct parsed *parsed)
+{
+	struct service_key from = {
+		.rest = service_key_rest(0, 0, parsed->key.family | FLOW_REVERSE)};
+
+	memcpy(from.address, parsed->key.client, sizeof(from.address));
+	return service_find_exact(&snapshot->nat->returns, &from, service_hash(&from));
 }
 
 /* Keeps where the client's packets come from. */
@@ -133,19 +141,30 @@ local_by_id(const struct nat_locals *locals, uint16_t id)
 	return NULL;
 }
 
-/* Gives the flow a local address and port. Counting on and on uses a port again as late as can be:
- * what the backend remembers of its last connection (TIME_WAIT) is gone then, as is the flow. */
+/* Gives the flow, whose packets leave by 'port', a local address and port with which answers come
+ * back to this worker. Counting on and on uses a port again as late as can be: what the backend
+ * remembers of its last connection (TIME_WAIT) is gone then, as is the flow. */
 static enum verdict
-take_local(const struct nat_job *job, struct flow_slot flow, const struct nat_locals *locals,
-	struct flow_key *key)
+take_local(const struct nat_job *job, struct flow_slot flow, uint8_t port,
+	const struct nat_locals *locals, struct flow_key *key)
 {
+	struct rss_flow answer = {.family = key->family & (uint8_t) ~(FLOW_REVERSE | FLOW_LOCAL),
+		.protocol = key->protocol,
+		.source = key->client,
+		.ports = (uint16_t)key->rest};
+
 	for (unsigned int n = 0; locals->n > 0 && n < LOCAL_TRIES; n++) {
 		uint32_t i = (*job->next_local)++;
-		uint32_t port = LOCAL_PORT_MIN + i / locals->n % N_LOCAL_PORTS;
+		const struct nat_local *local = &locals->locals[i % locals->n];
+		uint16_t local_port;
 		int rc;
 
-		key->vip = locals->locals[i % locals->n].id;
-		key->vip_port = be16_from((uint16_t)port);
+		answer.destination = local->address;
+		local_port = steer_local_port(job->steering, port, &answer, i / locals->n);
+		if (local_port == 0)
+			continue;
+		key->vip = local->id;
+		key->vip_port = be16_from(local_port);
 		rc = flow_pair(job->flows, flow, key, job->now_ns);
 		if (rc == 0)
 			return V_FORWARD;
@@ -157,11 +176,11 @@ take_local(const struct nat_job *job, struct flow_slot flow, const struct nat_lo
 }
 
 /* Sees to it that the flow has a second entry of mode fullnat with this backend, by a local address
- * of the port that leads there, and sets where its packets come from. */
+ * of the 'port' that leads there, and sets where its packets come from. */
 static enum verdict
-keep_local(const struct nat_job *job, struct flow_slot flow, const struct nat_locals *locals,
-	struct nat_ends *ends)
+keep_local(const struct nat_job *job, struct flow_slot flow, uint8_t port, struct nat_ends *ends)
 {
+	const struct nat_locals *locals = locals_of(job->snapshot, job->parsed->key.family, port);
 	struct flow_slot other = flow_other(job->flows, flow);
 	const struct flow_key *is = other.bucket ? &flow_entry_at(other)->key : NULL;
 	const struct nat_local *local = is ? local_by_id(locals, is->vip) : NULL;
@@ -179,7 +198,7 @@ keep_local(const struct nat_job *job, struct flow_slot flow, const struct nat_lo
 		if (job->parsed->kind == PARSED_ICMP_ERROR)
 			return V_DROP_ICMP;
 		flow_unpair(job->flows, flow);
-		verdict = take_local(job, flow, locals, &key);
+		verdict = take_local(job, flow, port, locals, &key);
 		if (verdict != V_FORWARD)
 			return verdict;
 		local = local_by_id(locals, key.vip);
@@ -193,7 +212,7 @@ static enum verdict
 leave(const struct nat_job *job, const struct nexthop *hop)
 {
 	job->packet->out_port = hop->port;
-	return rewrite_dr(job->packet, job->parsed, hop, job->ports->ports[hop->port].mac);
+	return rewrite_dr(job->packet, job->parsed, hop, &job->ports->ports[hop->port]);
 }
 
 /* As keep_local(), of mode nat: packets still come from the client. */
@@ -221,6 +240,7 @@ nat_forward(const struct nat_job *job, uint8_t mode, uint16_t backend, struct fl
 	bool is_error = job->parsed->kind == PARSED_ICMP_ERROR;
 	struct nat_ends ends = {
 		.destination_port = be16_to(real->port) ? real->port : key->vip_port};
+	struct address_plan plan;
 	enum verdict verdict;
 
 	if (is_error && (!flow.bucket || !flow_other(job->flows, flow).bucket))
@@ -231,21 +251,25 @@ nat_forward(const struct nat_job *job, uint8_t mode, uint16_t backend, struct fl
 		return V_DROP_NO_NEIGHBOUR;
 	memcpy(ends.destination, real->address, sizeof(ends.destination));
 	if (mode == MODE_FULLNAT)
-		verdict = keep_local(
-			job, flow, locals_of(job->snapshot, key->family, hop.port), &ends);
+		verdict = keep_local(job, flow, hop.port, &ends);
 	else
 		verdict = keep_client(job, flow, real->id, &ends);
 	if (verdict != V_FORWARD)
 		return verdict;
 	if (!is_error)
 		remember_hop(job, flow, flow_other(job->flows, flow));
-	verdict = leave(job, &hop);
+	verdict = client_address_plan(job, flow, &job->ports->ports[hop.port], &plan);
+	if (verdict == V_FORWARD)
+		verdict = leave(job, &hop);
 	if (verdict != V_FORWARD)
 		return verdict;
-	if (is_error)
+	if (is_error) {
 		nat_rewrite_error(job->packet, job->parsed, &ends, NULL);
-	else
+		client_address_quote(job, flow, job->client_address, false);
+	} else {
 		nat_rewrite_flow(job->packet, job->parsed, &ends);
+		client_address_apply(job, &plan);
+	}
 	return V_FORWARD;
 }
 
@@ -285,6 +309,7 @@ nat_return(const struct nat_job *job, struct flow_slot flow, const struct servic
 	const struct flow_key *key;
 	struct nexthop hop;
 	enum verdict verdict;
+	uint8_t told;
 
 	if (!first.bucket)
 		return V_HOST;
@@ -300,9 +325,14 @@ nat_return(const struct nat_job *job, struct flow_slot flow, const struct servic
 	verdict = leave(job, &hop);
 	if (verdict != V_FORWARD)
 		return verdict;
-	if (job->parsed->kind == PARSED_ICMP_ERROR)
+	told = job->snapshot->path_encaps[(*service)->service].client_address;
+	if (job->parsed->kind == PARSED_ICMP_ERROR) {
 		nat_rewrite_error(job->packet, job->parsed, &ends, ends.source);
-	else
+		client_address_quote(job, first, told, true);
+	} else {
 		nat_rewrite_flow(job->packet, job->parsed, &ends);
+		if (!job->parsed->headless)
+			client_address_return(job, first, told);
+	}
 	return V_RETURN;
 }

@@ -18,6 +18,8 @@
 #include "dataplane/port_table.h"
 #include "dataplane/service.h"
 #include "dataplane/snapshot.h"
+#include "dataplane/steer.h"
+#include "dataplane/too_big.h"
 
 #include <stdbool.h>
 
@@ -31,12 +33,19 @@ struct nat_job {
 	const struct parsed *parsed;
 	uint64_t now_ns;
 	uint32_t *next_local; /* The worker's: counts through local addresses and ports. */
+	struct stats *stats;
+	struct too_big *too_big;
+	uint8_t client_address; /* The service's, of packets to a backend. */
+	const struct steering *steering;
 };
 
 /* Whether a backend of a nat service sends such packets. Then 'parsed' has the key of the flow's
  * second entry, and the slot returned says so (nat_is_return()); else NULL and nothing changes.
  * The flow need not exist. */
 const struct service_slot *nat_find_return(const struct snapshot *snapshot, struct parsed *parsed);
+
+/* Whether a backend of a nat service is the sender, by its address alone, as a fragment tells. */
+bool nat_is_backend(const struct snapshot *snapshot, const struct parsed *parsed);
 
 static inline bool
 nat_is_return(const struct service_slot *slot)

@@ -1,36 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Addresses and ports of packets; see nat_rewrite.h.
- *
- * A delta is what a change adds to the one's complement sum over the bytes changed: the new words
- * plus the complement of the old ones (RFC 1624, equation 3). Deltas of several changes add up. */
+/* Addresses and ports of packets; see nat_rewrite.h, and patch.h for what a delta is. */
 #include "dataplane/nat_rewrite.h"
 
-#include "common/checksum.h"
-
-#define SUM_BITS 0xffffu
+#include "dataplane/patch.h"
 
 #define PORTS_SIZE 4
 #define CHECKSUM_SIZE 2
-
-/* Writes 'size' bytes and returns the delta. */
-static uint32_t
-replace(uint8_t *at, const void *with, size_t size)
-{
-	uint32_t old = checksum_add(0, at, size);
-
-	memcpy(at, with, size);
-	return checksum_add(0, with, size) + (SUM_BITS ^ old);
-}
-
-/* The checksum at 'at' after a change of what it covers. */
-static be16
-patched(const uint8_t *at, uint32_t delta)
-{
-	uint16_t old;
-
-	memcpy(&old, at, sizeof(old));
-	return checksum_finish((SUM_BITS ^ old) + delta);
-}
 
 /* Replaces both addresses of an IP header. */
 static uint32_t
@@ -41,8 +16,8 @@ replace_addresses(uint8_t *ip, uint8_t family, const uint8_t *source, const uint
 
 	memcpy(both, source, size);
 	memcpy(both + size, destination, size);
-	return replace(ip + (family == ADDR_V4 ? offsetof(struct wire_ipv4, source)
-					       : offsetof(struct wire_ipv6, source)),
+	return patch_replace(ip + (family == ADDR_V4 ? offsetof(struct wire_ipv4, source)
+						     : offsetof(struct wire_ipv6, source)),
 		both, 2 * size);
 }
 
@@ -51,7 +26,7 @@ replace_ports(uint8_t *l4, be16 source, be16 destination)
 {
 	be16 ports[2] = {source, destination};
 
-	return replace(l4, ports, sizeof(ports));
+	return patch_replace(l4, ports, sizeof(ports));
 }
 
 /* Carries the checksum of an IPv4 header along; returns the delta of the checksum itself. */
@@ -59,16 +34,13 @@ static uint32_t
 patch_ipv4(uint8_t *ip, uint32_t delta)
 {
 	uint8_t *at = ip + offsetof(struct wire_ipv4, checksum);
-	be16 checksum = patched(at, delta);
+	be16 checksum = patch_checksum(at, delta);
 
-	return replace(at, &checksum, sizeof(checksum));
+	return patch_replace(at, &checksum, sizeof(checksum));
 }
 
-/* As patch_ipv4(), of TCP or UDP. The header may be cut off before the checksum (in an ICMP
- * error). A UDP checksum of zero is none, which it stays (RFC 768; RFC 6935 for IPv6), and one
- * that becomes zero is written as its other form. */
-static uint32_t
-patch_l4(struct packet *packet, const struct parsed *parsed, uint32_t l4, uint32_t delta)
+uint32_t
+nat_patch_l4(struct packet *packet, const struct parsed *parsed, uint32_t l4, uint32_t delta)
 {
 	uint8_t protocol = parsed->key.protocol;
 	uint32_t offset = l4 + (protocol == IPPROTO_TCP ? offsetof(struct wire_tcp, checksum)
@@ -78,14 +50,25 @@ patch_l4(struct packet *packet, const struct parsed *parsed, uint32_t l4, uint32
 
 	if (offset + CHECKSUM_SIZE > parsed->end)
 		return 0;
-	checksum = patched(at, delta);
+	checksum = patch_checksum(at, delta);
 	if (protocol == IPPROTO_UDP) {
 		if (at[0] == 0 && at[1] == 0)
 			return 0;
 		if (be16_to(checksum) == 0)
 			checksum = be16_from(0xffff);
 	}
-	return replace(at, &checksum, sizeof(checksum));
+	return patch_replace(at, &checksum, sizeof(checksum));
+}
+
+/* Gives a fragment of IPv4 its packet's new identification. IPv6's have 32 random bits. */
+static uint32_t
+replace_id(uint8_t *ip, const struct parsed *parsed)
+{
+	be16 id = be16_from(parsed->fragment_id);
+
+	if (!parsed->fragment)
+		return 0;
+	return patch_replace(ip + offsetof(struct wire_ipv4, id), &id, sizeof(id));
 }
 
 void
@@ -96,10 +79,12 @@ nat_rewrite_flow(struct packet *packet, const struct parsed *parsed, const struc
 	uint32_t delta = replace_addresses(ip, family, ends->source, ends->destination);
 
 	if (family == ADDR_V4)
-		patch_ipv4(ip, delta);
+		patch_ipv4(ip, delta + replace_id(ip, parsed));
+	if (parsed->headless)
+		return;
 	delta +=
 		replace_ports(packet->data + parsed->l4, ends->source_port, ends->destination_port);
-	patch_l4(packet, parsed, parsed->l4, delta);
+	nat_patch_l4(packet, parsed, parsed->l4, delta);
 }
 
 /* The packet inside the error; returns the delta of all of it. */
@@ -113,7 +98,7 @@ rewrite_inner(struct packet *packet, const struct parsed *parsed, const struct n
 		packet->data + parsed->inner_l4, ends->destination_port, ends->source_port);
 	uint32_t delta = addresses + ports;
 
-	delta += patch_l4(packet, parsed, parsed->inner_l4, addresses + ports);
+	delta += nat_patch_l4(packet, parsed, parsed->inner_l4, addresses + ports);
 	if (family == ADDR_V4)
 		delta += patch_ipv4(ip, addresses);
 	return delta;
@@ -143,6 +128,6 @@ nat_rewrite_error(struct packet *packet, const struct parsed *parsed, const stru
 		patch_ipv4(ip, outer);
 	else
 		inner += outer; /* Of the pseudo-header (RFC 4443 2.3). */
-	checksum = patched(at, inner);
+	checksum = patch_checksum(at, inner);
 	memcpy(at, &checksum, sizeof(checksum));
 }

@@ -15,7 +15,8 @@ struct nat_ends {
 	be16 destination_port;
 };
 
-/* Of a TCP or UDP packet. */
+/* Of a TCP or UDP packet or a fragment of one. The first one's checksum is that of the whole, which
+ * changes by what changed in the headers; the others have addresses alone. */
 void nat_rewrite_flow(
 	struct packet *packet, const struct parsed *parsed, const struct nat_ends *ends);
 
@@ -24,5 +25,12 @@ void nat_rewrite_flow(
  * is NULL. */
 void nat_rewrite_error(struct packet *packet, const struct parsed *parsed,
 	const struct nat_ends *ends, const uint8_t *sender);
+
+/* Carries the checksum of the TCP or UDP header at offset 'l4' along with a delta (patch.h) of what
+ * it covers; returns the delta of the checksum itself. The header may be cut off before the
+ * checksum (in an ICMP error). A UDP checksum of zero is none, which it stays (RFC 768; RFC 6935
+ * for IPv6), and one that becomes zero is written as its other form. */
+uint32_t nat_patch_l4(
+	struct packet *packet, const struct parsed *parsed, uint32_t l4, uint32_t delta);
 
 #endif /* DATAPLANE_NAT_REWRITE_H */

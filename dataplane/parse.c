@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-static_assert(V_HOLD < 256, "a problem is kept in a byte");
+static_assert(N_VERDICTS_ALL <= 256, "a problem is kept in a byte");
 
 /* ICMP error messages carry at least 8 bytes of what was behind the inner IP header (RFC 792). */
 #define INNER_L4_MIN 8
@@ -39,17 +39,6 @@ set_ports(struct parsed *p, uint32_t ports, uint8_t protocol, uint8_t family)
 	p->key.rest = flow_key_rest(ports, 0, protocol, family);
 }
 
-static enum flow_signal
-tcp_signal(uint8_t flags)
-{
-	/* By FIN 1, SYN 2, RST 4. RST beats FIN beats SYN. */
-	static const uint8_t signals[8] = {FLOW_SIGNAL_DATA, FLOW_SIGNAL_FIN, FLOW_SIGNAL_SYN,
-		FLOW_SIGNAL_FIN, FLOW_SIGNAL_RST, FLOW_SIGNAL_RST, FLOW_SIGNAL_RST,
-		FLOW_SIGNAL_RST};
-
-	return (enum flow_signal)signals[flags & 7];
-}
-
 static enum verdict
 parse_tcp(const uint8_t *data, struct parsed *p)
 {
@@ -64,7 +53,7 @@ parse_tcp(const uint8_t *data, struct parsed *p)
 	if (!room(p, p->l4, size))
 		return V_DROP_TRUNCATED_L4;
 	p->kind = PARSED_FLOW;
-	p->signal = (uint8_t)tcp_signal(tcp->flags);
+	p->signal = (uint8_t)parse_tcp_signal(tcp->flags);
 	return FINE;
 }
 

@@ -32,22 +32,54 @@ struct parsed {
 	/* The flow as the client sends it, without the VIP's id. Of other kinds the sender's
 	 * address alone. */
 	struct flow_key key;
-	uint8_t kind;    /* enum parsed_kind */
-	uint8_t signal;  /* enum flow_signal */
-	uint8_t problem; /* enum verdict, of PARSED_BAD */
-	uint8_t l4_protocol;
-	uint16_t l3;  /* Offset of the IP or ARP header. */
-	uint16_t l4;  /* Offset behind the IP headers. */
-	uint16_t end; /* Offset behind the IP packet; the rest of the frame is padding. */
-	/* Of a fragment: offset of the header that says so (IPv4's own, or IPv6's fragment header);
-	 * else 0. */
-	uint16_t fragment;
-	bool headless;     /* A later fragment: there is no TCP or UDP header at 'l4'. */
-	uint16_t inner_l4; /* PARSED_ICMP_ERROR: offset behind the IP headers that it is about. */
+	union {
+		struct {
+			uint8_t kind;    /* enum parsed_kind */
+			uint8_t signal;  /* enum flow_signal */
+			uint8_t problem; /* enum verdict, of PARSED_BAD */
+			uint8_t l4_protocol;
+			uint16_t l3; /* Offset of the IP or ARP header. */
+			uint16_t l4; /* Offset behind the IP headers. */
+		};
+		uint64_t what; /* For parse_plain(), to be written at once. */
+	};
+	union {
+		struct {
+			/* Offset behind the IP packet; the rest of the frame is padding. */
+			uint16_t end;
+			/* Of a fragment: offset of the header that says so (IPv4's own, or IPv6's
+			 * fragment header); else 0. */
+			uint16_t fragment;
+			/* A later fragment: there is no TCP or UDP header at 'l4'. */
+			bool headless;
+			union {
+				/* PARSED_ICMP_ERROR: offset behind the IP headers that it is about.
+				 */
+				uint16_t inner_l4;
+				/* Of an IPv4 fragment that fragment_follow() has told: the
+				 * identification that its packet gets when its addresses change. */
+				uint16_t fragment_id;
+			};
+		};
+		uint64_t where; /* As 'what'. */
+	};
 };
 
 static_assert(sizeof(struct parsed) == 64, "a cache line");
 
 void parse(const struct packet *packet, struct parsed *out);
+
+/* What a TCP segment with these flags tells about its flow. */
+static inline enum flow_signal
+parse_tcp_signal(uint8_t flags)
+{
+	/* By FIN 1, SYN 2, RST 4, a nibble each. RST beats FIN beats SYN. */
+	const uint32_t signals = FLOW_SIGNAL_DATA | FLOW_SIGNAL_FIN << 4 | FLOW_SIGNAL_SYN << 8 |
+				 FLOW_SIGNAL_FIN << 12 | FLOW_SIGNAL_RST << 16 |
+				 FLOW_SIGNAL_RST << 20 | FLOW_SIGNAL_RST << 24 |
+				 (uint32_t)FLOW_SIGNAL_RST << 28;
+
+	return (enum flow_signal)(signals >> ((flags & 7) * 4) & 15);
+}
 
 #endif /* DATAPLANE_PARSE_H */

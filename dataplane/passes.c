@@ -20,25 +20,35 @@
 #include "dataplane/icmp.h"
 #include "dataplane/maglev.h"
 #include "dataplane/nat.h"
+#include "dataplane/parse_plain.h"
 #include "dataplane/rewrite.h"
 
 #define PREFETCH_AHEAD 4 /* Frames whose headers are on their way while one is parsed. */
 
-/* What is not simply a packet of a flow. Returns whether it is to be treated as one. Not inlined
+/* What is not plainly a packet of a flow. Returns whether it is to be treated as one. Not inlined
  * and without the burst, which the compiler then keeps in registers. */
 static bool __attribute__((noinline))
 take_other(struct pipeline *pipeline, const struct snapshot *snapshot, const struct packet *packet,
 	struct parsed *parsed, uint64_t now_ns)
 {
+	parse(packet, parsed);
 	if (parsed->kind > PARSED_FRAGMENT || !local_is_to_port(pipeline->local.ports, packet))
 		return false;
 	if (parsed->kind == PARSED_ICMP_ERROR) {
 		icmp_count_error(packet, parsed, pipeline->stats);
 		return true;
 	}
-	/* Of the host's fragments no account is kept. */
-	if (service_find_vip(&snapshot->table, parsed->target.address, parsed->target.family))
+	if (parsed->kind == PARSED_FLOW)
+		return true;
+	/* Of the host's fragments no account is kept, unless they may be a backend's answer: then
+	 * what is wrong with them is not the host's to judge. */
+	if (service_find_vip(&snapshot->table, parsed->target.address, parsed->target.family)) {
 		fragment_follow(pipeline->fragments, packet, parsed, now_ns);
+	} else if (snapshot->nat && nat_is_backend(snapshot, parsed)) {
+		fragment_follow(pipeline->fragments, packet, parsed, now_ns);
+		if (parsed->kind == PARSED_BAD)
+			parsed->target.family = ADDR_NONE;
+	}
 	return parsed->kind == PARSED_FLOW;
 }
 
@@ -57,12 +67,11 @@ static inline void __attribute__((always_inline)) pass_parse(const struct burst 
 
 		if (i + PREFETCH_AHEAD < burst->n)
 			__builtin_prefetch(packet[PREFETCH_AHEAD].data);
-		parse(packet, &work->parsed);
 		work->service = NULL;
-		if (__builtin_expect(work->parsed.kind != PARSED_FLOW, 0)
-				? !take_other(burst->pipeline, snapshot, packet, &work->parsed,
-					  burst->now_ns)
-				: !local_is_to_port(ports, packet))
+		if (__builtin_expect(parse_plain(packet, &work->parsed), 1)
+				? !local_is_to_port(ports, packet)
+				: !take_other(burst->pipeline, snapshot, packet, &work->parsed,
+					  burst->now_ns))
 			continue;
 		hash = service_hash(&work->parsed.target);
 		work->hash = hash;
@@ -118,17 +127,22 @@ pass_flow(const struct burst *burst)
 	}
 }
 
+/* Whether the packet's flow is at 'slot'. */
+static inline bool __attribute__((always_inline))
+is_at(const struct work *work, struct flow_slot slot)
+{
+	return slot.bucket->tags[slot.i] == flow_tag(work->hash) &&
+	       flow_key_equal(&flow_entry_at(slot)->key, &work->parsed.key);
+}
+
 /* The flow of the packet as it was before it, or nowhere. An earlier packet of the burst may have
  * made, moved or removed it since pass_flow(). */
-static inline struct flow_slot __attribute__((always_inline))
+static struct flow_slot
 find_flow(const struct flow_table *flows, const struct work *work)
 {
-	const struct flow_key *key = &work->parsed.key;
-
-	if (work->slot.bucket && work->slot.bucket->tags[work->slot.i] == flow_tag(work->hash) &&
-		flow_key_equal(&flow_entry_at(work->slot)->key, key))
+	if (work->slot.bucket && is_at(work, work->slot))
 		return work->slot;
-	return flow_find(flows, key, work->hash);
+	return flow_find(flows, &work->parsed.key, work->hash);
 }
 
 /* What a packet is that belongs to no flow. */
@@ -147,25 +161,14 @@ schedule_of(const struct burst *burst, const struct path_service *service)
 	return &burst->snapshot->schedules[service - burst->snapshot->path_services];
 }
 
-/* Not inline, so that services of plain Maglev do not pay for the registers that it needs. */
-static __attribute__((noinline)) uint16_t
-schedule_specially(const struct burst *burst, const struct path_service *service,
-	const struct flow_key *key, enum flow_signal signal)
-{
-	return scheduler_choose(schedule_of(burst, service), &burst->pipeline->scheduler, key,
-		(enum scheduler_occasion)occasions[signal], burst->now_ns);
-}
-
 /* The backend that the service's scheduler gives the flow; 0: none takes new flows. */
 static uint16_t
 schedule(const struct burst *burst, const struct path_service *service, const struct flow_key *key,
 	enum flow_signal signal)
 {
-	if (__builtin_expect(service->options & PATH_SPECIAL, 0)) {
-		const struct burst copy = *burst; /* The burst itself stays in registers. */
-
-		return schedule_specially(&copy, service, key, signal);
-	}
+	if (service->options & PATH_SPECIAL)
+		return scheduler_choose(schedule_of(burst, service), &burst->pipeline->scheduler,
+			key, (enum scheduler_occasion)occasions[signal], burst->now_ns);
 	if (!service->maglev)
 		return 0;
 	return scheduler_flow_choice(service->maglev, key);
@@ -179,9 +182,10 @@ keeps_flows(const struct snapshot *snapshot, const struct path_service *service,
 	return path->usable && path->pool == service->pool;
 }
 
-/* Which backend the packet goes to; 0: there is none. 'limited' is a constant, as in serve(). */
-static inline uint16_t __attribute__((always_inline)) choose_backend(const struct burst *burst,
-	const struct path_service *service, const struct work *work, bool limited)
+/* Which backend the packet goes to; 0: there is none, or it is refused. */
+static uint16_t
+choose_backend(
+	const struct burst *burst, const struct path_service *service, const struct work *work)
 {
 	struct pipeline *pipeline = burst->pipeline;
 	const struct flow_key *key = &work->parsed.key;
@@ -201,7 +205,7 @@ static inline uint16_t __attribute__((always_inline)) choose_backend(const struc
 		return backend;
 	}
 	backend = schedule(burst, service, key, signal);
-	if (limited && backend && (service->options & PATH_LIMITED))
+	if (backend && (service->options & PATH_LIMITED))
 		backend = admission_backend(burst, service, work, backend);
 	if (!backend)
 		return 0;
@@ -209,7 +213,7 @@ static inline uint16_t __attribute__((always_inline)) choose_backend(const struc
 	if (slot.bucket) {
 		stats_add(&pipeline->stats->services[service->id].n_new_flows, 1);
 		stats_add(&pipeline->stats->backends[backend].n_new_flows, 1);
-	} else if (__builtin_expect(service->options & PATH_SPECIAL, 0)) {
+	} else if (service->options & PATH_SPECIAL) {
 		backend = scheduler_untracked(schedule_of(burst, service), key, backend);
 	}
 	return backend;
@@ -231,83 +235,101 @@ send_to(const struct burst *burst, const struct path_service *service, uint16_t 
 
 		return forward_specially(&copy, service, backend, packet, work);
 	}
-	return rewrite_dr(packet, &work->parsed, &hop, pipeline->local.ports->ports[hop.port].mac);
+	return rewrite_dr(packet, &work->parsed, &hop, &pipeline->local.ports->ports[hop.port]);
 }
 
-/* The packet of a service. There are two of these, so that services without limits do not pay for
- * them: 'limited' is known when it is compiled. */
-static inline enum verdict __attribute__((always_inline))
+static inline void __attribute__((always_inline))
+count_forwarded(struct stats *stats, uint16_t service, uint16_t backend, uint32_t size)
+{
+	stats_add(&stats->services[service].n_packets, 1);
+	stats_add(&stats->services[service].n_bytes, size);
+	stats_add(&stats->backends[backend].n_packets, 1);
+	stats_add(&stats->backends[backend].n_bytes, size);
+}
+
+/* The packet of a service, whatever state its flow is in; it may be another worker's flow. */
+static enum verdict
 serve(const struct burst *burst, const struct path_service *service, struct packet *packet,
-	const struct work *work, bool limited)
+	const struct work *work)
 {
 	struct stats *stats = burst->pipeline->stats;
-	struct service_stats *service_stats = &stats->services[service->id];
-	enum verdict verdict = V_DROP_NO_BACKEND;
+	enum verdict verdict;
 	uint16_t backend = 0;
 	uint32_t size = packet->size; /* As it came, whatever is put around it. */
 
-	if (limited)
-		burst->pipeline->refusal = V_DROP_NO_BACKEND;
-	if (!limited || !admission_exceeds(burst, service, work))
-		backend = choose_backend(burst, service, work, limited);
+	if ((service->options & PATH_TRANSLATED) &&
+		steer_away_client(&burst->pipeline->steering, packet, &work->parsed, service->mode))
+		return V_STEER;
+	burst->pipeline->refusal = V_DROP_NO_BACKEND;
+	if (!admission_bars(burst, service, work) && !admission_exceeds(burst, service, work))
+		backend = choose_backend(burst, service, work);
 	packet->backend = backend;
-	if (backend)
-		verdict = send_to(burst, service, backend, packet, work);
-	else if (limited)
-		verdict = burst->pipeline->refusal;
-	if (verdict != V_FORWARD) {
-		stats_add(&service_stats->n_drops, 1);
-		return verdict;
-	}
-	stats_add(&service_stats->n_packets, 1);
-	stats_add(&service_stats->n_bytes, size);
-	stats_add(&stats->backends[backend].n_packets, 1);
-	stats_add(&stats->backends[backend].n_bytes, size);
-	return V_FORWARD;
+	verdict =
+		backend ? send_to(burst, service, backend, packet, work) : burst->pipeline->refusal;
+	if (verdict == V_FORWARD)
+		count_forwarded(stats, service->id, backend, size);
+	else
+		stats_add(&stats->services[service->id].n_drops, 1);
+	return verdict;
 }
 
-static enum verdict __attribute__((noinline)) serve_limited(const struct burst *burst,
-	const struct path_service *service, struct packet *packet, const struct work *work)
+/* All packets but those of decide_steady(). */
+static __attribute__((noinline)) enum verdict
+decide_otherwise(const struct burst *burst, struct packet *packet, const struct work *work)
 {
-	return serve(burst, service, packet, work, true);
+	if (!work->service)
+		return local_run(&burst->pipeline->local, burst->snapshot, packet, &work->parsed,
+			burst->now_ns);
+	if (nat_is_return(work->service))
+		return forward_return(burst, packet, work);
+	return serve(burst, &burst->snapshot->path_services[work->service->service], packet, work);
 }
 
-static enum verdict
-run_service(const struct burst *burst, struct packet *packet, const struct work *work)
+/* Most packets are of a flow that is known and stays as it is, in a service whose packets are
+ * neither counted against a limit nor looked up in a list. Returns false, having done nothing, for
+ * all others. What this does is what decide_otherwise() would do; it is the part of it that must be
+ * quick. */
+static inline bool __attribute__((always_inline))
+decide_steady(const struct burst *burst, struct packet *packet, const struct work *work)
 {
-	const struct path_service *service =
-		&burst->snapshot->path_services[work->service->service];
+	const struct pipeline *pipeline = burst->pipeline;
+	const struct path_service *service;
+	const struct flow_entry *entry;
+	uint32_t size = packet->size;
+	uint16_t backend;
 
-	if (__builtin_expect(service->options & (PATH_LIMITED | PATH_METERED), 0)) {
-		/* Of a copy the address may be known without keeping the burst itself, which all
-		 * packets use, out of registers. */
-		const struct burst copy = *burst;
-
-		return serve_limited(&copy, service, packet, work);
-	}
-	return serve(burst, service, packet, work, false);
+	if (!work->service || nat_is_return(work->service) || !work->slot.bucket)
+		return false;
+	service = &burst->snapshot->path_services[work->service->service];
+	entry = flow_entry_at(work->slot);
+	backend = entry->backend;
+	if ((service->options & (PATH_METERED | PATH_LISTED)) || !is_at(work, work->slot) ||
+		!flow_is_steady(pipeline->flows, work->slot, (enum flow_signal)work->parsed.signal,
+			flow_tick(burst->now_ns)) ||
+		!keeps_flows(burst->snapshot, service, backend))
+		return false;
+	packet->backend = backend;
+	packet->verdict = send_to(burst, service, backend, packet, work);
+	if (__builtin_expect(packet->verdict == V_FORWARD, 1))
+		count_forwarded(pipeline->stats, service->id, backend, size);
+	else
+		stats_add(&pipeline->stats->services[service->id].n_drops, 1);
+	return true;
 }
 
 static void
 pass_decide(const struct burst *burst)
 {
-	struct pipeline *pipeline = burst->pipeline;
-
 	for (unsigned int i = 0; i < burst->n; i++) {
 		struct packet *packet = &burst->packets[i];
-		struct work *work = &pipeline->work[i];
+		struct work *work = &burst->pipeline->work[i];
 
-		if (__builtin_expect(work->service != NULL, 1)) {
-			if (__builtin_expect(nat_is_return(work->service), 0)) {
-				const struct burst copy = *burst; /* As in run_service(). */
+		if (__builtin_expect(!decide_steady(burst, packet, work), 0)) {
+			/* Of a copy the address may be known without keeping the burst itself,
+			 * which all packets use, out of registers. */
+			const struct burst copy = *burst;
 
-				packet->verdict = forward_return(&copy, packet, work);
-			} else {
-				packet->verdict = run_service(burst, packet, work);
-			}
-		} else {
-			packet->verdict = local_run(&pipeline->local, burst->snapshot, packet,
-				&work->parsed, burst->now_ns);
+			packet->verdict = decide_otherwise(&copy, packet, work);
 		}
 	}
 }

@@ -54,6 +54,7 @@ decide(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet
 int
 pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 {
+	const struct flow_timeouts timeouts = {0}; /* Until pipeline_prepare(). */
 	const struct memory *memory = &config->memory;
 	struct pipeline *pipeline = memory->alloc(memory->ctx, sizeof(*pipeline), LINE_BYTES);
 	int rc;
@@ -70,8 +71,8 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 		rc = scheduler_worker_init(&pipeline->scheduler, memory, pipeline->stats,
 			config->persistence, config->seed);
 	if (rc == 0)
-		rc = flow_table_new(&pipeline->flows, config->n_flows, config->seed,
-			&config->timeouts, memory, pipeline->stats->flow_events);
+		rc = flow_table_new(&pipeline->flows, config->n_flows, config->seed, &timeouts,
+			memory, pipeline->stats->flow_events);
 	pipeline->limits.n_workers = config->n_workers ? config->n_workers : 1;
 	pipeline->limits.services = memory->alloc(
 		memory->ctx, STATS_SERVICES_MAX * sizeof(*pipeline->limits.services), LINE_BYTES);
@@ -85,6 +86,9 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 		return rc;
 	}
 	pipeline->flows->backends = pipeline->stats->backends;
+	fragment_set_ids(pipeline->fragments, config->worker, (uint16_t)pipeline->limits.n_workers);
+	pipeline->steering =
+		(struct steering){config->steer, config->worker, pipeline->stats->path_events};
 	*out = pipeline;
 	return 0;
 }
@@ -111,6 +115,15 @@ pipeline_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct 
 {
 	assert(n <= PACKET_BURST_MAX);
 	count_received(pipeline, packets, n);
+	decide(pipeline, snapshot, packets, n, now_ns);
+}
+
+void
+pipeline_take(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
+	unsigned int n, uint64_t now_ns)
+{
+	assert(n <= PACKET_BURST_MAX);
+	stats_add(&pipeline->stats->path_events[PATH_STEERED_IN], n);
 	decide(pipeline, snapshot, packets, n, now_ns);
 }
 
@@ -146,7 +159,7 @@ zero_counters(struct backend_stats *stats)
 	stats->n_new_flows = 0;
 }
 
-void
+int
 pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 {
 	static const struct service_stats no_service;
@@ -155,6 +168,8 @@ pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 	const struct snapshot_service *services = snapshot_services(snapshot, &n_services);
 	const struct snapshot_backend *backends = snapshot_backends(snapshot, &n_backends);
 
+	if (snapshot->keeps_sequences && flow_table_keep_sequences(pipeline->flows) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < n_services; i++) {
 		if (!services[i].is_new)
 			continue;
@@ -164,6 +179,8 @@ pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 	for (size_t i = 0; i < n_backends; i++)
 		if (backends[i].is_new)
 			zero_counters(&pipeline->stats->backends[backends[i].id]);
+	flow_set_timeouts(pipeline->flows, &snapshot->flow_timeouts);
+	return 0;
 }
 
 const struct stats *

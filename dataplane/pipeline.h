@@ -15,13 +15,13 @@
 #include "dataplane/port_table.h"
 #include "dataplane/snapshot.h"
 #include "dataplane/stats.h"
+#include "dataplane/steer.h"
 
 #include <stdint.h>
 
 struct pipeline_config {
 	uint32_t n_flows; /* Flows that the table must hold. */
 	uint64_t seed; /* Of the flow table's hash: random, so that nobody can aim at a bucket. */
-	struct flow_timeouts timeouts;
 	struct memory memory;
 	/* Shared, and owned by the caller, who keeps them longer than the pipeline. */
 	const struct port_table *ports;
@@ -29,11 +29,13 @@ struct pipeline_config {
 	struct lease_table *leases;
 	struct persistence *persistence; /* NULL: services keep clients by hash alone. */
 	uint32_t n_workers; /* That share the limits of services and backends; 0: this one alone. */
+	const struct steer *steer; /* NULL: this worker has all flows. */
+	uint16_t worker;           /* Index, as 'steer' counts. */
 };
 
 struct pipeline;
 
-/* Returns 0, or -ENOMEM, or -EINVAL for a size or timeout out of range. */
+/* Returns 0, or -ENOMEM, or -EINVAL for a size out of range. */
 int pipeline_new(struct pipeline **out, const struct pipeline_config *config);
 void pipeline_free(struct pipeline *pipeline);
 
@@ -41,6 +43,11 @@ void pipeline_free(struct pipeline *pipeline);
  * is the one in force, which stays valid during the call; NULL before the first one: then all is
  * the host's. Worker only. */
 void pipeline_run(struct pipeline *pipeline, const struct snapshot *snapshot,
+	struct packet *packets, unsigned int n, uint64_t now_ns);
+
+/* As pipeline_run(), with packets that another worker has handed over (PACKET_STEERED): it has
+ * counted them as received. Worker only. */
+void pipeline_take(struct pipeline *pipeline, const struct snapshot *snapshot,
 	struct packet *packets, unsigned int n, uint64_t now_ns);
 
 /* Gives back at most PACKET_BURST_MAX of the packets that were held (V_HOLD), with the verdict that
@@ -56,10 +63,11 @@ void *pipeline_abandon(struct pipeline *pipeline);
  * call it about once a millisecond with FLOW_SWEEP_BUCKETS or so. */
 void pipeline_sweep(struct pipeline *pipeline, uint64_t now_ns, uint32_t n_buckets);
 
-/* Zeroes the counters of services and backends that 'snapshot' has and its predecessor had not.
- * Control thread, before it publishes 'snapshot' and after all older ones but the predecessor are
- * freed: no worker can be using those counters. */
-void pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot);
+/* Puts the timeouts of 'snapshot' in force, zeroes the counters of services and backends that
+ * 'snapshot' has and its predecessor had not, and makes the tables that its services need. Returns
+ * 0, or -ENOMEM: then the predecessor must stay. Control thread, before it publishes 'snapshot' and
+ * after all older ones but the predecessor are freed: no worker can be using those counters. */
+int pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot);
 
 /* For other threads to read. */
 const struct stats *pipeline_stats(const struct pipeline *pipeline);

@@ -34,6 +34,7 @@ struct pipeline {
 	struct tunnel_state tunnel;
 	struct memory memory;
 	uint32_t next_local; /* See nat.h. */
+	struct steering steering;
 };
 
 /* One run. */

@@ -19,7 +19,14 @@ pipeline_double(struct pipeline **out, const struct pipeline *original)
 		.persistence = original->scheduler.persistence,
 	};
 
-	return pipeline_new(out, &config);
+	int rc = pipeline_new(out, &config);
+
+	if (rc == 0 && original->flows->sequences) {
+		rc = flow_table_keep_sequences((*out)->flows);
+		if (rc < 0)
+			pipeline_free(*out);
+	}
+	return rc;
 }
 
 void

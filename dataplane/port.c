@@ -3,6 +3,7 @@
 #include "dataplane/port.h"
 
 #include "common/log.h"
+#include "dataplane/port_rss.h"
 #include "dataplane/vlan.h"
 
 #include <errno.h>
@@ -257,6 +258,10 @@ configure(struct port *port, const struct rte_eth_dev_info *info, bool interrupt
 		conf.rx_adv_conf.rss_conf.rss_hf =
 			info->flow_type_rss_offloads &
 			(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+		if (port_rss_make_key(port->rss_key, info->hash_key_size, info->reta_size) == 0) {
+			conf.rx_adv_conf.rss_conf.rss_key = port->rss_key;
+			conf.rx_adv_conf.rss_conf.rss_key_len = info->hash_key_size;
+		}
 	}
 	conf.rxmode.offloads = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
 	/* All buffers come from one pool and have one owner. */

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define PORT_RSS_KEY_MAX 64
+
 struct port_lock;
 struct rte_mbuf;
 struct rte_mempool;
@@ -37,7 +39,8 @@ struct port {
 	char interface[16];                 /* The kernel's under a virtual device; "": none. */
 	uint8_t macs[MODEL_ROUTERS_MAX][6]; /* Received beside 'mac'. */
 	size_t n_macs;
-	struct port_lock *tx_locks; /* One a queue; NULL: each queue has one user. */
+	struct port_lock *tx_locks;        /* One a queue; NULL: each queue has one user. */
+	uint8_t rss_key[PORT_RSS_KEY_MAX]; /* Of a port with several queues; see port_rss.h. */
 };
 
 struct port_stats {

@@ -10,8 +10,8 @@
 
 struct port_info {
 	char name[MODEL_NAME_MAX + 1];
-	uint8_t mac[6];
-	uint16_t mtu; /* Largest IP packet. */
+	uint8_t mac[6]; /* Read together with what follows, as one word. */
+	uint16_t mtu;   /* Largest IP packet. */
 };
 
 struct port_table {

@@ -7,6 +7,7 @@
 #include "dataplane/nexthop.h"
 #include "dataplane/packet.h"
 #include "dataplane/parse.h"
+#include "dataplane/port_table.h"
 
 /* One hop less to live. Returns V_FORWARD, or V_DROP_TTL with the packet untouched. */
 static inline enum verdict
@@ -14,13 +15,16 @@ rewrite_ttl(struct packet *packet, const struct parsed *parsed)
 {
 	if (parsed->target.family == ADDR_V4) {
 		struct wire_ipv4 *ip = (struct wire_ipv4 *)(packet->data + parsed->l3);
-		uint32_t checksum = be16_to(ip->checksum) + 0x100u;
+		uint16_t checksum;
 
 		if (ip->ttl <= 1)
 			return V_DROP_TTL;
 		ip->ttl--;
-		/* RFC 1141: the checksum grows by what the header lost, with end-around carry. */
-		ip->checksum = be16_from((uint16_t)(checksum + (checksum >= 0xffff)));
+		/* RFC 1141: the checksum grows by what the header lost, with end-around carry. As
+		 * all such sums it may be done in either byte order. */
+		memcpy(&checksum, &ip->checksum, sizeof(checksum));
+		checksum = (uint16_t)(checksum + 1u + (checksum >= 0xfffe));
+		memcpy(&ip->checksum, &checksum, sizeof(checksum));
 	} else {
 		struct wire_ipv6 *ip = (struct wire_ipv6 *)(packet->data + parsed->l3);
 
@@ -31,17 +35,19 @@ rewrite_ttl(struct packet *packet, const struct parsed *parsed)
 	return V_FORWARD;
 }
 
-/* As rewrite_ttl(). 'mac' is the leaving port's. */
+/* As rewrite_ttl(). 'port' is the one that the packet leaves by. The addresses are written as two
+ * words made of those that hold them. */
 static inline enum verdict
 rewrite_dr(struct packet *packet, const struct parsed *parsed, const struct nexthop *hop,
-	const uint8_t mac[static 6])
+	const struct port_info *port)
 {
-	struct wire_ethernet *ethernet = (struct wire_ethernet *)packet->data;
+	uint64_t to = load64(hop);
+	uint64_t from = load64(port->mac);
 
 	if (rewrite_ttl(packet, parsed) != V_FORWARD)
 		return V_DROP_TTL;
-	memcpy(ethernet->destination, hop->mac, sizeof(hop->mac));
-	memcpy(ethernet->source, mac, sizeof(ethernet->source));
+	store64(packet->data, (to & UINT64_C(0xffffffffffff)) | from << 48);
+	store32(packet->data + sizeof(to), (uint32_t)(from >> 16));
 	return V_FORWARD;
 }
 

@@ -63,11 +63,13 @@ service_key_rest(uint16_t port, uint8_t protocol, uint8_t family)
 	return port | (uint32_t)protocol << 16 | (uint32_t)family << 24;
 }
 
+/* Of the three words two are enough: the address's halves, one of them with the rest in it. */
 static inline uint32_t
 service_hash(const struct service_key *key)
 {
-	return (uint32_t)hash_local(UINT64_C(0x8ebc6af09c88c6e3), key->address_words[0],
-		key->address_words[1], key->rest);
+	return (uint32_t)hash_fold(
+		key->address_words[0] ^ (uint64_t)key->rest << 32 ^ UINT64_C(0x8ebc6af09c88c6e3),
+		key->address_words[1] ^ UINT64_C(0xa0761d6478bd642f));
 }
 
 static inline const struct service_slot *

@@ -7,6 +7,7 @@
 #include "common/json_field.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/flow.h"
+#include "dataplane/show_state.h"
 #include "dataplane/snapshot.h"
 #include "dataplane/stats.h"
 
@@ -200,28 +201,67 @@ show_stats(void *ctx, json_t *params, struct err *err)
 	(void)err;
 	for (uint16_t i = 0; i < dataplane->n_ports; i++)
 		json_array_append_new(ports, show_port(dataplane, i));
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "generation",
-		(json_int_t)(snapshot ? snapshot_generation(snapshot) : 0), "flows",
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"generation", (json_int_t)(snapshot ? snapshot_generation(snapshot) : 0), "flows",
 		show_flow_count(dataplane), "verdicts", show_verdicts(dataplane), "flow_events",
 		show_flow_events(dataplane), "path_events", show_path_events(dataplane), "services",
 		show_services(dataplane), "backends", show_backends(dataplane), "ports", ports,
-		"routers", show_routers(dataplane));
+		"routers", show_routers(dataplane), "lists", show_source_lists(snapshot),
+		"flow_timeouts", show_flow_timeouts(snapshot), "workers", show_workers(dataplane));
 }
 
 /* What a "flows" request asks for, and what it found. */
 struct flow_query {
 	uint64_t limit;
-	const char *service; /* NULL: any. */
-	const char *backend; /* NULL: any. */
-	struct addr client;  /* ADDR_NONE: any. */
+	const char *service;   /* NULL: any. */
+	const char *backend;   /* NULL: any. */
+	struct prefix client;  /* Its family ADDR_NONE: any. */
+	uint8_t protocol;      /* 0: any. */
+	enum flow_state state; /* FLOW_FREE: any. */
 	uint64_t n_found;
 	json_t *flows;
 };
 
 static int
+read_protocol(json_t *params, uint8_t *out, struct err *err)
+{
+	enum protocol protocol;
+	char text[16];
+	int rc = json_field_text(params, "protocol", text, sizeof(text), err);
+
+	if (rc == 0)
+		rc = protocol_parse(text, &protocol, err);
+	if (rc == 0)
+		*out = (uint8_t)protocol;
+	return rc;
+}
+
+static int
+read_state(json_t *params, enum flow_state *out, struct err *err)
+{
+	char text[16], all[128] = "";
+	int rc = json_field_text(params, "state", text, sizeof(text), err);
+
+	if (rc < 0)
+		return rc;
+	for (unsigned int state = FLOW_FREE + 1; state < N_FLOW_STATES; state++) {
+		const char *name = flow_state_name((enum flow_state)state);
+		size_t size = strlen(all);
+
+		if (strcmp(name, text) == 0) {
+			*out = (enum flow_state)state;
+			return 0;
+		}
+		snprintf(all + size, sizeof(all) - size, "%s%s", size > 0 ? ", " : "", name);
+	}
+	return err_set(err, -EINVAL, "state: '%s' is not a state of flows: choose %s", text, all);
+}
+
+static int
 read_query(json_t *params, struct flow_query *query, struct err *err)
 {
-	static const char *const keys[] = {"limit", "service", "client", "backend", NULL};
+	static const char *const keys[] = {
+		"limit", "service", "client", "backend", "protocol", "state", NULL};
 	int rc = json_fields_known(params, keys, err);
 
 	*query = (struct flow_query){
@@ -231,7 +271,11 @@ read_query(json_t *params, struct flow_query *query, struct err *err)
 	if (rc == 0)
 		rc = json_field_integer(params, "limit", 1, FLOWS_LIMIT_MAX, &query->limit, err);
 	if (rc == 0 && json_object_get(params, "client"))
-		rc = json_field_addr(params, "client", &query->client, err);
+		rc = json_field_prefix(params, "client", &query->client, err);
+	if (rc == 0 && json_object_get(params, "protocol"))
+		rc = read_protocol(params, &query->protocol, err);
+	if (rc == 0 && json_object_get(params, "state"))
+		rc = read_state(params, &query->state, err);
 	return rc;
 }
 
@@ -256,6 +300,14 @@ encode_flow(const struct flow_view *view, const struct snapshot_vip *vip,
 		"state", flow_state_name(view->state), "idle_ms", (json_int_t)view->idle_ms);
 }
 
+/* Whether the flow is of the protocol and in the state that are asked for. */
+static bool
+is_of_kind(const struct flow_query *query, const struct flow_view *view)
+{
+	return (query->protocol == 0 || query->protocol == view->protocol) &&
+	       (query->state == FLOW_FREE || query->state == view->state);
+}
+
 static void
 take_flow(struct flow_query *query, const struct snapshot *snapshot, const struct flow_view *view)
 {
@@ -265,11 +317,13 @@ take_flow(struct flow_query *query, const struct snapshot *snapshot, const struc
 		vip ? snapshot_service_find(snapshot, &vip->addr, view->vip_port, view->protocol)
 		    : NULL;
 
+	if (!is_of_kind(query, view))
+		return;
 	if (query->service && (!service || strcmp(query->service, service->name) != 0))
 		return;
 	if (query->backend && (!backend || strcmp(query->backend, backend->name) != 0))
 		return;
-	if (query->client.family != ADDR_NONE && !addr_equal(&query->client, &view->client))
+	if (query->client.addr.family != ADDR_NONE && !prefix_covers(&query->client, &view->client))
 		return;
 	if (query->n_found < query->limit)
 		json_array_append_new(query->flows, encode_flow(view, vip, service, backend));

@@ -12,4 +12,9 @@ json_t *show_stats(void *ctx, json_t *params, struct err *err);
 json_t *show_flows(void *ctx, json_t *params, struct err *err);
 json_t *show_trace(void *ctx, json_t *params, struct err *err);
 
+struct dataplane;
+
+/* The array 'workers' of the stats. */
+json_t *show_workers(const struct dataplane *dataplane);
+
 #endif /* DATAPLANE_SHOW_H */

@@ -130,9 +130,10 @@ show_service(const struct trace *trace)
 
 	if (!service)
 		return json_null();
-	return json_pack("{s:s, s:s, s:s}", "name", service->name, "mode",
+	return json_pack("{s:s, s:s, s:s, s:s}", "name", service->name, "mode",
 		forward_mode_name((enum forward_mode)service->mode), "scheduler",
-		scheduler_name((enum scheduler_kind)service->scheduler));
+		scheduler_name((enum scheduler_kind)service->scheduler), "client_address",
+		client_address_name((enum client_address)service->client_address));
 }
 
 static json_t *
@@ -190,10 +191,10 @@ show_sent(const struct trace *trace)
 
 	if (!trace->leaves)
 		return json_null();
-	return json_pack("{s:i, s:o, s:o, s:I}", "protocol", (int)sent->l4_protocol, "from",
+	return json_pack("{s:i, s:o, s:o, s:I, s:b}", "protocol", (int)sent->l4_protocol, "from",
 		show_end(sent->target.family, sent->key.client, sent->key.client_port), "to",
 		show_end(sent->target.family, sent->target.address, sent->target.port), "bytes",
-		(json_int_t)trace->size);
+		(json_int_t)trace->size, "client_address", (int)trace->tells_client);
 }
 
 json_t *

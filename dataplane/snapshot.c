@@ -265,12 +265,20 @@ add_nat(const struct snapshot_build *build)
 	return snapshot_nat_new(&build->snapshot->nat, build->state, build->snapshot, build->err);
 }
 
+static int
+add_lists(const struct snapshot_build *build)
+{
+	return snapshot_lists_new(&build->snapshot->lists, build->state,
+		build->previous ? build->previous->lists : NULL, build->err);
+}
+
 int
 snapshot_new(struct snapshot **out, const struct control_state *state,
 	const struct snapshot *previous, const struct snapshot_tables *tables, struct err *err)
 {
 	static int (*const steps[])(const struct snapshot_build *) = {check_limits, allocate,
-		add_routers, add_locals, snapshot_add_pools, snapshot_add_services, add_nat};
+		add_routers, add_locals, snapshot_add_pools, snapshot_add_services, add_nat,
+		add_lists};
 	struct snapshot_build build = {.state = state, .previous = previous, .err = err};
 	int rc = 0;
 
@@ -279,6 +287,7 @@ snapshot_new(struct snapshot **out, const struct control_state *state,
 		return snapshot_no_memory(&build);
 	build.snapshot->tables = *tables;
 	build.snapshot->generation = state->generation;
+	build.snapshot->flow_timeouts = state->flow_timeouts;
 	for (size_t i = 0; rc == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
 		rc = steps[i](&build);
 	if (rc < 0) {
@@ -309,6 +318,7 @@ snapshot_free(struct snapshot *snapshot)
 	service_table_fini(&snapshot->table);
 	snapshot_nat_free(snapshot->nat);
 	free(snapshot->virtual_macs);
+	snapshot_lists_free(snapshot->lists);
 	ids_free(snapshot->vip_ids);
 	ids_free(snapshot->service_ids);
 	ids_free(snapshot->backend_ids);

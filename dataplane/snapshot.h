@@ -32,7 +32,6 @@ struct snapshot_tables {
 	const struct port_table *ports;
 	struct nexthop_table *nexthops;
 	struct lease_table *leases;
-	unsigned int n_workers; /* 0 stands for 1. */
 };
 
 /* A virtual router: what a lease is about, and what is announced when it is gained. */
@@ -61,9 +60,10 @@ struct snapshot_service {
 	struct addr address;
 	uint16_t port; /* Host order; 0: all ports. */
 	uint8_t protocol;
-	uint8_t mode;      /* enum forward_mode */
-	uint8_t scheduler; /* enum scheduler_kind */
-	bool is_new;       /* Not in the previous snapshot. */
+	uint8_t mode;           /* enum forward_mode */
+	uint8_t scheduler;      /* enum scheduler_kind */
+	uint8_t client_address; /* enum client_address */
+	bool is_new;            /* Not in the previous snapshot. */
 	uint16_t id;
 	uint32_t pool; /* Index into the state's pools. */
 };

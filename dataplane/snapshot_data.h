@@ -10,6 +10,7 @@
 #include "dataplane/rota.h"
 #include "dataplane/service.h"
 #include "dataplane/snapshot.h"
+#include "dataplane/snapshot_lists.h"
 #include "dataplane/virtual_mac.h"
 
 struct schedule;
@@ -19,6 +20,7 @@ struct schedule;
 #define PATH_MSS 0x02        /* Clamps the MSS of SYNs: snapshot.path_encaps. */
 #define PATH_TUNNEL 0x04     /* Mode tunnel: snapshot.path_encaps. */
 #define PATH_TRANSLATED 0x08 /* Mode nat or fullnat: snapshot.nat. */
+#define PATH_LISTED 0x20     /* Clients are let in by lists: snapshot.lists. */
 #define PATH_LIMITED 0x40    /* New flows are limited: snapshot.path_limits, path_max_flows. */
 #define PATH_METERED 0x80    /* Packets are limited: snapshot.path_limits. */
 
@@ -44,10 +46,12 @@ struct path_backend {
 
 static_assert(sizeof(struct path_backend) == 8, "eight in a cache line");
 
-/* What else the packet path needs of services that are in mode tunnel or clamp the MSS. */
+/* What else the packet path needs of services that are in mode tunnel or fullnat or clamp the MSS.
+ */
 struct path_encap {
 	struct tunnel tunnel;
 	uint16_t mss;
+	uint8_t client_address; /* enum client_address, of mode fullnat */
 };
 
 struct snapshot_pool {
@@ -64,16 +68,19 @@ struct snapshot {
 	struct schedule *schedules;         /* Beside 'path_services'. */
 	struct path_backend *path_backends; /* By id. */
 	const struct snapshot_vip **vips_by_id;
-	struct path_limit *path_limits;    /* In the order of the state. */
-	uint32_t *path_max_flows;          /* Of backends, by id; 0: any number. */
-	struct path_encap *path_encaps;    /* In the order of the state. */
-	struct addr *path_addrs;           /* Of backends, by id. */
-	struct snapshot_nat *nat;          /* NULL: no service whose packets come back. */
+	struct path_limit *path_limits; /* In the order of the state. */
+	uint32_t *path_max_flows;       /* Of backends, by id; 0: any number. */
+	struct path_encap *path_encaps; /* In the order of the state. */
+	struct addr *path_addrs;        /* Of backends, by id. */
+	struct snapshot_nat *nat;       /* NULL: no service whose packets come back. */
+	struct snapshot_lists *lists;
+	bool keeps_sequences;              /* A service shifts sequence numbers: flow_sequence(). */
 	struct virtual_macs *virtual_macs; /* NULL: no router has one. */
 
 	/* The rest belongs to the control thread. */
 	struct snapshot_tables tables;
 	uint64_t generation;
+	struct flow_timeouts flow_timeouts;
 	struct ids *vip_ids;
 	struct ids *service_ids;
 	struct ids *backend_ids;

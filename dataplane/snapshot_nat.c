@@ -18,7 +18,7 @@ count_returns(const struct control_state *state)
 
 	for (size_t i = 0; i < state->n_services; i++)
 		if (mode_translates(state->services[i].mode))
-			n += state->pools[state->services[i].pool].n_backends + 1;
+			n += 2 * state->pools[state->services[i].pool].n_backends + 1;
 	for (size_t i = 0; n > 0 && i < state->n_locals; i++)
 		n += state->locals[i].n_addresses;
 	return n;
@@ -69,6 +69,9 @@ add_returns(struct snapshot_nat *nat, const struct control_state *state,
 
 		memcpy(key.address, backends[i].addr.bytes, sizeof(key.address));
 		/* Services may share backends: then it is there already, with the same id. */
+		service_table_add(&nat->returns, &key, backends[i].nexthop, 0);
+		key.port = be16_from(0);
+		key.protocol = 0;
 		service_table_add(&nat->returns, &key, backends[i].nexthop, 0);
 	}
 }

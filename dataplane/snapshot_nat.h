@@ -31,9 +31,9 @@ struct nat_locals {
 };
 
 struct snapshot_nat {
-	/* (address, port, protocol) that backends send from, and local addresses that they send
-	 * to, with port and protocol 0 and also FLOW_LOCAL in 'family'. The family of all of them
-	 * has FLOW_REVERSE. */
+	/* (address, port, protocol) that backends send from, their addresses with port and protocol
+	 * 0, and local addresses that they send to, likewise and with FLOW_LOCAL in 'family'. The
+	 * family of all of them has FLOW_REVERSE. */
 	struct service_table returns;
 	bool any_local;
 	struct nat_real *reals; /* By backend id. */

@@ -33,15 +33,13 @@ check_service(const struct snapshot_build *build, const struct control_service *
 	if (service->mode > MODE_FULLNAT || !scheduler_of((enum scheduler_kind)service->scheduler))
 		return err_set(build->err, -EINVAL,
 			"service %s: mode or scheduler unknown to this version", service->name);
+	if (service->client_address != CLIENT_ADDRESS_NONE && service->mode != MODE_FULLNAT)
+		return err_set(build->err, -EINVAL,
+			"service %s: backends are told of clients in mode fullnat only",
+			service->name);
 	if (service->mode == MODE_TUNNEL)
 		return tunnel_check(
 			build->state, service, build->snapshot->tables.ports, build->err);
-	if (mode_translates(service->mode) && build->snapshot->tables.n_workers > 1)
-		return err_set(build->err, -EINVAL,
-			"service %s: mode %s needs a dataplane with one worker, since both "
-			"directions of a flow must meet in it; this one has %u",
-			service->name, forward_mode_name((enum forward_mode)service->mode),
-			build->snapshot->tables.n_workers);
 	if (service->mode == MODE_FULLNAT && !has_local(build->snapshot, service->address.family))
 		return err_set(build->err, -EINVAL,
 			"service %s: mode fullnat needs a local address of the service's family",
@@ -118,6 +116,7 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 	service->protocol = from->protocol;
 	service->mode = from->mode;
 	service->scheduler = from->scheduler;
+	service->client_address = from->client_address;
 	service->pool = from->pool;
 	path->maglev = s->pools[from->pool].maglev;
 	path->pool = from->pool;
@@ -125,8 +124,12 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 	path->mode = from->mode;
 	path->options |= (uint8_t)((from->mss ? PATH_MSS : 0) |
 				   (from->mode == MODE_TUNNEL ? PATH_TUNNEL : 0) |
-				   (mode_translates(from->mode) ? PATH_TRANSLATED : 0));
-	s->path_encaps[s->n_services] = (struct path_encap){from->tunnel, from->mss};
+				   (mode_translates(from->mode) ? PATH_TRANSLATED : 0) |
+				   (from->block.n + from->allow.n ? PATH_LISTED : 0));
+	s->path_encaps[s->n_services] =
+		(struct path_encap){from->tunnel, from->mss, from->client_address};
+	if (from->client_address == CLIENT_ADDRESS_PROXY2 && from->protocol == PROTOCOL_TCP)
+		s->keeps_sequences = true;
 	add_limits(build, from);
 	s->n_services++;
 	return snapshot_add_schedule(s, build->previous, from) < 0 ? snapshot_no_memory(build) : 0;

@@ -58,7 +58,16 @@ enum flow_event {
 	PATH_EVENT(ICMP_TOO_BIG, "icmp_too_big",                                                   \
 		"fragmentation needed or packet too big about a flow")                             \
 	PATH_EVENT(ICMP_TIME_EXCEEDED, "icmp_time_exceeded", "time exceeded about a flow")         \
-	PATH_EVENT(ICMP_PARAMETER, "icmp_parameter", "parameter problem about a flow")
+	PATH_EVENT(ICMP_PARAMETER, "icmp_parameter", "parameter problem about a flow")             \
+	PATH_EVENT(PROXY_HEADERS, "proxy_headers", "PROXY headers put in front of clients' data")  \
+	PATH_EVENT(TOA_ADDED, "toa_added", "packets that the TOA option was put into")             \
+	PATH_EVENT(                                                                                \
+		TOA_OMITTED, "toa_omitted", "packets that went without the TOA option: no room")   \
+	PATH_EVENT(TOA_FORGED, "toa_forged", "packets that clients had put a TOA option into")     \
+	PATH_EVENT(RETURNS_HOME, "returns_home",                                                   \
+		"backends' packets that the port gave to their flow's worker")                     \
+	PATH_EVENT(STEERED_OUT, "steered_out", "packets for another worker's flow")                \
+	PATH_EVENT(STEERED_IN, "steered_in", "packets taken over from another worker")
 
 enum path_event {
 #define PATH_EVENT(id, name, help) PATH_##id,
@@ -68,8 +77,7 @@ enum path_event {
 };
 
 struct stats {
-	uint64_t
-		verdicts[N_VERDICTS + 1]; /* Packets; the last one takes V_HOLD and is not shown. */
+	uint64_t verdicts[N_VERDICTS_ALL]; /* Packets; those from N_VERDICTS on are not shown. */
 	uint64_t flow_events[N_FLOW_EVENTS];
 	uint64_t path_events[N_PATH_EVENTS];
 	uint64_t n_packets; /* Received. */

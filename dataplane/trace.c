@@ -63,6 +63,7 @@ build_l4(const struct trace_question *question, uint8_t *l4, size_t size)
 
 		tcp->source_port = be16_from(question->from.port);
 		tcp->destination_port = be16_from(question->to.port);
+		tcp->sequence = be32_from(question->sequence);
 		tcp->offset = sizeof(*tcp) / 4 << 4;
 		tcp->flags = question->tcp_flags;
 		tcp->window = be16_from(UINT16_MAX);
@@ -191,6 +192,9 @@ read_result(const struct trace_scene *scene, const struct stats *stats, const st
 		out->choice = TRACE_MOVED;
 	else
 		out->choice = out->has_flow && n_created == 0 ? TRACE_FLOW : TRACE_SCHEDULER;
+	out->tells_client = stats_read(&stats->path_events[PATH_PROXY_HEADERS]) +
+				    stats_read(&stats->path_events[PATH_TOA_ADDED]) >
+			    0;
 	out->leaves = verdict_leaves(packet->verdict);
 	if (!out->leaves)
 		return;
@@ -200,10 +204,19 @@ read_result(const struct trace_scene *scene, const struct stats *stats, const st
 	parse(packet, &out->sent);
 }
 
+/* The number of the first byte that the flow's client sends, or of its SYN. */
+static uint32_t
+first_number(const struct trace_question *question, const struct flow_copy *flow)
+{
+	return flow->sequence.first - ((question->tcp_flags & TCP_FLAG_SYN) != 0);
+}
+
 int
 trace_run(const struct trace_scene *scene, const struct trace_question *question, struct trace *out)
 {
+	const uint8_t *mac;
 	const struct service_slot *slot;
+	struct trace_question exact = *question;
 	struct pipeline *pipeline = NULL;
 	struct scratch scratch;
 	struct flow_copy flow;
@@ -215,11 +228,16 @@ trace_run(const struct trace_scene *scene, const struct trace_question *question
 		return rc;
 	memset(out, 0, sizeof(*out));
 	find_vip(scene, question, out);
-	build(&scratch, question, out->in_port, scene->ports->ports[out->in_port].mac);
+	mac = scene->ports->ports[out->in_port].mac;
+	build(&scratch, question, out->in_port, mac);
 	slot = pipeline_locate(pipeline, scene->snapshot, &scratch.packet, &key);
 	if (slot && !nat_is_return(slot))
 		out->service = &scene->snapshot->services[slot->service];
 	known = slot && find_flow(scene, &key, &flow, out);
+	if (known && (flow.sequence.bits & SEQUENCE_SHIFTED)) {
+		exact.sequence = first_number(question, &flow);
+		build(&scratch, &exact, out->in_port, mac);
+	}
 	pipeline_imitate(pipeline, scene->pipelines[out->worker], scene->snapshot,
 		known ? &flow : NULL, scene->now_ns);
 	pipeline_run(pipeline, scene->snapshot, &scratch.packet, 1, scene->now_ns);

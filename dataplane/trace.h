@@ -25,6 +25,7 @@ struct trace_question {
 	uint8_t protocol;
 	uint8_t tcp_flags;
 	uint16_t size;        /* Of the IP packet; less than its headers: those alone. */
+	uint32_t sequence;    /* TCP; of a flow whose numbers are kept, trace_run() chooses it. */
 	struct endpoint from; /* Both of one family; without ports for ICMP. */
 	struct endpoint to;
 };
@@ -65,6 +66,7 @@ struct trace {
 	uint8_t mac[6];     /* To which. */
 	uint32_t size;      /* Of the frame. */
 	struct parsed sent; /* Its headers. */
+	bool tells_client;  /* It carries the client's address. */
 };
 
 /* Returns 0 or -ENOMEM. Control thread. */

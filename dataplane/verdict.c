@@ -5,11 +5,12 @@
 static const struct {
 	const char *name;
 	const char *help;
-} verdicts[N_VERDICTS + 1] = {
+} verdicts[N_VERDICTS_ALL] = {
 #define VERDICT(id, name, help) [V_##id] = {name, help},
 	VERDICTS
 #undef VERDICT
 		[V_HOLD] = {"hold", "kept until its first fragment comes"},
+	[V_STEER] = {"steer", "handed to the worker of its flow"},
 };
 
 const char *

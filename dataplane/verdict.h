@@ -29,6 +29,9 @@
 	VERDICT(DROP_NO_NEIGHBOUR, "drop_no_neighbour", "backend's link-layer address unknown")    \
 	VERDICT(DROP_NO_ROOM, "drop_no_room", "buffer too small for the answer or outer headers")  \
 	VERDICT(DROP_TOO_BIG, "drop_too_big", "too big for the tunnel and the client not told")    \
+	VERDICT(DROP_SOURCE_BLOCKED, "drop_source_blocked", "client in a list the service blocks") \
+	VERDICT(DROP_SOURCE_NOT_ALLOWED, "drop_source_not_allowed",                                \
+		"client in no list the service allows")                                            \
 	VERDICT(DROP_NEW_FLOW_LIMIT, "drop_new_flow_limit",                                        \
 		"more new flows than the service takes")                                           \
 	VERDICT(DROP_PACKET_LIMIT, "drop_packet_limit", "more packets than the service takes")     \
@@ -60,7 +63,8 @@
 	VERDICT(DROP_FRAGMENT_LOST, "drop_fragment_lost", "fragment whose first one did not come") \
 	VERDICT(DROP_FRAGMENT_FULL, "drop_fragment_full",                                          \
 		"no room to keep account of the fragment")                                         \
-	VERDICT(DROP_VLAN, "drop_vlan", "frame of another VLAN than the port's")
+	VERDICT(DROP_VLAN, "drop_vlan", "frame of another VLAN than the port's")                   \
+	VERDICT(DROP_STEER_FULL, "drop_steer_full", "no room to hand it to its flow's worker")
 
 enum verdict {
 #define VERDICT(id, name, help) V_##id,
@@ -68,7 +72,10 @@ enum verdict {
 #undef VERDICT
 		N_VERDICTS,
 	/* Not decided yet: the packet core has kept the packet (packet.h). Never counted. */
-	V_HOLD = N_VERDICTS
+	V_HOLD = N_VERDICTS,
+	/* Not decided here: it belongs to the worker packet.owner. Never counted either. */
+	V_STEER,
+	N_VERDICTS_ALL
 };
 
 /* Whether the packet leaves by its out_port. */

@@ -83,6 +83,7 @@ struct wire_tcp {
 #define TCP_FLAG_SYN 0x02
 #define TCP_FLAG_RST 0x04
 #define TCP_FLAG_ACK 0x10
+#define TCP_FLAG_URG 0x20
 
 /* RFC 768 */
 struct wire_udp {
@@ -196,6 +197,18 @@ load32(const void *at)
 
 	memcpy(&value, at, sizeof(value));
 	return value;
+}
+
+static inline void
+store64(void *at, uint64_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
+static inline void
+store32(void *at, uint32_t value)
+{
+	memcpy(at, &value, sizeof(value));
 }
 
 #endif /* DATAPLANE_WIRE_H */

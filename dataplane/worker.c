@@ -5,6 +5,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "dataplane/batch.h"
+#include "dataplane/handover.h"
+#include "dataplane/idle.h"
 #include "dataplane/stats.h"
 #include "dataplane/vlan.h"
 
@@ -12,31 +14,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rte_ethdev.h>
-#include <rte_interrupts.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
-#include <rte_pause.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
 
 LOG_MODULE("worker");
-
-/* Empty polls before a worker begins to sleep: a few microseconds of traffic's own pauses. */
-#define IDLE_POLLS 64
-#define SLEEP_MIN_NS UINT64_C(10000)
-#define SLEEP_MAX_NS UINT64_C(250000)
-
-/* The longest wait for a frame: expired flows are swept in between. */
-#define WAIT_MS 100
 
 /* No turn takes so long: the process stood still. See pulse.h for what the host sends. */
 #define STILL_NS (300 * NS_PER_MS)
@@ -44,19 +34,13 @@ LOG_MODULE("worker");
 #define SWEEP_NS NS_PER_MS
 #define SWEEP_ROUNDS_MAX 64 /* Rounds made up for at once after a sleep. */
 
-/* How a worker waits when there is nothing to do. */
-enum idle {
-	IDLE_SLEEP,      /* Short sleeps between polls: works with every driver. */
-	IDLE_INTERRUPT,  /* The queue's interrupt. */
-	IDLE_DESCRIPTOR, /* The port's descriptor becomes readable. */
-};
-
 struct worker {
 	/* Constant once the worker runs. */
 	struct worker_shared *shared;
 	struct pipeline *pipeline;
 	struct rte_ring *host;
 	struct rte_ring *inject;
+	struct handover *handover;
 	unsigned int index;
 	unsigned int lcore;
 	uint16_t port;
@@ -64,31 +48,16 @@ struct worker {
 	int wake_fd;
 
 	/* The worker's own. */
-	uint32_t n_idle; /* Polls in a row that found nothing. */
 	uint64_t swept_ns;
 	uint64_t turned_ns; /* When the last turn began. */
-	struct rte_epoll_event wake_event;
-	struct rte_epoll_event rx_event;
 	struct batch batches[MODEL_PORTS_MAX];
 	struct batch to_host;
 	struct packet packets[PACKET_BURST_MAX];
 
 	/* Shared with the main thread. */
-	enum idle idle;          /* worker: writes, main: reads; relaxed atomic. */
+	struct idle idle;        /* See there. */
 	uint64_t n_inject_drops; /* worker: writes, main: reads; relaxed atomic. */
 };
-
-static const char *const idle_names[] = {
-	[IDLE_SLEEP] = "short sleeps",
-	[IDLE_INTERRUPT] = "interrupt",
-	[IDLE_DESCRIPTOR] = "descriptor",
-};
-
-static void
-set_idle(struct worker *worker, enum idle idle)
-{
-	__atomic_store_n(&worker->idle, idle, __ATOMIC_RELAXED);
-}
 
 /* Fills packets from received buffers. Returns how many; frames of other VLANs than the port's are
  * freed, and buffers that cannot be made one piece, which only happens when the pool is empty. */
@@ -129,10 +98,21 @@ static void
 drop_rest(struct worker *worker, struct batch *batch, unsigned int n_done, enum verdict verdict)
 {
 	for (unsigned int i = n_done; i < batch->n; i++) {
-		pipeline_recount(worker->pipeline, batch->verdicts[i], verdict);
+		pipeline_recount(worker->pipeline, (enum verdict)batch->verdicts[i], verdict);
 		rte_pktmbuf_free(batch->mbufs[i]);
 	}
 	batch->n = 0;
+}
+
+static void
+flush_handed_over(struct worker *worker)
+{
+	struct rte_mbuf *refused[PACKET_BURST_MAX];
+	unsigned int n = handover_flush(worker->handover, worker->shared->handovers, refused);
+
+	for (unsigned int i = 0; i < n; i++)
+		pipeline_recount(worker->pipeline, V_STEER, V_DROP_STEER_FULL);
+	rte_pktmbuf_free_bulk(refused, n);
 }
 
 static void
@@ -160,6 +140,7 @@ flush_batches(struct worker *worker)
 		drop_rest(worker, &worker->to_host, n, V_DROP_HOST_FULL);
 		shared->host_ready(shared->ctx);
 	}
+	flush_handed_over(worker);
 }
 
 /* Makes a packet ready to leave by its port. */
@@ -167,9 +148,10 @@ static void
 add_to_port(struct worker *worker, const struct packet *packet)
 {
 	struct batch *batch = &worker->batches[packet->out_port];
+	const struct port *port = &worker->shared->ports[packet->out_port];
 
 	batch_add(batch, packet);
-	if (port_tag(&worker->shared->ports[packet->out_port], batch->mbufs[batch->n - 1]))
+	if (port->vlan == 0 || port_tag(port, batch->mbufs[batch->n - 1]))
 		return;
 	batch->n--;
 	pipeline_recount(worker->pipeline, packet->verdict, V_DROP_NO_ROOM);
@@ -187,6 +169,8 @@ act(struct worker *worker, unsigned int n)
 			add_to_port(worker, packet);
 		else if (packet->verdict == V_HOST)
 			batch_add(&worker->to_host, packet);
+		else if (packet->verdict == V_STEER)
+			handover_add(worker->handover, packet);
 		else if (packet->verdict != V_HOLD)
 			rte_pktmbuf_free(packet->buffer);
 	}
@@ -221,6 +205,21 @@ run_burst(struct worker *worker, uint64_t now_ns)
 	}
 	release_held(worker, snapshot, now_ns);
 	return n_received;
+}
+
+/* Handles what other workers have handed over. Returns how many frames there were. */
+static unsigned int
+run_handed_over(struct worker *worker, uint64_t now_ns)
+{
+	const struct snapshot *snapshot =
+		__atomic_load_n(&worker->shared->snapshot, __ATOMIC_ACQUIRE);
+	unsigned int n = handover_take(worker->handover, worker->packets);
+
+	if (n > 0) {
+		pipeline_take(worker->pipeline, snapshot, worker->packets, n, now_ns);
+		act(worker, n);
+	}
+	return n;
 }
 
 /* Sends what the main thread injected. Returns how many frames there were. */
@@ -276,74 +275,23 @@ sweep(struct worker *worker, uint64_t now_ns)
 		(uint32_t)RTE_MIN(n_rounds, (uint64_t)SWEEP_ROUNDS_MAX) * FLOW_SWEEP_BUCKETS);
 }
 
-/* Waits for a frame or a wake-up. An interrupt is switched on before the last look at the queue,
- * so that a frame in between is not slept over. */
+/* Waits for a frame or a wake-up, unless there is something after all. */
 static void
 wait_for_frames(struct worker *worker, uint64_t now_ns)
 {
-	uint16_t id = worker->shared->ports[worker->port].id;
-	bool by_interrupt = worker->idle == IDLE_INTERRUPT;
-	struct rte_epoll_event events[2];
-	uint64_t count;
+	struct rte_rcu_qsbr *rcu = worker->shared->rcu;
 
-	if (by_interrupt && rte_eth_dev_rx_intr_enable(id, worker->queue) < 0) {
-		LOG_INFORM("port %s: RX interrupts do not work here: idle by short sleeps",
-			worker->shared->ports[worker->port].name);
-		set_idle(worker, IDLE_SLEEP);
+	if (!idle_arm(&worker->idle))
 		return;
+	handover_sleep(worker->handover);
+	if (run_burst(worker, now_ns) == 0 && rte_ring_empty(worker->inject) &&
+		handover_is_empty(worker->handover)) {
+		rte_rcu_qsbr_thread_offline(rcu, worker->index);
+		idle_wait(&worker->idle);
+		rte_rcu_qsbr_thread_online(rcu, worker->index);
 	}
-	if (run_burst(worker, now_ns) == 0 && rte_ring_empty(worker->inject)) {
-		rte_rcu_qsbr_thread_offline(worker->shared->rcu, worker->index);
-		rte_epoll_wait(RTE_EPOLL_PER_THREAD, events, 2, WAIT_MS);
-		rte_rcu_qsbr_thread_online(worker->shared->rcu, worker->index);
-	}
-	if (by_interrupt)
-		rte_eth_dev_rx_intr_disable(id, worker->queue);
-	while (read(worker->wake_fd, &count, sizeof(count)) > 0)
-		continue;
-}
-
-static void
-back_off(struct worker *worker, uint64_t now_ns)
-{
-	struct timespec pause = {0};
-
-	worker->n_idle++;
-	if (worker->n_idle < IDLE_POLLS) {
-		rte_pause();
-		return;
-	}
-	if (worker->idle != IDLE_SLEEP) {
-		wait_for_frames(worker, now_ns);
-		return;
-	}
-	pause.tv_nsec =
-		(long)RTE_MIN(SLEEP_MIN_NS * (worker->n_idle - IDLE_POLLS + 1), SLEEP_MAX_NS);
-	clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-}
-
-static int
-watch(int fd, struct rte_epoll_event *event)
-{
-	*event = (struct rte_epoll_event){.epdata = {.event = EPOLLIN}};
-	return rte_epoll_ctl(RTE_EPOLL_PER_THREAD, EPOLL_CTL_ADD, fd, event);
-}
-
-/* Joins the port's interrupt or descriptor and the wake-up to this thread's epoll. */
-static enum idle
-choose_idle(struct worker *worker)
-{
-	const struct port *port = &worker->shared->ports[worker->port];
-
-	if ((port->rx_fd < 0 && !port->rx_interrupts) ||
-		watch(worker->wake_fd, &worker->wake_event) < 0)
-		return IDLE_SLEEP;
-	if (port->rx_fd >= 0)
-		return watch(port->rx_fd, &worker->rx_event) == 0 ? IDLE_DESCRIPTOR : IDLE_SLEEP;
-	if (rte_eth_dev_rx_intr_ctl_q(
-		    port->id, worker->queue, RTE_EPOLL_PER_THREAD, RTE_INTR_EVENT_ADD, NULL) < 0)
-		return IDLE_SLEEP;
-	return IDLE_INTERRUPT;
+	handover_awake(worker->handover);
+	idle_disarm(&worker->idle);
 }
 
 static int
@@ -354,10 +302,10 @@ run(void *arg)
 
 	/* The default slack of 50 us would make short sleeps long. */
 	prctl(PR_SET_TIMERSLACK, 1000UL);
-	set_idle(worker, choose_idle(worker));
+	idle_begin(&worker->idle, &shared->ports[worker->port], worker->queue, worker->wake_fd);
 	LOG_DBG("worker %u: port %s queue %u on lcore %u, idle by %s", worker->index,
 		shared->ports[worker->port].name, worker->queue, worker->lcore,
-		idle_names[worker->idle]);
+		idle_name(&worker->idle));
 	worker->swept_ns = clock_now_ns();
 	worker->turned_ns = worker->swept_ns;
 	rte_rcu_qsbr_thread_register(shared->rcu, worker->index);
@@ -367,14 +315,15 @@ run(void *arg)
 		unsigned int n;
 
 		note_turn(worker, now_ns);
-		n = run_burst(worker, now_ns) + run_injected(worker);
+		n = run_burst(worker, now_ns) + run_handed_over(worker, now_ns) +
+		    run_injected(worker);
 
 		rte_rcu_qsbr_quiescent(shared->rcu, worker->index);
 		sweep(worker, now_ns);
-		if (n == 0)
-			back_off(worker, now_ns);
-		else
-			worker->n_idle = 0;
+		if (n > 0)
+			idle_reset(&worker->idle);
+		else if (idle_pause(&worker->idle))
+			wait_for_frames(worker, now_ns);
 	}
 	rte_rcu_qsbr_thread_offline(shared->rcu, worker->index);
 	rte_rcu_qsbr_thread_unregister(shared->rcu, worker->index);
@@ -411,13 +360,13 @@ int
 worker_new(struct worker **out, const struct worker_config *config, struct err *err)
 {
 	struct pipeline_config pipeline = config->pipeline;
-	struct worker *worker = aligned_alloc(
-		RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(sizeof(*worker), (size_t)RTE_CACHE_LINE_SIZE));
+	int socket = (int)rte_lcore_to_socket_id(config->lcore);
+	struct worker *worker =
+		rte_zmalloc_socket("worker", sizeof(*worker), RTE_CACHE_LINE_SIZE, socket);
 	int rc;
 
 	if (!worker)
 		return err_set(err, -ENOMEM, "out of memory");
-	memset(worker, 0, sizeof(*worker));
 	worker->shared = config->shared;
 	worker->index = config->index;
 	worker->lcore = config->lcore;
@@ -426,8 +375,11 @@ worker_new(struct worker **out, const struct worker_config *config, struct err *
 	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	worker->host = make_ring(worker, "host", WORKER_HOST_SLOTS);
 	worker->inject = make_ring(worker, "inject", WORKER_INJECT_SLOTS);
+	rc = handover_new(&worker->handover, config->index, socket, worker->wake_fd);
+	config->shared->handovers[config->index] = worker->handover;
 	pipeline.memory = (struct memory){.alloc = alloc_pages, .free = free_pages, .ctx = worker};
-	rc = pipeline_new(&worker->pipeline, &pipeline);
+	if (rc == 0)
+		rc = pipeline_new(&worker->pipeline, &pipeline);
 	if (rc == 0 && (worker->wake_fd < 0 || !worker->host || !worker->inject))
 		rc = -ENOMEM;
 	if (rc < 0) {
@@ -472,12 +424,13 @@ worker_free(struct worker *worker)
 		return;
 	empty_ring(worker->host);
 	empty_ring(worker->inject);
+	handover_free(worker->handover);
 	while (worker->pipeline && (mbuf = pipeline_abandon(worker->pipeline)) != NULL)
 		rte_pktmbuf_free(mbuf);
 	pipeline_free(worker->pipeline);
 	if (worker->wake_fd >= 0)
 		close(worker->wake_fd);
-	free(worker);
+	rte_free(worker);
 }
 
 void
@@ -502,6 +455,24 @@ worker_port(const struct worker *worker)
 	return worker->port;
 }
 
+uint16_t
+worker_queue(const struct worker *worker)
+{
+	return worker->queue;
+}
+
+unsigned int
+worker_lcore(const struct worker *worker)
+{
+	return worker->lcore;
+}
+
+int
+worker_socket(const struct worker *worker)
+{
+	return (int)rte_lcore_to_socket_id(worker->lcore);
+}
+
 struct rte_ring *
 worker_host_ring(struct worker *worker)
 {
@@ -513,7 +484,7 @@ worker_inject(struct worker *worker, struct rte_mbuf *mbuf)
 {
 	if (rte_ring_sp_enqueue(worker->inject, mbuf) < 0)
 		return -ENOBUFS;
-	if (__atomic_load_n(&worker->idle, __ATOMIC_RELAXED) != IDLE_SLEEP)
+	if (idle_is_woken_by_hand(&worker->idle))
 		worker_wake(worker);
 	return 0;
 }

@@ -4,7 +4,8 @@
  * A worker receives a burst, lets the packet core decide (pipeline.h) and does what the verdicts
  * say. Two single-producer rings join the first worker of a port to the main thread: 'inject'
  * brings frames that the main thread wants sent, and every worker's 'host' ring takes away what is
- * the kernel's. Nothing else is shared on the packet path. A worker with nothing to do waits for
+ * the kernel's. Packets of another worker's flows are handed over to it (handover.h). Nothing else
+ * is shared on the packet path. A worker with nothing to do waits for
  * the port (its RX interrupt, or its socket with AF_XDP), or sleeps for a moment. */
 #ifndef DATAPLANE_WORKER_H
 #define DATAPLANE_WORKER_H
@@ -17,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct handover;
 struct rte_mbuf;
 struct rte_rcu_qsbr;
 struct rte_ring;
@@ -32,7 +34,8 @@ struct worker_shared {
 	const struct snapshot *snapshot; /* main: writes (release), workers: read (acquire). */
 	struct rte_rcu_qsbr *rcu;        /* Who may still use the previous snapshot. */
 	bool stopping;                   /* main: writes, workers: read; relaxed atomic. */
-	void (*host_ready)(void *ctx);   /* Called by workers: host rings have frames. */
+	struct handover *handovers[RSS_WORKERS_MAX]; /* By worker; constant once workers run. */
+	void (*host_ready)(void *ctx); /* Called by workers: host rings have frames. */
 	void *ctx;
 };
 
@@ -64,6 +67,12 @@ void worker_wake(struct worker *worker);
 
 struct pipeline *worker_pipeline(struct worker *worker);
 uint16_t worker_port(const struct worker *worker);
+uint16_t worker_queue(const struct worker *worker);
+
+unsigned int worker_lcore(const struct worker *worker);
+
+/* NUMA node of its lcore; the worker's memory is there. */
+int worker_socket(const struct worker *worker);
 
 /* Frames for the kernel; mbuf->port is the index of the port they came in by. Main thread. */
 struct rte_ring *worker_host_ring(struct worker *worker);

@@ -153,12 +153,19 @@ judge_edge(struct view *view, struct view_edge *edge, struct view_time time)
 			view, edge, VIEW_FAILED, time, "%s finds %s down", edge->from, edge->to);
 }
 
+/* Since the node's last page; 0 if there was none. */
+static double
+seconds_since(const struct view_node *node, struct view_time time)
+{
+	return node->total_ns > 0 ? (double)(time.now_ns - node->total_ns) / 1e9 : 0;
+}
+
 static void
 update_rate(struct view_node *node, double total, struct view_time time)
 {
-	double seconds = (double)(time.now_ns - node->total_ns) / 1e9;
+	double seconds = seconds_since(node, time);
 
-	if (node->total_ns > 0 && seconds > 0 && total >= node->total)
+	if (seconds > 0 && total >= node->total)
 		node->rate = (total - node->total) / seconds;
 	else
 		node->rate = 0;
@@ -177,7 +184,11 @@ take_page(struct view *view, struct view_node *node, const char *page, struct vi
 	}
 	for (size_t i = 0; node->holds && i < view->n_routers; i++)
 		node->holds[i] = false;
+	if (node->holds)
+		view_services_begin(node, view->model);
 	view_read_page(view, node, page, &told);
+	if (node->holds)
+		view_services_end(node, view->model, seconds_since(node, time));
 	update_rate(node, told.work, time);
 	for (size_t i = 0; i < view->n_edges; i++) {
 		if (is_from(&view->edges[i], node->node))
@@ -394,7 +405,7 @@ make_nodes(struct view *view)
 		if (node->node->role != ROLE_LB)
 			continue;
 		node->holds = calloc(model->n_routers + 1, sizeof(*node->holds));
-		if (!node->holds)
+		if (!node->holds || view_services_init(node, model) < 0)
 			return -1;
 	}
 	return 0;
@@ -427,8 +438,10 @@ view_free(struct view *view)
 {
 	if (!view)
 		return;
-	for (size_t i = 0; i < view->n_nodes; i++)
+	for (size_t i = 0; i < view->n_nodes; i++) {
 		free(view->nodes[i].holds);
+		view_services_fini(&view->nodes[i]);
+	}
 	free(view->nodes);
 	free(view->edges);
 	free(view->routers);

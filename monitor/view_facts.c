@@ -41,7 +41,11 @@ read_backend(struct reading *reading, const struct exposition_sample *sample)
 			const struct backend *backend = &model->pools[i].backends[j];
 			const struct node *node = view_backend_node(model, backend);
 
-			if (node && strcmp(backend->name, name) == 0)
+			if (strcmp(backend->name, name) != 0)
+				continue;
+			if (reading->node->n_up_of_pools)
+				reading->node->n_up_of_pools[i] += sample->value > 0;
+			if (node)
 				read_target(reading, EDGE_BALANCE, node->name, sample->value);
 		}
 	}
@@ -77,6 +81,16 @@ read_work(struct reading *reading, const struct exposition_sample *sample)
 }
 
 static void
+read_service(struct reading *reading, const struct exposition_sample *sample)
+{
+	const char *name = exposition_label(sample, "service");
+
+	read_work(reading, sample);
+	if (name && reading->node->services)
+		view_services_told(reading->node, reading->view->model, name, sample->value);
+}
+
+static void
 read_draining(struct reading *reading, const struct exposition_sample *sample)
 {
 	reading->told->is_draining = sample->value > 0;
@@ -96,7 +110,7 @@ static const struct fact {
 	{"weir_backend_up", ROLE_LB, read_backend},
 	{"weir_vrrp_state", ROLE_LB, read_vrrp},
 	{"weir_dataplane_up", ROLE_LB, read_dataplane},
-	{"weir_service_packets_total", ROLE_LB, read_work},
+	{"weir_service_packets_total", ROLE_LB, read_service},
 	{"weir_upstream_up", ROLE_WEB, read_upstream},
 	{"weir_draining", ROLE_WEB, read_draining},
 	{"weir_http_requests_total", ROLE_WEB, read_work},

@@ -161,11 +161,13 @@ events_json(const struct view *view)
 json_t *
 view_json(const struct view *view, struct view_time time)
 {
-	return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "cluster",
+	return json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "cluster",
 		view->model->cluster, "monitor", view->self->name, "version",
 		(json_int_t)view->version, "time_ms", (json_int_t)time.wall_ms, "nodes",
 		nodes_json(view, time), "edges", edges_json(view, time), "routers",
-		routers_json(view, time), "site", site_json(view), "events", events_json(view));
+		routers_json(view, time), "site", site_json(view), "events", events_json(view),
+		"services", view_services_json(view), "n_services",
+		(json_int_t)view->model->n_services);
 }
 
 static void

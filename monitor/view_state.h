@@ -10,12 +10,20 @@
 #define VIEW_REASON_SIZE 160
 #define VIEW_EVENTS_MAX 256
 #define VIEW_ADDRESSES_MAX 16
+#define VIEW_SERVICES_MAX 200 /* More, and nobody would read the page. */
 
 /* A state with why and since when. */
 struct view_item {
 	enum view_state state;
 	char reason[VIEW_REASON_SIZE];
 	uint64_t since_wall_ms;
+};
+
+/* Packets of a service, as a load balancer counts them. */
+struct view_service {
+	double told;  /* By the page being read. */
+	double total; /* By the last one, */
+	double rate;  /* ... and its growth a second. */
 };
 
 struct view_node {
@@ -27,6 +35,8 @@ struct view_node {
 	uint64_t total_ns;       /* ... when that was (0: never), */
 	double rate;             /* ... and its growth a second. */
 	bool *holds;             /* lb: for each virtual router, whether it says to be master. */
+	struct view_service *services; /* lb: for each service that is shown. */
+	unsigned int *n_up_of_pools;   /* lb: for each pool, backends that are up. */
 	struct {
 		bool is_known, is_read_only, is_replica;
 		int64_t lag_s;
@@ -96,6 +106,20 @@ struct view_page {
 /* Reads a node's page into 'told', into the node's 'holds' and into the counts of its edges. */
 void view_read_page(
 	struct view *view, struct view_node *node, const char *page, struct view_page *told);
+
+/* Room for what the node, a load balancer, tells of services. Returns 0 or -ENOMEM; to be undone by
+ * view_services_fini() in both cases, which also takes a node without any. */
+int view_services_init(struct view_node *node, const struct model *model);
+void view_services_fini(struct view_node *node);
+
+/* Before, within and after the reading of a page; 'seconds' have passed since the last one (0: it
+ * is the first). */
+void view_services_begin(struct view_node *node, const struct model *model);
+void view_services_told(
+	struct view_node *node, const struct model *model, const char *name, double n_packets);
+void view_services_end(struct view_node *node, const struct model *model, double seconds);
+
+json_t *view_services_json(const struct view *view);
 
 /* Makes all edges of the picture from the model. Returns 0 or -ENOMEM. */
 int view_make_edges(struct view *view);

@@ -145,13 +145,17 @@ function stateOf(view, place) {
   }
 }
 
+function rate(perSecond) {
+  return perSecond < 10 ? perSecond.toFixed(1) : `${Math.round(perSecond)}`;
+}
+
 function workOf(node) {
   if (node.role === "db") {
     if (!node.database) return "database";
     if (node.database.replica) return node.database.lag_s === null ? "replica" : `replica, ${node.database.lag_s} s behind`;
     return node.database.read_only ? "read-only" : "primary";
   }
-  return `${node.rate < 10 ? node.rate.toFixed(1) : Math.round(node.rate)} ${WORK_UNITS[node.role]}`;
+  return `${rate(node.rate)} ${WORK_UNITS[node.role]}`;
 }
 
 function colour(view) {
@@ -207,13 +211,18 @@ const clock = (ms) => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
 
 function tables(view) {
   fill("routers", view.routers.map((one) =>
-    [one.name, one.addresses.join(", "), one.holders.join(", ") || "none", { state: one.state }, age(one.for_s)]));
+    [one.name, { why: one.addresses.join(", ") }, one.holders.join(", ") || "none", { state: one.state }, age(one.for_s)]));
   fill("site", view.site.addresses.map((one) =>
     [one.address, { state: one.state }, one.reason, `${one.total_ms.toFixed(1)} ms`]));
   fill("nodes", view.nodes.map((one) =>
     [one.name, one.role, { state: one.state }, { why: one.reason }, age(one.for_s), workOf(one)]));
   fill("edges", view.edges.map((one) =>
     [one.from, one.to, { state: one.state }, { why: one.reason }, age(one.for_s)]));
+  fill("services", view.services.map((one) =>
+    [one.name, one.protocol, one.address, one.port || "any", one.mode, { state: one.state },
+      `${one.backends_up} of ${one.backends}`, one.holder || "nobody", rate(one.rate)]));
+  const more = view.n_services - view.services.length;
+  byId("more-services").textContent = more ? `and ${more} more: weirctl services` : "";
   fill("events", view.events.map((one) =>
     [clock(one.time_ms), one.subject, `${STATE_WORDS[one.from]} → ${STATE_WORDS[one.to]}`, { why: one.reason }]));
 }

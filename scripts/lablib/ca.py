@@ -19,6 +19,7 @@ def make():
     site_key = paths.TLS / "site.key"
     request = paths.TLS / "site.csr"
     leaf = paths.TLS / "leaf.crt"
+    names = [topology.SITE, topology.ZONE, *(mode.site for mode in topology.MODES)]
 
     _openssl("req", "-x509", *KEY, "-keyout", ca_key, "-out", paths.CA, "-days", DAYS,
              "-subj", "/CN=weir lab authority",
@@ -29,7 +30,7 @@ def make():
              "-addext", "basicConstraints=critical,CA:FALSE",
              "-addext", "keyUsage=critical,digitalSignature",
              "-addext", "extendedKeyUsage=serverAuth",
-             "-addext", f"subjectAltName=DNS:{topology.SITE},DNS:{topology.ZONE}")
+             "-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names))
     _openssl("x509", "-req", "-in", request, "-CA", paths.CA, "-CAkey", ca_key,
              "-copy_extensions", "copy", "-days", DAYS, "-out", leaf)
 

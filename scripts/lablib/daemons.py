@@ -55,7 +55,7 @@ def _start_dataplane(process):
 SPECIAL = {
     "monitor": _start_monitor,
     "dataplane": _start_dataplane,
-    "nsd": lambda process: process.start(dns.argv()),
+    "nsd": lambda process: process.start(dns.argv(process.node)),
     "mariadbd": lambda process: process.start(mariadb.argv(process.node)),
 }
 

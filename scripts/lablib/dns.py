@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The zone weir.test: NSD serves it, and the nodes that resolve names are told to ask NSD."""
+"""The zone weir.test. NSD serves it on the DNS node, whom the nodes that resolve names ask, and on
+the web nodes, behind the virtual addresses."""
 
 import shutil
 from pathlib import Path
@@ -12,8 +13,7 @@ NSD = "/usr/sbin/nsd"
 
 NSD_CONF = """\
 server:
-  ip-address: {ipv4}
-  ip-address: {ipv6}
+{addresses}
   username: nsd
   zonesdir: "{folder}"
   zonelistfile: "{folder}/zone.list"
@@ -37,6 +37,9 @@ $TTL 60
 @ NS dns
 """
 
+# Sizes of texts, the first of which fits into a UDP answer with EDNS, the second into none.
+TEXTS = {"medium": 1000, "large": 5000}
+
 # Files that processes in a resolving node's namespace see in the place of those in /etc. The
 # second keeps the C library from asking a resolver service of the host.
 RESOLVER_FILES = {
@@ -46,9 +49,16 @@ RESOLVER_FILES = {
 }
 
 
+def text_of(name):
+    """The strings of one of TEXTS: 100 letters each, and all different."""
+    return [f"{n:03}{name:x<97}" for n in range(TEXTS[name] // 100)]
+
+
 def _zone():
     lines = [ZONE_HEAD.format(zone=topology.ZONE)]
-    names = [(topology.SITE.removesuffix("." + topology.ZONE), topology.VIP_HOST)]
+    lines += [f"{name} TXT {' '.join(text_of(name))}\n" for name in TEXTS]
+    names = [(topology.SITE.removesuffix("." + topology.ZONE), topology.DR.host)]
+    names += [(mode.name, mode.host) for mode in topology.MODES]
     names += [(node.name, node.host) for node in topology.NODES if topology.FRONT in node.networks]
     for name, host in names:
         lines.append(f"{name} A {topology.FRONT.ipv4(host)}\n")
@@ -56,16 +66,34 @@ def _zone():
     return "".join(lines)
 
 
-def make():
-    """Writes NSD's configuration and zone, and the resolver files of those who ask it."""
-    folder = paths.node_folder(topology.DNS)
-    folder.mkdir()
-    conf = NSD_CONF.format(folder=folder, zone=topology.ZONE,
-                           ipv4=topology.FRONT.ipv4(topology.DNS.host),
-                           ipv6=topology.FRONT.ipv6(topology.DNS.host))
+def _folder(node):
+    return paths.node_folder(node) / "nsd"
+
+
+def _addresses(node):
+    """All that a server answers from: UDP answers come from where the question went."""
+    found = list(node.front_addresses)
+    if node.role == "web":
+        found += node.second_addresses
+        found += [vip for mode in topology.MODES if mode.on_loopback for vip in mode.vips]
+    return found
+
+
+def _make_server(node):
+    folder = _folder(node)
+    folder.mkdir(parents=True)
+    addresses = "\n".join(f"  ip-address: {address}" for address in _addresses(node))
+    conf = NSD_CONF.format(folder=folder, zone=topology.ZONE, addresses=addresses)
     (folder / "nsd.conf").write_text(conf, encoding="ascii")
     (folder / f"{topology.ZONE}.zone").write_text(_zone(), encoding="ascii")
     shutil.chown(folder, "nsd", "nsd")
+
+
+def make():
+    """Writes NSD's configuration and zone, and the resolver files of those who ask it."""
+    for node in topology.NODES:
+        if "nsd" in node.programs:
+            _make_server(node)
 
     for node in topology.RESOLVING:
         etc = paths.ETC_NETNS / node.namespace
@@ -80,8 +108,8 @@ def remove():
         shutil.rmtree(paths.ETC_NETNS / node.namespace, ignore_errors=True)
 
 
-def argv():
-    return [NSD, "-d", "-c", paths.node_folder(topology.DNS) / "nsd.conf"]
+def argv(node):
+    return [NSD, "-d", "-c", _folder(node) / "nsd.conf"]
 
 
 def site_addresses():

@@ -27,7 +27,8 @@ SOURCE_MIGRATIONS = paths.REPOSITORY / "apptier" / "migrations"
 
 def _check_config():
     """weir.yaml is checked before anything of the lab changes."""
-    missing = [str(path) for path in [paths.WEIRCTL, *daemons.executables()] if not path.exists()]
+    made = [paths.WEIRCTL, paths.DECAPSULATE, *daemons.executables()]
+    missing = [str(path) for path in made if not path.exists()]
     if missing:
         raise LabError("the build made no " + ", ".join(missing))
     command.run([paths.WEIRCTL, "check", SOURCE_CONFIG])
@@ -113,6 +114,8 @@ def _refresh():
     if stale:
         with step("restarting " + ", ".join(process.name for process in stale)):
             _stop(stale)
+    for node in topology.nodes_of("web"):
+        namespaces.attach_decapsulation(node)
     for node in topology.MACHINES:
         nodes.start(node)
 
@@ -132,11 +135,14 @@ def _fetch(*words):
 
 
 def _fetch_answers():
-    """One static answer by each protocol and one dynamic, by name, as a client would."""
+    """A static answer by each protocol and mode, and a dynamic one, by name, as a client would."""
     url = f"https://{topology.SITE}"
     for protocol in ("-4", "-6"):
         page = _fetch(protocol, f"{url}/")
         say(f"  static   {url}/ by IPv{protocol[1]}: {len(page)} bytes")
+    for mode in topology.MODES:
+        sizes = {len(_fetch(protocol, f"https://{mode.site}/")) for protocol in ("-4", "-6")}
+        say(f"  {mode.name:<8} https://{mode.site}/ by IPv4 and IPv6: {max(sizes)} bytes")
     answer = _fetch("-X", "POST", "-H", "Content-Type: application/json",
                     "-d", '{"url":"https://example.org/"}', f"{url}/api/links")
     code = json.loads(answer)["code"]
@@ -151,7 +157,9 @@ What to try next, all as root:
   scripts/lab client curl -sSi {url}/l/{code}
   scripts/lab failover                hand the addresses to the other load balancer
   scripts/lab kill lb1                as if it lost power; `heal lb1` starts it again
-  scripts/lab ctl lb1 status          weirctl on lb1
+  scripts/lab ctl lb1 services        weirctl on lb1: what it balances, and in which mode
+  scripts/lab client curl -sS https://nat.{zone}/      by mode nat; also dr, ipip, gue, fullnat
+  scripts/lab client dig @gue.{zone} {site}     DNS by mode gue, and so on
   scripts/lab down                    end everything, leave nothing behind
 The monitor's page: http://{page}/"""
 
@@ -191,7 +199,8 @@ def _bring_up(keep):
     host.write_facts(ready=True)
     url = f"https://{topology.SITE}"
     say(f"weir lab is ready: {url}/ through {' and '.join(topology.VIPS)}")
-    say(NEXT.format(url=url, code=code, page=":".join(map(str, topology.PAGE_ADDRESS))))
+    say(NEXT.format(url=url, code=code, zone=topology.ZONE, site=topology.SITE,
+                    page=":".join(map(str, topology.PAGE_ADDRESS))))
 
 
 # --- down ----------------------------------------------------------------------------------------

@@ -122,6 +122,35 @@ def _switch_lines():
     return lines
 
 
+def _host_prefix(address):
+    return f"{address}/128" if ":" in address else f"{address}/32"
+
+
+def _real_server_lines(node):
+    """What the modes need of a web node.
+
+    Direct routing and tunnels: the virtual addresses on lo. Mode nat: an address of which all that
+    is sent goes to the gateway, which is with the load balancer that has the flow; but not what the
+    load balancers themselves asked, such as their health checks."""
+    lines = [f"address add {_host_prefix(vip)} dev lo nodad"
+             for mode in topology.MODES if mode.on_loopback for vip in mode.vips]
+    table = f"table {topology.BACK_TABLE}"
+    for family, address in enumerate(node.second_addresses):
+        # preferred_lft 0: the node's own packets do not choose it as their source.
+        lines += [f"address add {_host_prefix(address)} dev front nodad preferred_lft 0",
+                  f"route add default via {topology.GATEWAYS[family]} dev front {table}"]
+        lines += [f"route add {_host_prefix(lb.front_addresses[family])} dev front {table}"
+                  for lb in topology.nodes_of("lb")]
+    return lines
+
+
+def _route_back(node):
+    """Rules for the table; `ip -batch` takes one family at a time of them."""
+    for option, address in zip(("-4", "-6"), node.second_addresses):
+        run(["ip", "-n", node.namespace, option, "rule", "add", "from", address, "table",
+             topology.BACK_TABLE])
+
+
 def _node_lines(node):
     lines = ["link set lo up"]
     for network in node.networks:
@@ -129,8 +158,7 @@ def _node_lines(node):
         for address in network.addresses(node.host):
             lines.append(f"address add {address} dev {network.name} nodad")
     if node.role == "web":
-        lines += [f"address add {topology.VIP4}/32 dev lo",
-                  f"address add {topology.VIP6}/128 dev lo nodad"]
+        lines += _real_server_lines(node)
     return lines
 
 
@@ -150,6 +178,12 @@ def _offloads_off(namespace, interfaces):
         run(exec_argv(namespace, ["ethtool", "-K", interface, *OFFLOADS_OFF]))
 
 
+def attach_decapsulation(node):
+    """Has what comes by tunnel unpacked; a program that is there already is replaced."""
+    run(["ip", "-force", "-n", node.namespace, "link", "set", "dev", topology.FRONT.name, "xdp",
+         "object", paths.DECAPSULATE, "section", "xdp"])
+
+
 def _make_node(node):
     names = [network.name for network in node.networks]
     if node.role == "lb":
@@ -158,6 +192,9 @@ def _make_node(node):
         names.append(topology.TAP)
     else:
         _ip(node.namespace, _node_lines(node))
+    if node.role == "web":
+        _route_back(node)
+        attach_decapsulation(node)
     _offloads_off(node.namespace, names)
 
 

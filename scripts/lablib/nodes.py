@@ -42,15 +42,22 @@ def _await_new_owners(before):
     return moved
 
 
+def _say_moves(before, after):
+    """One line for all that have gone the same way."""
+    moves = {}
+    for address, owner in before.items():
+        moves.setdefault(f"{owner} -> {after[address]}", []).append(address)
+    for move, addresses in moves.items():
+        say(f"{move}: {' '.join(addresses)}")
+
+
 def _report_takeover(before):
     """Says where addresses have gone whose owners in 'before' were killed."""
     others = [node for node in topology.nodes_of("lb") if node.name not in before.values()]
     if not before or not any(process.pid() for node in others
                              for process in processes.of_node(node)):
         return
-    after = _await_new_owners(before)
-    for address, owner in before.items():
-        say(f"{address}: {owner} -> {after[address]}")
+    _say_moves(before, _await_new_owners(before))
 
 
 def kill(node):
@@ -83,9 +90,7 @@ def failover():
         raise LabError("no load balancer holds an address", "look at: scripts/lab status")
     for name in sorted(set(before.values())):
         snapshot.weirctl(topology.NODE[name], "failover")
-    after = _await_new_owners(before)
-    for address, owner in before.items():
-        say(f"{address}: {owner} -> {after[address]}")
+    _say_moves(before, _await_new_owners(before))
 
 
 def logs_of(node):

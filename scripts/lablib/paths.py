@@ -7,6 +7,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 BUILD = REPOSITORY / "build"
 INSTALL_DEPS = REPOSITORY / "scripts" / "install-deps"
 WEIRCTL = BUILD / "controlplane" / "weirctl"
+DECAPSULATE = BUILD / "docs" / "examples" / "decapsulate.bpf.o"
 
 LAB = Path("/var/lib/weir-lab")
 CONFIG = LAB / "weir.yaml"

@@ -196,7 +196,7 @@ class Snapshot:
             if ends == ("up", "up") and edge.state != "up":
                 found.append(f"{edge.tail} finds {edge.head} {edge.state}")
         if node is None or node.role == "lb":
-            for address in topology.VIPS:
+            for address in topology.HELD:
                 names = self.claimants(address)
                 if len(names) != 1:
                     found.append(f"{address} is held by {' and '.join(names) or 'nobody'}")
@@ -209,7 +209,7 @@ class Snapshot:
             "problems": self.problems(),
             "nodes": [state.as_json() for state in self.states.values()],
             "vips": [{"address": address, "owner": _only(self.claimants(address)),
-                      "claimed_by": self.claimants(address)} for address in topology.VIPS],
+                      "claimed_by": self.claimants(address)} for address in topology.HELD],
             "edges": [edge.as_json() for edge in self.edges],
             "replication": self.replication,
         }
@@ -227,4 +227,4 @@ def owners():
     """The load balancer that holds each virtual address now; None if none does, or both do."""
     states = [_probe(node) for node in topology.nodes_of("lb")]
     return {address: _only([state.node.name for state in states if address in state.holds])
-            for address in topology.VIPS}
+            for address in topology.HELD}

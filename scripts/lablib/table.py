@@ -11,6 +11,13 @@ def _aligned(rows):
             for row in rows]
 
 
+PURPOSES = {
+    **{address: "the gateway of mode nat" for address in topology.GATEWAYS},
+    **{vip: mode.site for mode in topology.MODES for vip in mode.vips},
+    **{vip: topology.SITE for vip in topology.VIPS},
+}
+
+
 def _programs(node):
     return ", ".join(f"{process.program} {process.pid() or '-'}"
                      for process in processes.of_node(node))
@@ -27,9 +34,10 @@ def render(snapshot):
     for state in snapshot.states.values():
         nodes.append((state.node.name, state.node.role, state.state, _programs(state.node),
                       state.detail))
-    vips = [("ADDRESS", "OWNER")]
-    for address in topology.VIPS:
-        vips.append((address, " and ".join(snapshot.claimants(address)) or "nobody"))
+    vips = [("ADDRESS", "OWNER", "FOR")]
+    for address in topology.HELD:
+        vips.append((address, " and ".join(snapshot.claimants(address)) or "nobody",
+                     PURPOSES[address]))
     state = snapshot.replication
     replication = [("REPLICATION", "STATE", "PRIMARY AT", "REPLICA AT"),
                    (f"{state['primary']} -> {state['replica']}", _replication(state),

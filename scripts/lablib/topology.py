@@ -54,10 +54,43 @@ MIDDLE = Network("middle", "10.77.2")
 DATA = Network("data", "10.77.3")
 NETWORKS = (FRONT, MIDDLE, DATA)
 
-VIP_HOST = 100
-VIP4 = FRONT.ipv4(VIP_HOST)
-VIP6 = FRONT.ipv6(VIP_HOST)
-VIPS = (VIP4, VIP6)
+
+
+def _front(host):
+    return (FRONT.ipv4(host), FRONT.ipv6(host))
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A way in which services get to the web nodes, with a name and virtual addresses of its own."""
+
+    name: str
+    host: int
+    on_loopback: bool  # The web nodes have the virtual addresses, and answer clients themselves.
+
+    @property
+    def vips(self):
+        return _front(self.host)
+
+    @property
+    def site(self):
+        return f"{self.name}.{ZONE}"
+
+
+DR = Mode("dr", 100, True)
+MODES = (DR, Mode("ipip", 101, True), Mode("gue", 102, True), Mode("nat", 103, False),
+         Mode("fullnat", 104, False))
+
+VIPS = DR.vips  # Those of the site's name.
+VIP4, VIP6 = VIPS
+GATEWAYS = _front(99)  # Where web nodes send what has to go back through the load balancer.
+HELD = tuple(vip for mode in MODES for vip in mode.vips) + GATEWAYS  # All that move.
+TUNNEL_SOURCES = _front(98)  # Of outer packets; nobody's address.
+
+# Added to a node's number for addresses of a load balancer's dataplane (fullnat speaks from them)
+# and for those of a web node whose answers go to the gateway (nat).
+SECOND = 100
+BACK_TABLE = 77  # The web nodes' routes of such answers.
 
 
 @dataclass(frozen=True)
@@ -79,16 +112,26 @@ class Node:
         octets = [int(octet) for octet in network.ipv4(self.host).split(".")]
         return "02:01:" + ":".join(f"{octet:02x}" for octet in octets)
 
+    @property
+    def front_addresses(self):
+        return _front(self.host)
+
+    @property
+    def second_addresses(self):
+        """See SECOND."""
+        return _front(self.host + SECOND)
+
 
 LB_PROGRAMS = ("dataplane", "controlplane")
+WEB_PROGRAMS = ("webtier", "nsd")
 
 NODES = (
     Node("client", "client", 10, (FRONT,)),
     Node("dns", "dns", 53, (FRONT,), ("nsd",)),
     Node("lb1", "lb", 11, (FRONT,), LB_PROGRAMS),
     Node("lb2", "lb", 12, (FRONT,), LB_PROGRAMS),
-    Node("web1", "web", 21, (FRONT, MIDDLE), ("webtier",)),
-    Node("web2", "web", 22, (FRONT, MIDDLE), ("webtier",)),
+    Node("web1", "web", 21, (FRONT, MIDDLE), WEB_PROGRAMS),
+    Node("web2", "web", 22, (FRONT, MIDDLE), WEB_PROGRAMS),
     Node("app1", "app", 31, (MIDDLE, DATA), ("apptier",)),
     Node("app2", "app", 32, (MIDDLE, DATA), ("apptier",)),
     Node("db1", "db", 41, (DATA,), ("mariadbd",)),

@@ -137,7 +137,7 @@ def main(args):
         return 2
     try:
         building.install_dependencies("run", "build", "test",
-                                      *(["fuzz"] if "fuzz" in wanted else []))
+                                      *(group for group in ("fuzz", "bench") if group in wanted))
     except (LabError, OSError) as error:
         complain(f"test: {error}")
         return 1

@@ -69,6 +69,23 @@ the_sample_makes_a_model_with_resolved_relations(void **state)
 	model_free(model);
 }
 
+static void
+the_documented_file_has_services_in_every_mode(void **state)
+{
+	struct model *model = NULL;
+	struct err err = {""};
+	unsigned int modes = 0;
+
+	(void)state;
+	if (config_load(getenv("WEIR_DOCUMENTED"), &model, &err) < 0)
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < model->n_services; i++)
+		modes |= 1U << model->services[i].mode;
+	assert_int_equal(
+		modes, 1U << MODE_DR | 1U << MODE_TUNNEL | 1U << MODE_NAT | 1U << MODE_FULLNAT);
+	model_free(model);
+}
+
 /* The sample with its first 'find' replaced by 'with'; the caller frees it. '*line' is the line of
  * the place. */
 static char *
@@ -318,6 +335,7 @@ main(void)
 {
 	const struct CMUnitTest cases[] = {
 		cmocka_unit_test(the_sample_makes_a_model_with_resolved_relations),
+		cmocka_unit_test(the_documented_file_has_services_in_every_mode),
 		cmocka_unit_test(scheduling_is_read_and_has_its_defaults),
 		cmocka_unit_test(a_service_of_any_port_needs_a_check_with_one),
 		cmocka_unit_test(every_mistake_is_refused_with_its_line_and_reason),

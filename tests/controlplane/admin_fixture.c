@@ -25,7 +25,12 @@ static const char stats_text[] =
 	"   \"rx_bytes\": 3221225472, \"rx_missed\": 0, \"tx_packets\": 1999, \"tx_bytes\": 100,"
 	"   \"tx_errors\": 5, \"host_rx_packets\": 10, \"host_tx_packets\": 11,"
 	"   \"host_drops\": 0}],"
-	" \"routers\": [{\"name\": \"front4\", \"held\": true}]}";
+	" \"routers\": [{\"name\": \"front4\", \"held\": true}],"
+	" \"lists\": [{\"name\": \"bad\", \"file\": null, \"ranges4\": 12, \"ranges6\": 3,"
+	"   \"bytes\": 2048}],"
+	" \"workers\": [{\"name\": \"0\", \"port\": \"front\", \"queue\": 0, \"socket\": 0,"
+	"   \"packets\": 2000000, \"returns_home\": 70, \"steered_in\": 5, \"steered_out\": 6,"
+	"   \"steer_drops\": 1}]}";
 
 static const char flows_text[] =
 	"{\"total\": 3456, \"flows\": [{\"service\": \"http4\", \"protocol\": \"tcp\","
@@ -110,7 +115,7 @@ static void
 load_model(struct fixture *fixture)
 {
 	const char *sample = getenv("WEIR_SAMPLE");
-	FILE *file = fopen(sample ? sample : "docs/weir.yaml", "r");
+	FILE *file = fopen(sample ? sample : "tests/sample.yaml", "r");
 	char *text = calloc(1, 1u << 16);
 	char path[128];
 	size_t size;

@@ -52,6 +52,11 @@ the_page_tells_all_that_the_monitor_reads(void **state)
 		"weir_port_rx_packets_total{port=\"front\"} 2000000",
 		"weir_port_tx_errors_total{port=\"front\"} 5",
 		"weir_port_host_tx_packets_total{port=\"front\"} 11",
+		"weir_source_list_ipv4_ranges{list=\"bad\"} 12",
+		"weir_source_list_ipv6_ranges{list=\"bad\"} 3",
+		"weir_source_list_bytes{list=\"bad\"} 2048",
+		"weir_worker_returns_home_total{worker=\"0\",port=\"front\"} 70",
+		"weir_worker_steer_drops_total{worker=\"0\",port=\"front\"} 1",
 	};
 	struct fixture *fixture = *state;
 	struct metrics metrics;

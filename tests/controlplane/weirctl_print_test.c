@@ -167,10 +167,18 @@ stats_leave_out_what_did_not_happen(void **state)
 		" \"verdicts\": {\"forward\": 123456, \"drop_short\": 0, \"drop_no_service\": 7},"
 		" \"flow_events\": {\"new\": 42, \"evicted\": 0},"
 		" \"path_events\": {\"fragments_held\": 3, \"icmp_too_big\": 0},"
+		" \"flow_timeouts\": {\"embryonic_ms\": 500, \"established_ms\": 900000},"
+		" \"lists\": [{\"name\": \"bad\", \"file\": null, \"ranges4\": 12,"
+		"   \"ranges6\": 0, \"bytes\": 2048}],"
 		" \"ports\": [{\"name\": \"front\", \"rx_packets\": 2000000,"
 		"   \"rx_bytes\": 3221225472, \"rx_missed\": 0, \"tx_packets\": 1999,"
 		"   \"tx_bytes\": 100, \"tx_errors\": 5, \"host_rx_packets\": 10,"
-		"   \"host_tx_packets\": 11, \"host_drops\": 0}]}",
+		"   \"host_tx_packets\": 11, \"host_drops\": 0}],"
+		" \"workers\": [{\"name\": \"0\", \"port\": \"front\", \"queue\": 0,"
+		"   \"socket\": 0, \"packets\": 1000, \"returns_home\": 7, \"steered_in\": 0,"
+		"   \"steered_out\": 3, \"steer_drops\": 1}, {\"name\": \"1\", \"port\": \"front\","
+		"   \"queue\": 1, \"socket\": 1, \"packets\": 0, \"returns_home\": 0,"
+		"   \"steered_in\": 2, \"steered_out\": 0, \"steer_drops\": 0}]}",
 		"PORT   RX PACKETS  RX BYTES  RX MISSED  TX PACKETS  TX BYTES  TX ERRORS  TO HOST  "
 		"FROM HOST  HOST DROPS\n"
 		"front       2.00M  3.00 GiB          0       2.00k     100 B          5       11  "
@@ -181,12 +189,23 @@ stats_leave_out_what_did_not_happen(void **state)
 		"drop_no_service        7\n"
 		"\n"
 		"flows: 1.23k of at most 131k\n"
+		"forgotten after: embryonic 0.50s, established 15m00s\n"
 		"\n"
 		"FLOW EVENT  TIMES\n"
 		"new            42\n"
 		"\n"
 		"PATH EVENT      TIMES\n"
-		"fragments_held      3\n");
+		"fragments_held      3\n"
+		"\n"
+		"SOURCE LIST  IPV4 RANGES  IPV6 RANGES    MEMORY  FILE\n"
+		"bad                   12            0  2.00 KiB  -\n"
+		"\n"
+		"WORKER  PORT   QUEUE  SOCKET  PACKETS  RETURNS HOME  STEERED IN  STEERED OUT  "
+		"STEER DROPS\n"
+		"     0  front      0       0    1.00k             7           0            3  "
+		"          1\n"
+		"     1  front      1       1        0             0           2            0  "
+		"          0\n");
 }
 
 static void

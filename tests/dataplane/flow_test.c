@@ -220,6 +220,16 @@ what_ends_a_flow_begins_none(void **state)
 	flow_table_free(table);
 }
 
+/* How much later than its timeout, in ticks, a flow may go: its time may have been a little old
+ * when its last packet came. */
+static uint64_t
+late_ticks(uint64_t timeout_ticks)
+{
+	uint64_t late = timeout_ticks / 64;
+
+	return late < FLOW_STEADY_TICKS_MAX ? late : FLOW_STEADY_TICKS_MAX;
+}
+
 static void
 each_state_has_its_timeout(void **state)
 {
@@ -239,14 +249,16 @@ each_state_has_its_timeout(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct flow_key key = key_of((uint32_t)i, 6);
-		uint64_t until_ns = START_NS + cases[i].timeout_ms * NS_PER_MS;
+		uint64_t timeout_ns = cases[i].timeout_ms * NS_PER_MS;
+		uint64_t until_ns = START_NS + timeout_ns;
+		uint64_t n_more = 2 + late_ticks(timeout_ns >> FLOW_TICK_SHIFT);
 
 		for (size_t s = 0; s < 4 && cases[i].signals[s]; s++)
 			packet(table, &key, cases[i].signals[s], 7, START_NS);
 		flow_sweep(table, until_ns, table->n_buckets);
 		assert_int_not_equal(state_of(table, &key), FLOW_FREE);
 		/* Ticks are coarse: it may live two of them longer, not more. */
-		flow_sweep(table, until_ns + (UINT64_C(2) << FLOW_TICK_SHIFT), table->n_buckets);
+		flow_sweep(table, until_ns + (n_more << FLOW_TICK_SHIFT), table->n_buckets);
 		assert_int_equal(state_of(table, &key), FLOW_FREE);
 		assert_int_equal(events[FLOW_EXPIRED], i + 1);
 	}
@@ -269,11 +281,66 @@ packets_keep_a_flow_alive_and_a_late_one_begins_anew(void **state)
 		packet(table, &key, FLOW_SIGNAL_DATA, 9, now_ns);
 	}
 	assert_int_equal(events[FLOW_CREATED], 1);
-	now_ns += 901 * NS_PER_S;
+	now_ns += 906 * NS_PER_S;
 	packet(table, &key, FLOW_SIGNAL_DATA, 9, now_ns);
 	assert_int_equal(events[FLOW_CREATED], 2);
 	assert_int_equal(events[FLOW_EXPIRED], 1);
 	assert_int_equal(flow_entry_at(flow_find(table, &key, flow_hash(table, &key)))->backend, 9);
+	flow_table_free(table);
+}
+
+/* As the packet path does it: what is steady is not written. */
+static void
+a_steady_flow_lives_its_whole_timeout_after_its_last_packet(void **state)
+{
+	struct flow_table *table = table_new(100);
+	struct flow_key key = key_of(1, IPPROTO_TCP);
+	uint64_t now_ns = START_NS;
+	unsigned int n_written = 0;
+	struct flow_slot slot;
+
+	(void)state;
+	packet(table, &key, FLOW_SIGNAL_SYN, 7, now_ns);
+	packet(table, &key, FLOW_SIGNAL_DATA, 7, now_ns);
+	for (int i = 0; i < 600; i++) {
+		now_ns += 100 * NS_PER_MS;
+		slot = flow_find(table, &key, flow_hash(table, &key));
+		if (flow_is_steady(table, slot, FLOW_SIGNAL_DATA, flow_tick(now_ns)))
+			continue;
+		packet(table, &key, FLOW_SIGNAL_DATA, 7, now_ns);
+		n_written++;
+	}
+	/* A minute has 224 ticks. */
+	assert_in_range(n_written, 10, 20);
+	now_ns += 900 * NS_PER_S;
+	flow_sweep(table, now_ns, table->n_buckets);
+	assert_int_equal(state_of(table, &key), FLOW_TCP_ESTABLISHED);
+	flow_sweep(table, now_ns + 6 * NS_PER_S, table->n_buckets);
+	assert_int_equal(state_of(table, &key), FLOW_FREE);
+	flow_table_free(table);
+}
+
+static void
+what_changes_a_flow_is_not_steady(void **state)
+{
+	struct flow_table *table = table_new(100);
+	struct flow_key key = key_of(1, IPPROTO_TCP);
+	uint16_t tick = flow_tick(START_NS);
+	struct flow_slot slot;
+
+	(void)state;
+	packet(table, &key, FLOW_SIGNAL_SYN, 7, START_NS);
+	slot = flow_find(table, &key, flow_hash(table, &key));
+	assert_true(flow_is_steady(table, slot, FLOW_SIGNAL_SYN, tick));
+	assert_false(flow_is_steady(table, slot, FLOW_SIGNAL_DATA, tick));
+	packet(table, &key, FLOW_SIGNAL_DATA, 7, START_NS);
+	assert_true(flow_is_steady(table, slot, FLOW_SIGNAL_DATA, tick));
+	assert_true(flow_is_steady(table, slot, FLOW_SIGNAL_SYN, tick));
+	assert_false(flow_is_steady(table, slot, FLOW_SIGNAL_FIN, tick));
+	assert_false(flow_is_steady(table, slot, FLOW_SIGNAL_RST, tick));
+	packet(table, &key, FLOW_SIGNAL_FIN, 7, START_NS);
+	assert_true(flow_is_steady(table, slot, FLOW_SIGNAL_DATA, tick));
+	assert_false(flow_is_steady(table, slot, FLOW_SIGNAL_SYN, tick));
 	flow_table_free(table);
 }
 
@@ -543,7 +610,7 @@ model_expired(const struct model_flow *flow, uint64_t tick)
 	uint64_t ns = model_timeout_ms(flow->state) * NS_PER_MS;
 	uint64_t ticks = (ns + (UINT64_C(1) << FLOW_TICK_SHIFT) - 1) >> FLOW_TICK_SHIFT;
 
-	return tick - flow->tick > ticks;
+	return tick - flow->tick > ticks + late_ticks(ticks);
 }
 
 static void
@@ -646,6 +713,8 @@ main(void)
 		cmocka_unit_test(a_flow_in_midstream_is_adopted_by_its_second_packet),
 		cmocka_unit_test(what_ends_a_flow_begins_none),
 		cmocka_unit_test(each_state_has_its_timeout),
+		cmocka_unit_test(a_steady_flow_lives_its_whole_timeout_after_its_last_packet),
+		cmocka_unit_test(what_changes_a_flow_is_not_steady),
 		cmocka_unit_test(packets_keep_a_flow_alive_and_a_late_one_begins_anew),
 		cmocka_unit_test(established_flows_are_not_evicted_by_new_ones),
 		cmocka_unit_test(embryonic_flows_are_evicted_first_and_the_oldest_of_them),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/ipext.h"
 #include "dataplane/parse.h"
+#include "dataplane/parse_plain.h"
 #include "frames.h"
 
 #include <setjmp.h>
@@ -580,6 +581,77 @@ truncation_inside_the_packet_is_noticed(void **state)
 	}
 }
 
+/* Whatever the quick way accepts, the thorough one must read alike: all 64 bytes of it. Returns
+ * whether it accepted the frame. */
+static bool
+plain_agrees(const struct frame *frame)
+{
+	struct parsed plain, thorough;
+
+	if (!parse_plain(&frame->packet, &plain))
+		return false;
+	parse(&frame->packet, &thorough);
+	assert_memory_equal(&plain, &thorough, sizeof(plain));
+	return true;
+}
+
+/* Frame 'which' of the kinds that the quick way is for. */
+static void
+plain_frame(struct frame *frame, unsigned int which)
+{
+	const char *from = which & 1 ? CLIENT6 : CLIENT4;
+	const char *to = which & 1 ? VIP6 : VIP4;
+	uint8_t payload[64] = {0};
+
+	if (which & 2) {
+		struct wire_udp udp = {.source_port = be16_from(4711),
+			.destination_port = be16_from(80),
+			.size = be16_from(sizeof(payload))};
+
+		memcpy(payload, &udp, sizeof(udp));
+		frame_ip(frame, from, to, IPPROTO_UDP, payload, sizeof(payload));
+	} else {
+		frame_tcp(frame, from, 4711, to, 80, (uint8_t)(which >> 2));
+		frame->packet.size += 8; /* Padding. */
+	}
+}
+
+static void
+the_quick_way_reads_plain_packets_as_the_thorough_one_does(void **state)
+{
+	struct frame frame;
+
+	(void)state;
+	for (unsigned int which = 0; which < 256; which++) {
+		plain_frame(&frame, which);
+		assert_true(plain_agrees(&frame));
+	}
+}
+
+static void
+spoiled_packets_are_left_to_the_thorough_way_or_read_alike(void **state)
+{
+	uint64_t random = 1;
+	unsigned int n_plain = 0;
+	struct frame frame;
+
+	(void)state;
+	for (unsigned int i = 0; i < 200000; i++) {
+		random = random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+		plain_frame(&frame, i);
+		frame.packet.data[(random >> 33) % 60] = (uint8_t)(random >> 25);
+		if (random >> 60 == 0)
+			frame.packet.size = (uint32_t)(random >> 50 & 127);
+		if (random >> 60 == 1)
+			frame.packet.flags |= PACKET_CHECKSUM_GOOD;
+		else if (!(i & 1))
+			frame_fix_ipv4(&frame);
+		n_plain += plain_agrees(&frame);
+	}
+	/* Both ways must have been gone, often. */
+	assert_in_range(n_plain, 50000, 180000);
+}
+
 int
 main(void)
 {
@@ -603,6 +675,8 @@ main(void)
 		cmocka_unit_test(every_kind_is_recognized),
 		cmocka_unit_test(truncation_at_every_length_is_noticed),
 		cmocka_unit_test(truncation_inside_the_packet_is_noticed),
+		cmocka_unit_test(the_quick_way_reads_plain_packets_as_the_thorough_one_does),
+		cmocka_unit_test(spoiled_packets_are_left_to_the_thorough_way_or_read_alike),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -154,7 +154,7 @@ next_hops_and_leases_are_released(void **state)
 static void
 assert_refused(struct world *world, const char *word)
 {
-	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases, 1};
+	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases};
 	struct snapshot *snapshot = NULL;
 	struct err err = {""};
 

@@ -105,7 +105,7 @@ resolve(struct world *world)
 void
 world_apply(struct world *world)
 {
-	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases, 1};
+	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases};
 	struct snapshot *snapshot = NULL;
 	struct err err = {""};
 	int rc;
@@ -115,7 +115,7 @@ world_apply(struct world *world)
 	if (rc < 0)
 		fprintf(stderr, "%s\n", err.text);
 	must(rc);
-	pipeline_prepare(world->pipeline, snapshot);
+	must(pipeline_prepare(world->pipeline, snapshot));
 	snapshot_free(world->snapshot);
 	world->snapshot = snapshot;
 	resolve(world);

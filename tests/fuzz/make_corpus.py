@@ -151,8 +151,12 @@ def control():
                           "mode": "dr", "scheduler": "maglev", "pool": 0},
                          {"name": "dns", "address": VIP6, "port": 53, "protocol": "udp",
                           "mode": "dr", "scheduler": "maglev", "pool": 1}]}
+    listed = {**full, "lists": [{"name": "a", "prefixes": ["192.0.2.0/24", "2001:db8::1"]},
+                                {"name": "b", "file": "/b", "stamp": "1-2-3"}],
+              "services": [{**full["services"][0], "block": [0, 1], "allow": [1]}],
+              "flow_timeouts": {"embryonic_ms": 500, "udp_ms": 3600000}}
     state_line, lease_line = line("state", full), line("lease", {"ttl_ms": 250, "held": ["r4"]})
-    return {"state": b"\0" + state_line, "lease": b"\0" + lease_line,
+    return {"lists": b"\0" + line("state", listed), "state": b"\0" + state_line, "lease": b"\0" + lease_line,
             "pieces": b"\x07" + line("hello", {"version": 1}) + state_line + lease_line
             + line("flows", {"limit": 10, "client": CLIENT6}),
             "refused": b"\0" + line("state", {"generation": -1}) + b"not json\n[]\n{}\n\n"}
@@ -196,6 +200,11 @@ TEXTS = {
         "tags": b"\0\0\0\"tag\"\0W/\"tag\", *\0keep-alive",
         "targets": b"\xff\xff\x08http://a:80/b?c\0Connection\0close, X",
     },
+    "prefix_list": {
+        "both": b"# head\n10.0.0.0/8 # rest\r\n\n2001:db8::/32\n192.0.2.1\n10.1.0.0/16\n::/0",
+        "ends": b"0.0.0.0\n255.255.255.255\n128.0.0.0/1\nffff::/16\n::1/128\n",
+        "long": b"10.0.0.0/33\n", "beyond": b"10.0.0.1/8\n", "other": b"10.0.0.0/8\0\n",
+    },
     "exposition": {
         "page": b"# HELP a b\n# TYPE a counter\na{x=\"1\",y=\"q\\\"u\\\\o\\nte\"} 2.5 17\n"
                 b"b +Inf\nc{} NaN\nd_bucket{le=\"0.5\"} 1e9\n",
@@ -212,7 +221,14 @@ def config():
         "    lb:\n      memory_mb: 64\n      flows: 1000\n      control_socket: c\n" \
         "      admin_socket: a\n      ports:\n        - {name: front, device: x, " \
         "host_interface: weir0, queues: 1}\n"
+    lists = "virtual_routers:\n  - {name: r, vrid: 1, port: front, addresses: [192.0.2.100], " \
+        "members: [{node: lb1, priority: 9}]}\npools: [{name: p}]\nsource_lists:\n" \
+        "  - {name: a, file: a.txt}\n  - {name: b, prefixes: [10.0.0.0/8, '::1']}\nservices:\n" \
+        "  - {name: s, address: 192.0.2.100, port: 80, pool: p, block: [a], allow: [b]}\n" \
+        "flow_timeouts: {embryonic_ms: 500, established_ms: 3600000, fin_ms: 501, closed_ms: 600, " \
+        "udp_new_ms: 700, udp_ms: 800, evict_idle_ms: 900}\n"
     return {"sample": plain.encode(), "small": small.encode(),
+            "lists": (small.replace("1000", "2048") + lists).encode(),
             "unknown_key": small.replace("flows", "flaws").encode(),
             "odd": b"a: &x [*x, !!int 'b']\n--- %YAML\n? {}\n: |\n"}
 

@@ -15,7 +15,7 @@
 #define STEPS_MAX 400
 #define FRAGMENT_BYTES 64u
 #define ROOM_MAX 255
-#define UNDECIDED ((enum verdict)(V_HOLD + 1))
+#define UNDECIDED N_VERDICTS_ALL
 
 /* One input while it runs. */
 struct run {

@@ -109,7 +109,7 @@ fill_services(struct prepared *prepared, unsigned int v)
 static void
 prepare(struct fuzz_world *world, unsigned int v)
 {
-	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases, 1};
+	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases};
 	struct prepared *prepared = &world->prepared[v];
 	const struct snapshot *previous = v > 0 ? world->prepared[v - 1].snapshot : NULL;
 	struct err err = {""};
@@ -134,7 +134,7 @@ prepare(struct fuzz_world *world, unsigned int v)
 		fill_pool(prepared, p, v);
 	fill_services(prepared, v);
 	must(snapshot_new(&prepared->snapshot, &prepared->state, previous, &tables, &err) == 0);
-	pipeline_prepare(world->pipeline, prepared->snapshot);
+	must(pipeline_prepare(world->pipeline, prepared->snapshot) == 0);
 }
 
 void

@@ -90,6 +90,10 @@ def test_the_sample_configuration_names_the_labs_addresses():
     text = (REPOSITORY / "docs" / "weir.yaml").read_text(encoding="utf-8")
     named = set(re.findall(r"\b10\.77\.\d+\.\d+\b", text))
     known = {network.ipv4(node.host) for node in topology.NODES for network in node.networks}
-    assert named <= known | {topology.VIP4}
-    assert set(re.findall(r"fd77:1::\d+", text)) <= {
-        topology.FRONT.ipv6(node.host) for node in topology.NODES} | {topology.VIP6}
+    known |= {topology.FRONT.ipv6(node.host) for node in topology.NODES}
+    known |= {address for role in ("lb", "web") for node in topology.nodes_of(role)
+              for address in node.second_addresses}
+    known |= {*topology.HELD, *topology.TUNNEL_SOURCES}
+    named |= set(re.findall(r"fd77:1::\d+", text))
+    assert named <= known
+    assert named >= set(topology.HELD)

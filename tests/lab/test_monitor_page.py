@@ -84,6 +84,20 @@ def test_every_node_and_edge_is_drawn_and_well(page, lab):
     assert owners == lab.owners()
 
 
+def test_the_services_of_every_mode_are_listed(page, lab):
+    until("the page shows all as well", lambda: all_well(page), 15)
+    rows = page.execute_script(
+        "return Array.from(document.querySelectorAll('#services tbody tr'), (row) => "
+        "Array.from(row.cells, (cell) => cell.textContent))")
+    named = ("name", "protocol", "address", "port", "mode")
+    assert [row[:5] for row in rows] == [
+        [str(one[name] or "any") for name in named]
+        for one in json.loads(lab.ok("ctl", "lb1", "--json", "services"))]
+    assert {row[4] for row in rows} == {"dr", "tunnel", "nat", "fullnat"}
+    (owner,) = set(lab.owners().values())
+    assert {tuple(row[5:8]) for row in rows} == {("✓ works", "2 of 2", owner)}
+
+
 def test_a_killed_node_turns_red_and_green_again(page, lab):
     lab.ok("kill", "web2")
     until("web2 is red", lambda: states(page)["web2"] == "failed", 15)

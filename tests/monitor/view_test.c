@@ -272,6 +272,71 @@ a_nodes_rate_is_the_growth_of_its_counter(void **state)
 	json_decref(json);
 }
 
+/* Fails unless the service called 'name' is told as in 'wanted'. */
+static void
+assert_service(struct fixture *f, const char *name, const char *wanted)
+{
+	json_t *json = view_json(f->view, now(f)), *item;
+	json_t *expected = json_loads(wanted, 0, NULL);
+	bool is_there = false;
+	size_t i;
+
+	assert_non_null(expected);
+	json_array_foreach(json_object_get(json, "services"), i, item)
+	{
+		json_t *found;
+		const char *key;
+
+		if (strcmp(json_string_value(json_object_get(item, "name")), name) != 0)
+			continue;
+		is_there = true;
+		json_object_foreach(expected, key, found)
+		{
+			if (!json_equal(json_object_get(item, key), found))
+				fail_msg("%s: %s is not as wanted", name, key);
+		}
+	}
+	assert_true(is_there);
+	json_decref(expected);
+	json_decref(json);
+}
+
+static void
+a_service_is_as_the_holder_of_its_address_tells(void **state)
+{
+	static const char master[] = "weir_vrrp_state{router=\"front4\"} 2\n"
+				     "weir_backend_up{pool=\"web4\",backend=\"web1\"} 1\n"
+				     "weir_backend_up{pool=\"web4\",backend=\"web2\"} 0\n"
+				     "weir_service_packets_total{service=\"http4\"} 100\n"
+				     "weir_service_packets_total{service=\"https4\"} 7\n"
+				     "weir_service_packets_total{service=\"unheard-of\"} 9\n";
+	static const char later[] = "weir_vrrp_state{router=\"front4\"} 2\n"
+				    "weir_backend_up{pool=\"web4\",backend=\"web1\"} 1\n"
+				    "weir_backend_up{pool=\"web4\",backend=\"web2\"} 1\n"
+				    "weir_service_packets_total{service=\"http4\"} 150\n"
+				    "weir_service_packets_total{service=\"https4\"} 7\n";
+	static const char none[] = "weir_vrrp_state{router=\"front4\"} 2\n"
+				   "weir_service_packets_total{service=\"http4\"} 3\n";
+	struct fixture *f = *state;
+
+	assert_service(f, "http4", "{\"state\": \"unknown\", \"holder\": null, \"rate\": 0.0}");
+	scrape(f, "lb1", master);
+	scrape(f, "lb2", "weir_service_packets_total{service=\"http4\"} 1000000\n");
+	assert_service(f, "http4",
+		"{\"state\": \"warning\", \"holder\": \"lb1\", \"backends_up\": 1, \"rate\": 0.0,"
+		" \"address\": \"10.77.1.100\", \"port\": 80, \"protocol\": \"tcp\","
+		" \"mode\": \"dr\", \"backends\": 2}");
+	f->s += 2;
+	scrape(f, "lb1", later);
+	assert_service(f, "http4", "{\"state\": \"ok\", \"backends_up\": 2, \"rate\": 25.0}");
+	assert_service(f, "https4", "{\"state\": \"ok\", \"rate\": 0.0}");
+	f->s += 2;
+	scrape(f, "lb1", none); /* It began anew. */
+	assert_service(f, "http4", "{\"state\": \"failed\", \"backends_up\": 0, \"rate\": 0.0}");
+	scrape(f, "lb2", master);
+	assert_service(f, "http4", "{\"state\": \"unknown\", \"holder\": null}");
+}
+
 static void
 metrics_tell_the_same_as_the_picture(void **state)
 {
@@ -302,6 +367,7 @@ main(void)
 		CASE(the_site_is_well_when_every_address_answers_200),
 		CASE(each_change_is_one_event_and_one_version),
 		CASE(a_nodes_rate_is_the_growth_of_its_counter),
+		CASE(a_service_is_as_the_holder_of_its_address_tells),
 		CASE(metrics_tell_the_same_as_the_picture),
 	};
 

@@ -382,14 +382,16 @@ class Dataplane:
             self.lb.ip("addr", "add", HOST6.replace("fd09", f"fd{9 + index:02x}") + "/64", "dev",
                        f"weir{index}", "nodad")
 
-    def push(self, pools, services=None, routers=None, local_addresses=()):
+    def push(self, pools, services=None, routers=None, local_addresses=(), local_port=None,
+             **members):
         """Pushes a state: services are (name, address, port, protocol, pool's name), and after
-        that a dictionary of more members where there are some."""
+        that a dictionary of more members where there are some; 'members' are the state's."""
         self.generation += 1
         names = list(pools)
         self.control.call("state", {
-            "generation": self.generation,
-            **({"locals": [{"port": self.ports[0], "addresses": list(local_addresses)}]}
+            "generation": self.generation, **members,
+            **({"locals": [{"port": local_port or self.ports[0],
+                            "addresses": list(local_addresses)}]}
                if local_addresses else {}),
             "routers": routers or [router("r4", VIP4), router("r6", VIP6)],
             "pools": [{"name": name, "backends": pools[name]} for name in names],
@@ -408,6 +410,9 @@ class Dataplane:
 
     def verdict(self, name):
         return self.stats()["verdicts"][name]
+
+    def path_event(self, name):
+        return self.stats()["path_events"][name]
 
     @contextlib.contextmanager
     def counts(self, name, n=1):

@@ -93,6 +93,8 @@ def test_a_lease_for_an_unknown_router_is_refused_and_changes_nothing(dataplane,
 
 @pytest.mark.parametrize("params, word", [
     ({"limit": 0}, "limit"), ({"limit": 10001}, "limit"), ({}, "limit"),
+    ({"limit": 5, "protocol": "icmp"}, "tcp, udp"), ({"limit": 5, "state": "open"}, "udp_new"),
+    ({"limit": 5, "client": "10.9.0.1/24"}, "10.9.0.0/24"), ({"limit": 5, "state": 1}, "state"),
     ({"limit": 5, "client": "nobody"}, "nobody"), ({"limit": 5, "colour": "red"}, "colour")])
 def test_a_bad_question_about_flows_is_refused(control, params, word):
     assert word in control.error("flows", params)

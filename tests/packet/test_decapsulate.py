@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From a client's packet to the answer of a real kernel: through the dataplane's tunnel, out of it
-by docs/examples/decapsulate in a backend's namespace, and back past the load balancer."""
+by docs/examples/decapsulate.bpf.c in a backend's namespace, and back past the load balancer."""
 
 import os
 import socket
-import subprocess
 
 import pytest
 from scapy.layers.inet import IP, UDP
@@ -13,12 +12,12 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from conftest import BACKENDS4, BACKENDS6
-from harness import (CLIENT4, CLIENT6, CLIENT_MAC, PORT_MAC, ROOT, VIP4, VIP6, Namespace, Wire,
-                     backend, run)
+from harness import (BUILD, CLIENT4, CLIENT6, CLIENT_MAC, PORT_MAC, ROOT, VIP4, VIP6, Namespace,
+                     Wire, backend, run)
 from test_tunnel import (GUE_PORT, KINDS, SOURCE4, SOURCE6, at_backend, client_ports, state,
                          tunnel_services)
 
-PROGRAM = os.path.join(ROOT, "docs", "examples", "decapsulate")
+PROGRAM = os.path.join(ROOT, BUILD, "docs", "examples", "decapsulate.bpf.o")
 ADDRESS4, MAC = BACKENDS4["b1"]
 ADDRESS6 = BACKENDS6["b1"][0]
 
@@ -27,7 +26,6 @@ class Real:
     """A backend with a kernel of its own: its cable's far end is 'wire'."""
 
     def __init__(self):
-        self.process = None
         self.wire = None
         self.far = Namespace("far")
         self.namespace = Namespace("real")
@@ -47,18 +45,12 @@ class Real:
         self.wire = Wire(self.far, "far0")
         self.wire.hosts.update({CLIENT4: CLIENT_MAC, CLIENT6: CLIENT_MAC})
 
-    def start(self):
-        self.process = subprocess.Popen(
-            self.namespace.command("/usr/bin/python3", PROGRAM, "--vip", VIP4, "--vip", VIP6),
-            stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout.readline() == "decapsulate: ready\n"
+    def attach(self):
+        """Has tunnels unpacked, as long as the interface is there."""
+        self.namespace.ip("link", "set", "dev", "eth0", "xdp", "object", PROGRAM, "section", "xdp")
         return self
 
     def close(self):
-        if self.process:
-            self.process.terminate()
-            assert self.process.wait(10) == 0
-            self.process.stdout.close()
         if self.wire:
             self.wire.close()
         self.namespace.close()
@@ -69,7 +61,7 @@ class Real:
 def real():
     made = Real()
     try:
-        yield made.start()
+        yield made.attach()
     finally:
         made.close()
 
@@ -119,19 +111,74 @@ def wrapped(inner, outer, ecn=0):
         / (header + bytes(inner))
 
 
-def message(vip, text, ecn=0, to_self=False):
-    ip = IP(src=CLIENT4, dst=ADDRESS4 if to_self else VIP4, tos=ecn) if vip == 4 else \
-        IPv6(src=CLIENT6, dst=ADDRESS6 if to_self else VIP6, tc=ecn)
+def message(vip, text, ecn=0):
+    ip = IP(src=CLIENT4, dst=VIP4, tos=ecn) if vip == 4 else \
+        IPv6(src=CLIENT6, dst=VIP6, tc=ecn)
     return ip / UDP(sport=4711, dport=53) / text
+
+
+def changed(frame, **fields):
+    """The frame with fields of its GUE header changed."""
+    frame = frame.copy()
+    gue = bytearray(frame[UDP].payload.load)
+    for name, value in fields.items():
+        gue[{"variant": 0, "protocol": 1, "flags": 3}[name]] = value
+    frame[UDP].payload = Raw(bytes(gue))
+    return Ether(bytes(frame))
+
+
+NOT_OURS = {
+    "variant 1": lambda frame: changed(frame, variant=0x40),
+    "control message": lambda frame: changed(frame, variant=0x20),
+    "extension": lambda frame: changed(frame, variant=1),
+    "flags": lambda frame: changed(frame, flags=1),
+    "another protocol": lambda frame: changed(frame, protocol=6),
+}
+
+
+@pytest.mark.parametrize("case", NOT_OURS)
+@pytest.mark.parametrize("outer", [4, 6])
+def test_gue_of_another_kind_is_left_to_the_host(real, case, outer):
+    """A socket of the host on the port gets it as it came."""
+    frame = NOT_OURS[case](wrapped(message(4, b"other"), outer))
+    family = socket.AF_INET if outer == 4 else socket.AF_INET6
+    with real.namespace.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(5)
+        sock.bind((ADDRESS4 if outer == 4 else ADDRESS6, GUE_PORT))
+        real.wire.send(frame)
+        assert sock.recvfrom(2048)[0] == bytes(frame[UDP].payload)
 
 
 @pytest.mark.parametrize("outer", [4, 6])
 @pytest.mark.parametrize("vip", [4, 6])
-def test_only_virtual_addresses_are_let_in(real, vip, outer):
+def test_what_is_cut_or_of_the_wrong_version_goes_no_further(real, vip, outer):
+    whole = wrapped(message(vip, b"whole"), outer)
+    headers = len(whole) - len(whole[UDP].payload.load) + 4
     with serve(real.namespace, vip, to_all=True) as sock:
-        real.wire.send(wrapped(message(vip, b"stray", to_self=True), outer))
-        real.wire.send(wrapped(message(vip, b"good"), outer))
-        assert sock.recvfrom(2048)[0] == b"good"
+        for size in range(14, headers + (20 if vip == 4 else 40)):
+            real.wire.send(bytes(whole)[:size])
+        real.wire.send(changed(whole, protocol=41 if vip == 4 else 4))
+        real.wire.send(whole)
+        assert sock.recvfrom(2048)[0] == b"whole"
+        sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            sock.recvfrom(2048)
+
+
+@pytest.mark.parametrize("vip", [4, 6])
+def test_a_packet_for_another_host_is_not_passed_on(real, vip):
+    """What is unpacked is like anything that comes by the interface: this host does not route."""
+    stray = message(vip, b"stray")
+    stray.dst = "10.9.0.99" if vip == 4 else "fd09::99"
+    with serve(real.namespace, vip) as sock:
+        real.wire.forget()
+        real.wire.send(wrapped(stray, 4))
+        real.wire.send(wrapped(message(vip, b"good"), 4))
+        data, client = sock.recvfrom(2048)
+        assert data == b"good"
+        sock.sendto(b"answer", client)
+        real.wire.expect(lambda frame: b"answer" in bytes(frame), "answer")
+    assert not real.wire.seen(lambda frame: b"stray" in bytes(frame))
 
 
 @pytest.mark.parametrize("outer", [4, 6])

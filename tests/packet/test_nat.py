@@ -311,14 +311,3 @@ def test_an_error_about_no_flow_is_dropped(nat):
         nat.wire.send(Ether(dst=PORT_MAC, src=CLIENT_MAC) / IP(src="203.0.113.1", dst=VIP4)
                       / ICMP(type=3, code=1) / IP(src=VIP4, dst=CLIENT4)
                       / TCP(sport=80, dport=next(client_ports)))
-
-
-def test_with_several_workers_the_mode_is_refused(tmp_path):
-    dataplane = Dataplane(tmp_path, ports=("front", "back"))
-    try:
-        dataplane.start()
-        with pytest.raises(AssertionError, match="mode nat needs a dataplane with one worker"):
-            dataplane.push(nat_pools(), NAT_SERVICES)
-        dataplane.push(nat_pools(port=None), SERVICES)
-    finally:
-        dataplane.close()
