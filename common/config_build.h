@@ -24,6 +24,10 @@ void config_build_pools(
 void config_build_services(
 	struct config_reader *reader, const struct raw_config *raw, struct model *model);
 
+/* Scripts, and what routers track, run and belong to; after routers and pools. */
+void config_build_tracking(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+
 /* The virtual router of 'model' that has the address, or NULL. */
 const struct virtual_router *config_find_holder(const struct model *model, const struct addr *addr);
 

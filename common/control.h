@@ -62,6 +62,11 @@
  * all of which a flow must match. 'total' is how many do, of which at most 'limit' (1 to 10000)
  * are listed.
  *
+ * A router with 'vrid' has the virtual MAC of that number (RFC 9568 7.3), one without the port's
+ * own; 'accept' (true if missing) is whether echo requests to its addresses are answered. Routers
+ * in 'announce' of a lease that are held are announced again, because somebody else was heard who
+ * believed to hold them; so rarely that this cannot become a storm.
+ *
  * A rejected state leaves the old one in force; the reply's error says why. A virtual router
  * missing from a lease is let go at once; one that is named stays held until 'until_ns' and is
  * announced (gratuitous ARP, unsolicited NA) when it was not held before. That is a time of
@@ -89,6 +94,8 @@ struct control_router {
 	char port[CONTROL_NAME_SIZE]; /* Dataplane port that answers for its addresses. */
 	struct addr *addresses;
 	size_t n_addresses;
+	uint8_t vrid; /* Its virtual MAC's; 0: it has the port's. */
+	bool accept;
 };
 
 struct control_backend {
@@ -168,6 +175,8 @@ struct control_lease {
 	uint64_t until_ns;
 	char (*held)[CONTROL_NAME_SIZE]; /* Names of virtual routers. */
 	size_t n_held;
+	char (*announce)[CONTROL_NAME_SIZE]; /* Of those held. */
+	size_t n_announce;
 };
 
 /* Frees the state and all in it. NULL is allowed. */

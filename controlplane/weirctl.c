@@ -201,6 +201,12 @@ static const struct parameter failover_parameters[] = {
 	{NULL, NULL, NULL, NULL, false, false},
 };
 
+static const struct parameter history_parameters[] = {
+	{NULL, "router", "ROUTER", "only of this virtual router", false, false},
+	{"--limit", "limit", "N", "at most so many, the latest (40)", true, false},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
 static const struct parameter check_parameters[] = {
 	{NULL, "file", "FILE", "a cluster file", false, true},
 	{NULL, NULL, NULL, NULL, false, false},
@@ -225,6 +231,8 @@ static const struct command commands[] = {
 		print_undrained},
 	{"failover", "hand virtual routers over to another node", failover_parameters, run_request,
 		print_failover},
+	{"history", "list the last transitions of virtual routers, and why", history_parameters,
+		run_request, print_history},
 	{"check", "check a cluster file without starting anything", check_parameters, run_check,
 		print_checked},
 	{NULL, NULL, NULL, NULL, NULL},

@@ -41,6 +41,9 @@ decide(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet
 {
 	pipeline->outbox.n = 0;
 	if (snapshot) {
+		if (__builtin_expect(snapshot->virtual_macs != NULL, 0))
+			virtual_mac_receive(snapshot->virtual_macs, pipeline->local.leases,
+				pipeline->local.ports, packets, n, now_ns);
 		passes_run(pipeline, snapshot, packets, n, now_ns);
 	} else {
 		for (unsigned int i = 0; i < n; i++)

@@ -28,7 +28,7 @@ struct pipeline_config {
 	/* Shared, and owned by the caller, who keeps them longer than the pipeline. */
 	const struct port_table *ports;
 	const struct nexthop_table *nexthops;
-	const struct lease_table *leases;
+	struct lease_table *leases;
 	struct persistence *persistence;  /* NULL: services keep clients by hash alone. */
 	struct siphash_key cookie_secret; /* Of SYN cookies; the same for all workers. */
 	uint32_t n_workers; /* That share the limits of services and backends; 0: this one alone. */

@@ -11,6 +11,7 @@
 #include "dataplane/service.h"
 #include "dataplane/snapshot.h"
 #include "dataplane/snapshot_lists.h"
+#include "dataplane/virtual_mac.h"
 
 struct schedule;
 
@@ -74,7 +75,8 @@ struct snapshot {
 	struct addr *path_addrs;        /* Of backends, by id. */
 	struct snapshot_nat *nat;       /* NULL: no service whose packets come back. */
 	struct snapshot_lists *lists;
-	bool keeps_sequences; /* A service shifts sequence numbers: flow_sequence(). */
+	bool keeps_sequences;              /* A service shifts sequence numbers: flow_sequence(). */
+	struct virtual_macs *virtual_macs; /* NULL: no router has one. */
 
 	/* The rest belongs to the control thread. */
 	struct snapshot_tables tables;

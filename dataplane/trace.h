@@ -53,7 +53,7 @@ struct trace_question {
 /* Where the answer is looked for. */
 struct trace_scene {
 	const struct port_table *ports;
-	const struct lease_table *leases;
+	struct lease_table *leases;
 	const struct snapshot *snapshot;
 	const struct pipeline *const *pipelines; /* Of all workers; at least one. */
 	unsigned int n_pipelines;

@@ -22,6 +22,7 @@
 		"fragment of neither TCP nor UDP, or mode nat or fullnat")                         \
 	VERDICT(DROP_TTL, "drop_ttl", "time to live used up")                                      \
 	VERDICT(DROP_NOT_HELD, "drop_not_held", "ARP, ND or echo for a VIP held by another node")  \
+	VERDICT(DROP_NOT_ACCEPTED, "drop_not_accepted", "echo to a VIP that does not answer it")   \
 	VERDICT(DROP_VIP_CLAIMED, "drop_vip_claimed", "another station announces a VIP held here") \
 	VERDICT(DROP_NO_SERVICE, "drop_no_service", "VIP without a service on that port")          \
 	VERDICT(DROP_ICMP, "drop_icmp", "ICMP for a VIP that needs no answer and fits no flow")    \

@@ -83,6 +83,9 @@ struct rte_ring *worker_host_ring(struct worker *worker);
  * caller's. Main thread. */
 int worker_inject(struct worker *worker, struct rte_mbuf *mbuf);
 
+/* How many more frames could be injected now. Main thread. */
+unsigned int worker_inject_room(const struct worker *worker);
+
 /* Frames injected that the port did not take. Any thread. */
 uint64_t worker_n_inject_drops(const struct worker *worker);
 

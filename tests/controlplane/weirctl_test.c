@@ -134,6 +134,8 @@ every_command_shows_a_table_and_json(void **state)
 		{"stats", "flows: 1.23k of at most 131k"},
 		{"drain web1", "backend web1 of pool web6: takes no new flows"},
 		{"undrain web1 --pool web6", "backend web1 of pool web6: takes new flows again"},
+		{"history", "front4  init  master"},
+		{"history front6", "no virtual router has changed its state"},
 		{"failover front4", "1 virtual router given up"},
 		{"check weir.yaml", "weir.yaml: fine: cluster lab, 9 nodes, 2 virtual routers"},
 	};
@@ -236,7 +238,7 @@ static void
 help_tells_of_every_command(void **state)
 {
 	static const char *const names[] = {"status", "services", "backends", "flows", "stats",
-		"drain", "undrain", "failover", "check"};
+		"drain", "undrain", "failover", "history", "check"};
 	struct fixture *fixture = *state;
 	struct run run;
 

@@ -124,6 +124,7 @@ fill_routers(struct prepared *prepared)
 		snprintf(router->port, sizeof(router->port), "port0");
 		router->addresses = prepared->vips[r];
 		router->n_addresses = WORLD_VIPS;
+		router->accept = true;
 	}
 }
 
