@@ -255,7 +255,7 @@ check_lcores(const struct lb_node *lb, struct err *err)
 		return 0;
 	return err_set(err, -EINVAL,
 		"cores: '%s' has %u lcores and %u are needed, one for control and one for each of "
-		"the ports' queues: name more cores or lower queues",
+		"the ports' workers: name more cores or lower queues or workers",
 		lb->cores ? lb->cores : "", rte_lcore_count(), n_needed);
 }
 
@@ -367,6 +367,6 @@ eal_n_workers(const struct lb_node *lb)
 	unsigned int n = 0;
 
 	for (size_t i = 0; i < lb->n_ports; i++)
-		n += lb->ports[i].n_queues;
+		n += lb->ports[i].n_workers;
 	return n;
 }

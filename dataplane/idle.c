@@ -25,6 +25,7 @@ static const char *const kind_names[] = {
 	[IDLE_SLEEP] = "short sleeps",
 	[IDLE_INTERRUPT] = "interrupt",
 	[IDLE_DESCRIPTOR] = "descriptor",
+	[IDLE_WAKE] = "wake-up",
 };
 
 static int
@@ -40,6 +41,8 @@ choose(struct idle *idle)
 {
 	const struct port *port = idle->port;
 
+	if (!port)
+		return watch(idle->wake_fd, &idle->wake_event) == 0 ? IDLE_WAKE : IDLE_SLEEP;
 	if ((port->rx_fd < 0 && !port->rx_interrupts) ||
 		watch(idle->wake_fd, &idle->wake_event) < 0)
 		return IDLE_SLEEP;

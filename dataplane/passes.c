@@ -243,7 +243,8 @@ serve(const struct burst *burst, const struct path_service *service, struct pack
 	uint16_t backend = 0;
 	uint32_t size = packet->size; /* As it came, whatever is put around it. */
 
-	if ((service->options & PATH_TRANSLATED) &&
+	if (((service->options & PATH_TRANSLATED) ||
+		    steer_spreads(&burst->pipeline->steering, packet->in_port)) &&
 		steer_away_client(&burst->pipeline->steering, packet, &work->parsed, service->mode))
 		return V_STEER;
 	packet->backend = 0;

@@ -226,6 +226,7 @@ port_open(struct port *port, const struct lb_port *config, unsigned int n_worker
 	port->vlan = config->vlan;
 	port->n_workers = n_workers;
 	port->n_rx_queues = config->n_queues;
+	port->n_own_workers = config->n_workers;
 	/* AF_XDP's queues go both ways. */
 	port->n_tx_queues = strcmp(info.driver_name, "net_af_xdp") == 0
 				    ? port->n_rx_queues

@@ -27,6 +27,7 @@ struct port {
 	uint16_t id;            /* ethdev's number. */
 	unsigned int n_workers; /* Of the whole node: all may send here. */
 	uint16_t n_rx_queues;   /* One worker each. */
+	uint16_t n_own_workers; /* Those, and others that get packets from them. */
 	uint16_t n_tx_queues;   /* Worker w uses queue w % n_tx_queues. */
 	uint16_t n_rx_slots;    /* Descriptors of a queue. */
 	uint16_t n_tx_slots;
