@@ -44,7 +44,7 @@ void config_build_flow_timeouts(
 void config_build_tunnel(struct config_reader *reader, const char *path,
 	const struct raw_service *raw, const struct model *model, struct service *service);
 
-/* A service's key 'client_address'; its protocol and mode are there already. */
+/* A service's keys 'client_address' and 'syn_cookies'; its protocol and mode are there already. */
 void config_build_nat(struct config_reader *reader, const char *path, const struct raw_service *raw,
 	struct service *service);
 

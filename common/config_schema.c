@@ -187,6 +187,7 @@ static const cyaml_schema_field_t service_fields[] = {
 	LIST(raw_service, block, text_entry),
 	LIST(raw_service, allow, text_entry),
 	TEXT(raw_service, client_address),
+	TEXT(raw_service, syn_cookies),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t service_entry = ENTRY(raw_service, service_fields);

@@ -102,7 +102,7 @@ struct raw_service {
 	unsigned int block_count;
 	char **allow;
 	unsigned int allow_count;
-	char *client_address;
+	char *client_address, *syn_cookies;
 };
 
 struct raw_limits {

@@ -27,17 +27,21 @@
  *   flows   {limit, service?, client?, backend?, protocol?, state?} -> {total,
  *                                    flows: [{service, protocol, client,
  *                                    virtual, pool, backend, address, state, idle_ms}]}
- *   trace   {protocol, from, to, flags?, size?} -> {in_port, vip: {address, router, held},
+ *   trace   {protocol, from, to, flags?, size?, icmp?, fragment?} -> {in_port,
+ *                                    vip: {address, router, held},
  *                                    service: {name, mode, scheduler},
  *                                    flow: {worker, state, idle_ms}, choice,
  *                                    backend: {pool, name, address}, next_hop: {port, mac},
- *                                    sent: {protocol, from, to, bytes}, verdict, meaning}
+ *                                    sent: {protocol, from, to, about: {from, to}, bytes},
+ *                                    verdict, meaning}
  *
  * A trace tells what would become of a packet: 'protocol' is tcp, udp or icmp (an echo request),
  * 'from' and 'to' are endpoints (of icmp addresses), 'flags' syn (default), ack, fin or rst, 'size'
- * that of the IP packet. What the packet does not get to is null. 'choice' says who names the
- * backend: "flow", "scheduler", or "moved", the scheduler because the flow's backend is gone;
- * 'sent' is the outermost packet that leaves.
+ * that of the IP packet, 'icmp' (unreachable, too-big, time-exceeded) an ICMP error about a packet
+ * from 'to' to 'from', 'fragment' (first, later, lost) a part of the packet; of "lost" the first
+ * part does not come. What the packet does not get to is null. 'choice' says who names the backend:
+ * "flow", "scheduler", or "moved", the scheduler because the flow's backend is gone; 'sent' is the
+ * outermost packet that leaves, 'about' the one that an ICMP error is about.
  *
  * A service in mode tunnel has the member 'tunnel' {type, source4?, source6?, gue_port?, mtu?}
  * (tunnel.h), one that clamps the MSS of SYNs has 'mss'.
@@ -133,6 +137,7 @@ struct control_service {
 	uint16_t mss;           /* TCP: the largest that a SYN may offer; 0: any. */
 	struct tunnel tunnel;   /* Mode tunnel only. */
 	uint8_t client_address; /* enum client_address; mode fullnat only. */
+	bool syn_cookies;       /* TCP in modes nat and fullnat only. */
 	struct control_lists block, allow;
 };
 

@@ -254,7 +254,8 @@ struct service {
 	const struct pool *pool; /* Its backends have the family of 'address' (mode dr). */
 	struct tunnel tunnel;    /* Mode tunnel only. */
 	uint16_t mss;            /* TCP: the largest that a SYN may offer; 0: any. */
-	enum client_address client_address;  /* Mode fullnat only. */
+	enum client_address client_address; /* Mode fullnat only. */
+	bool syn_cookies; /* TCP in modes nat and fullnat: the dataplane answers SYNs itself. */
 	const struct virtual_router *router; /* The one that holds 'address'. */
 	struct service_limits limits;
 	struct service_lists block; /* Clients in one of these get nothing. */

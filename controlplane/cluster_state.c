@@ -147,6 +147,7 @@ add_services(const struct cluster *cluster, struct control_state *state)
 		service->block = indices_of(model, &config->block);
 		service->allow = indices_of(model, &config->allow);
 		service->client_address = (uint8_t)config->client_address;
+		service->syn_cookies = config->syn_cookies;
 		state->n_services++;
 	}
 	return state->services != NULL;

@@ -181,6 +181,11 @@ static const struct parameter trace_parameters[] = {
 	{"--to", "to", "TO", "ADDRESS:PORT that it sends to, of icmp without port", false, true},
 	{"--flags", "flags", "FLAG", "of tcp: syn (default), ack, fin or rst", false, false},
 	{"--size", "size", "BYTES", "size of the IP packet; else no payload", true, false},
+	{"--icmp", "icmp", "ERROR",
+		"an ICMP error about the flow: unreachable, too-big or time-exceeded", false,
+		false},
+	{"--fragment", "fragment", "PART",
+		"of the packet: first, later, or lost (its first never comes)", false, false},
 	{NULL, NULL, NULL, NULL, false, false},
 };
 

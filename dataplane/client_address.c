@@ -23,6 +23,9 @@
 
 #define TCP_HEADER_MAX 60
 
+#define QUOTED_SEQUENCE (uint32_t) offsetof(struct wire_tcp, sequence)
+#define QUOTED_ACKNOWLEDGMENT (uint32_t) offsetof(struct wire_tcp, acknowledgment)
+
 /* What no link and no host goes below (RFC 791, RFC 8200 5). */
 #define MTU_MIN_V4 68
 #define MTU_MIN_V6 1280
@@ -75,13 +78,16 @@ static void
 begin(const struct nat_job *job, struct flow_slot flow, struct sequence *sequence)
 {
 	const struct wire_tcp *tcp = tcp_of(job);
+	struct sequence now;
 
 	if (job->client_address != CLIENT_ADDRESS_PROXY2 || !sequence ||
 		(tcp->flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) != TCP_FLAG_SYN ||
 		flow_state_at(flow) != FLOW_TCP_EMBRYONIC)
 		return;
-	sequence_store(sequence,
-		(struct sequence){.first = be32_to(tcp->sequence) + 1, .bits = SEQUENCE_SHIFTED});
+	now = *sequence;
+	now.first = be32_to(tcp->sequence) + 1;
+	now.bits = (uint16_t)((now.bits & ~SEQUENCE_TOLD) | SEQUENCE_SHIFTED);
+	sequence_store(sequence, now);
 }
 
 /* A segment of a connection with the PROXY header. */
@@ -348,7 +354,7 @@ note_answer(const struct nat_job *job, struct flow_slot flow, uint8_t flags)
 	struct flow_slot other = flow_other(job->flows, flow);
 	struct flow_entry *second;
 
-	if ((flags & (TCP_FLAG_SYN | TCP_FLAG_RST)) || !other.bucket)
+	if ((flags & (TCP_FLAG_SYN | TCP_FLAG_RST)) || !other.bucket || job->is_handshake)
 		return;
 	second = flow_entry_at(other);
 	if (!(second->link & FLOW_LINK_ANSWERED))
@@ -417,22 +423,27 @@ shrink_mtu(const struct nat_job *job, uint32_t size)
 		(v6 ? 0 : rest & ~(uint32_t)UINT16_MAX) | mtu);
 }
 
-/* A number in the quoted TCP header, if it has been quoted. */
+/* A number in the quoted TCP header, if it has been quoted. It is either of the client's bytes or
+ * of the backend's; a 'returned' packet was on its way to the backend. */
 static uint32_t
-shift_quoted(const struct nat_job *job, const struct sequence *sequence, bool returned)
+shift_quoted(
+	const struct nat_job *job, const struct sequence *sequence, bool returned, uint32_t offset)
 {
+	bool of_client = returned == (offset == QUOTED_SEQUENCE);
 	uint32_t size = proxy_header_size(job->parsed->target.family);
-	uint32_t at = job->parsed->inner_l4 +
-		      (uint32_t)(returned ? offsetof(struct wire_tcp, sequence)
-					  : offsetof(struct wire_tcp, acknowledgment));
+	uint32_t at = job->parsed->inner_l4 + offset;
 	uint8_t *bytes = job->packet->data + at;
 	uint32_t number, delta;
 
 	if (at + sizeof(number) > job->parsed->end)
 		return 0;
 	number = ntohl(load32(bytes));
-	delta = patch_u32(bytes, returned ? sequence_back(sequence, number, size)
-					  : sequence_forth(sequence, number, size));
+	if (of_client && (sequence->bits & SEQUENCE_SHIFTED))
+		number = returned ? sequence_back(sequence, number, size)
+				  : sequence_forth(sequence, number, size);
+	else if (!of_client && sequence_translates(sequence))
+		number += returned ? sequence->ahead : 0 - sequence->ahead;
+	delta = patch_u32(bytes, number);
 	return delta + nat_patch_l4(job->packet, job->parsed, job->parsed->inner_l4, delta);
 }
 
@@ -447,8 +458,10 @@ client_address_quote(const struct nat_job *job, struct flow_slot flow, uint8_t k
 
 	if (returned)
 		delta = shrink_mtu(job, growth(job, flow, kind));
-	if (sequence && (sequence->bits & SEQUENCE_SHIFTED))
-		delta += shift_quoted(job, sequence, returned);
+	if (sequence && (sequence->bits & (SEQUENCE_SHIFTED | SEQUENCE_PROXIED))) {
+		delta += shift_quoted(job, sequence, returned, QUOTED_SEQUENCE);
+		delta += shift_quoted(job, sequence, returned, QUOTED_ACKNOWLEDGMENT);
+	}
 	if (!delta)
 		return;
 	checksum = patch_checksum(at, delta);

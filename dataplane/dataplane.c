@@ -220,13 +220,17 @@ static int
 make_workers(struct dataplane *dataplane, struct err *err)
 {
 	uint32_t n_workers = 0;
+	struct siphash_key secret;
 
+	if (getrandom(&secret, sizeof(secret), 0) < 0)
+		return err_set(err, -errno, "no random numbers from the kernel");
 	for (uint16_t port = 0; port < dataplane->n_ports; port++)
 		n_workers += dataplane->ports[port].n_rx_queues;
 	dataplane->shared = (struct worker_shared){
 		.ports = dataplane->ports,
 		.n_ports = dataplane->n_ports,
 		.rcu = dataplane->rcu,
+		.pool = dataplane->pool,
 		.host_ready = wake_main,
 		.ctx = dataplane,
 	};
@@ -245,6 +249,7 @@ make_workers(struct dataplane *dataplane, struct err *err)
 						.nexthops = dataplane->nexthops,
 						.leases = dataplane->leases,
 						.persistence = dataplane->persistence,
+						.cookie_secret = secret,
 						.n_workers = n_workers,
 						.steer = &dataplane->steer,
 						.worker = (uint16_t)dataplane->n_workers,

@@ -20,6 +20,7 @@ struct schedule;
 #define PATH_MSS 0x02        /* Clamps the MSS of SYNs: snapshot.path_encaps. */
 #define PATH_TUNNEL 0x04     /* Mode tunnel: snapshot.path_encaps. */
 #define PATH_TRANSLATED 0x08 /* Mode nat or fullnat: snapshot.nat. */
+#define PATH_COOKIES 0x10    /* SYNs are answered with cookies: syn_gate.h. */
 #define PATH_LISTED 0x20     /* Clients are let in by lists: snapshot.lists. */
 #define PATH_LIMITED 0x40    /* New flows are limited: snapshot.path_limits, path_max_flows. */
 #define PATH_METERED 0x80    /* Packets are limited: snapshot.path_limits. */

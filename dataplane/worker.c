@@ -158,6 +158,26 @@ add_to_port(struct worker *worker, const struct packet *packet)
 	rte_pktmbuf_free(batch->mbufs[batch->n]);
 }
 
+/* Adds what the packet core sends besides. Without a buffer it is lost, as on the wire. */
+static void
+add_made(struct worker *worker)
+{
+	const struct outbox *outbox = pipeline_outbox(worker->pipeline);
+
+	for (unsigned int i = 0; i < outbox->n; i++) {
+		const struct outbox_frame *frame = &outbox->frames[i];
+		struct port *port = &worker->shared->ports[frame->out_port];
+		struct rte_mbuf *mbuf = rte_pktmbuf_alloc(worker->shared->pool);
+
+		if (!mbuf)
+			continue;
+		memcpy(rte_pktmbuf_append(mbuf, frame->size), frame->bytes, frame->size);
+		port_tag(port, mbuf);
+		if (port_transmit(port, worker->index, &mbuf, 1) != 1)
+			rte_pktmbuf_free(mbuf);
+	}
+}
+
 /* Does with packets what their verdicts say. */
 static void
 act(struct worker *worker, unsigned int n)
@@ -175,6 +195,8 @@ act(struct worker *worker, unsigned int n)
 			rte_pktmbuf_free(packet->buffer);
 	}
 	flush_batches(worker);
+	if (pipeline_outbox(worker->pipeline)->n > 0)
+		add_made(worker);
 }
 
 /* Handles packets that had been held and need be no longer. */

@@ -166,6 +166,8 @@ def run(arguments):
         for name, method in parts:
             with step(name, own_lines=True):
                 method(bench)
+            # What there is stays, should a later part fail.
+            _write(bench.results, arguments.out / "results.json")
     bench.results["seconds"] = round(time.monotonic() - begin, 1)
     _write(bench.results, arguments.out / "results.json")
     if arguments.json:

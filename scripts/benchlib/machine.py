@@ -21,6 +21,7 @@ from lablib.progress import complain
 PAGES = Path("/proc/sys/vm/nr_hugepages")
 FREE_PAGES = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
 PAGE_MB = 2
+RUNTIME = Path("/var/run/dpdk")
 CLONE_NEWNS = 0x20000
 LOCK = "\0weir-bench"
 POLL_S = 0.5
@@ -83,7 +84,10 @@ def _mounts():
 
 
 def free_huge_pages():
-    """DPDK leaves its files of huge pages behind, and the pages are taken as long as they exist."""
+    """DPDK leaves its files of huge pages behind, and the pages are taken as long as they exist.
+    So it does with the folder in which processes find each other."""
+    for folder in RUNTIME.glob("weir-bench*-box"):
+        shutil.rmtree(folder, ignore_errors=True)
     for folder in _mounts():
         for path in folder.glob("weir-bench*map_*"):
             path.unlink()

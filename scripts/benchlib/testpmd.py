@@ -18,7 +18,7 @@ from lablib.errors import LabError
 RUNTIME = Path("/var/run/dpdk")
 START_S = 30
 ANSWER_SIZE = 1 << 16
-CPUCLOCK_SCHED = 2  # Low bits of the number of a process's clock, as clock_getcpuclockid(3) makes it.
+CPUCLOCK_SCHED = 2  # Low bits of the number that clock_getcpuclockid(3) gives.
 SAMPLE_TRIES = 50
 SAMPLE_NS = 300_000
 WINDOW_MS = 250  # Of another process's time the kernel tells no less than a tick's worth.

@@ -16,8 +16,7 @@
 
 #define FRACTION_BITS 16
 #define SAMPLE_TRIES 100
-#define SAMPLE_MAX_NS 5000u /* That reading a counter between two readings of the clock may take. \
-			     */
+#define SAMPLE_MAX_NS 5000u /* Between two readings of the clock around a counter. */
 
 static uint64_t *
 stamp_of(const struct source *source, struct rte_mbuf *mbuf)

@@ -282,6 +282,23 @@ a_trace_is_told_step_by_step(void **state)
 		"verdict   forward: sent to a backend\n");
 	expect(print_trace,
 		"{\"in_port\": \"front\", \"vip\": null, \"service\": null, \"flow\": null,"
+		" \"choice\": null, \"backend\": null,"
+		" \"next_hop\": {\"port\": \"front\", \"mac\": \"02:00:00:00:00:01\"},"
+		" \"sent\": {\"protocol\": 1, \"from\": \"10.0.0.9\", \"to\": \"10.0.0.2\","
+		" \"about\": {\"from\": \"10.0.0.2:8080\", \"to\": \"10.0.0.9:1\"}, \"bytes\": 70},"
+		" \"verdict\": \"forward\", \"meaning\": \"sent to a backend\"}",
+		"STEP      RESULT\n"
+		"port      front\n"
+		"VIP       none has this address\n"
+		"service   none\n"
+		"flow      known to no worker\n"
+		"backend   none\n"
+		"sent      from 10.0.0.9 to 10.0.0.2, protocol 1, 70 bytes\n"
+		"about     a packet from 10.0.0.2:8080 to 10.0.0.9:1\n"
+		"next hop  02:00:00:00:00:01 by port front\n"
+		"verdict   forward: sent to a backend\n");
+	expect(print_trace,
+		"{\"in_port\": \"front\", \"vip\": null, \"service\": null, \"flow\": null,"
 		" \"choice\": null, \"backend\": null, \"next_hop\": null, \"sent\": null,"
 		" \"verdict\": \"host\", \"meaning\": \"handed to the host's kernel\"}",
 		"STEP     RESULT\n"
