@@ -238,9 +238,11 @@ check_settled(struct world *world)
 			n_answering++;
 			holder = n;
 		}
-		/* One that was not heard tries again after a minute, also just now. */
+		/* One that was not heard tries again after a minute, also just now; and the one
+		 * before it may have announced once more when it heard that. The next rounds of
+		 * the burst say how it is. */
 		if (world->now_ns - world->watch.changed_ns[r] <
-			2 * world->network.max_ns + LOCAL_NS)
+			2 * (ANNOUNCE_BURST_NS + world->network.max_ns) + LOCAL_NS)
 			continue;
 		if (n_answering != 1)
 			check_fail(world, "r%zu is answered for by %zu nodes after all has healed",
