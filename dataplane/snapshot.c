@@ -121,7 +121,7 @@ snapshot_add_vip(
 {
 	struct snapshot *s = build->snapshot;
 	struct snapshot_vip *vip = &s->vips[s->n_vips];
-	struct service_key key = {.family = addr->family};
+	struct service_slot slot = {.key = {.family = addr->family}};
 	bool is_new;
 	int rc;
 
@@ -133,8 +133,9 @@ snapshot_add_vip(
 	rc = ids_assign(s->vip_ids, addr, sizeof(*addr), &vip->id, &is_new);
 	if (rc < 0)
 		return rc;
-	memcpy(key.address, addr->bytes, sizeof(key.address));
-	rc = service_table_add(&s->table, &key, vip->id, 0);
+	slot.vip = vip->id;
+	memcpy(slot.key.address, addr->bytes, sizeof(slot.key.address));
+	rc = service_table_add(&s->table, &slot);
 	if (rc < 0)
 		return rc;
 	s->vips_by_id[vip->id] = vip;
@@ -288,6 +289,7 @@ snapshot_new(struct snapshot **out, const struct control_state *state,
 	build.snapshot->tables = *tables;
 	build.snapshot->generation = state->generation;
 	build.snapshot->flow_timeouts = state->flow_timeouts;
+	build.snapshot->many_services = state->n_services >= SNAPSHOT_MANY_SERVICES;
 	for (size_t i = 0; rc == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
 		rc = steps[i](&build);
 	if (rc < 0) {
