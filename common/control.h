@@ -67,7 +67,10 @@
  * in 'announce' of a lease that are held are announced again, because somebody else was heard who
  * believed to hold them; so rarely that this cannot become a storm.
  *
- * A rejected state leaves the old one in force; the reply's error says why. A virtual router
+ * A rejected state leaves the old one in force; the reply's error says why. The reply to a state
+ * comes when it is in force or refused; requests that follow it are answered meanwhile, by the old
+ * one. A state that waits for another to come into force gives way to a newer one, and its reply's
+ * error says so. A virtual router
  * missing from a lease is let go at once; one that is named stays held until 'until_ns' and is
  * announced (gratuitous ARP, unsolicited NA) when it was not held before. That is a time of
  * CLOCK_MONOTONIC, which both ends share, and no duration: so a lease that a stopped dataplane

@@ -85,6 +85,10 @@ struct snapshot {
 
 	/* The rest belongs to the control thread. */
 	struct snapshot_tables tables;
+	uint16_t *leases; /* Acquired: of all routers, in the order of the state. */
+	size_t n_leases;
+	uint16_t *hops; /* Acquired: of all backends, in the order of the state. */
+	size_t n_hops;
 	uint64_t generation;
 	struct flow_timeouts flow_timeouts;
 	struct ids *vip_ids;
