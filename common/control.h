@@ -8,7 +8,7 @@
  *   state   struct control_state -> {generation}      desired state, whole, replaces the old
  *   lease   struct control_lease -> {}                which virtual routers this node holds
  *   ready   {}                   -> {ready, waiting: ["next hop of web1 (192.0.2.1)", ...]}
- *   stats   {}                   -> {generation, flows: {active, capacity},
+ *   stats   {service?, backend?} -> {generation, flows: {active, capacity},
  *                                    verdicts: {NAME: packets}, flow_events: {NAME: n},
  *                                    path_events: {NAME: n},
  *                                    services: [{name, packets, bytes, new_flows, drops,
@@ -54,6 +54,9 @@
  * A worker's name is its number; 'returns_home' are packets from backends to translated services
  * that came to it and whose flow it has, 'steered_in' and 'steered_out' those taken over from and
  * handed to other workers, 'steer_drops' those for which the other had no room.
+ *
+ * Stats about a 'service' or the 'backend's of one name have only these of all services and
+ * backends: of ten thousand it would take both ends long to tell.
  *
  * Counters count from the start of the process, or, for a service or backend, from when it first
  * appeared in a state. In a flow 'client' and 'virtual' are endpoints ("192.0.2.1:80") and
