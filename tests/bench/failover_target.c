@@ -400,13 +400,19 @@ compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The median of the streams' longest pauses; what a person who watches one notices. */
-static double
-pause_ms(const struct target *target)
+static json_t *
+milliseconds(uint64_t ns)
+{
+	return ns > 0 ? json_real((double)ns / (double)NS_PER_MS) : json_null();
+}
+
+/* The median of the longest pauses of streams that live; what a person who watches one notices. */
+static uint64_t
+median_pause_ns(const struct target *target)
 {
 	size_t n = 0;
 	uint64_t *pauses = calloc(target->n_lasting + 1, sizeof(*pauses));
-	double median;
+	uint64_t median;
 
 	if (!pauses)
 		return 0;
@@ -415,7 +421,7 @@ pause_ms(const struct target *target)
 			pauses[n++] = target->lasting[i].pause_ns;
 	}
 	qsort(pauses, n, sizeof(*pauses), compare);
-	median = n > 0 ? (double)pauses[n / 2] / (double)NS_PER_MS : 0;
+	median = n > 0 ? pauses[n / 2] : 0;
 	free(pauses);
 	return median;
 }
@@ -424,16 +430,15 @@ json_t *
 target_result(const struct target *target)
 {
 	size_t n_served[2] = {0, 0};
-	json_t *gap = target->gap_ns > 0 ? json_real((double)target->gap_ns / (double)NS_PER_MS)
-					 : json_null();
 
 	for (size_t i = 0; i < target->n_lasting; i++)
 		n_served[i >= target->config.n_idle] += target->lasting[i].state == WIRE_SERVED;
-	return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "gap_ms", gap, "requests",
-		(json_int_t)target->n_requests, "failed", (json_int_t)target->n_failed, "slow",
-		(json_int_t)target->n_slow, "idle", (json_int_t)target->n_before[0], "idle_alive",
-		(json_int_t)n_served[0], "streams", (json_int_t)target->n_before[1],
-		"streams_alive", (json_int_t)n_served[1], "pause_ms", pause_ms(target));
+	return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "gap_ms",
+		milliseconds(target->gap_ns), "requests", (json_int_t)target->n_requests, "failed",
+		(json_int_t)target->n_failed, "slow", (json_int_t)target->n_slow, "idle",
+		(json_int_t)target->n_before[0], "idle_alive", (json_int_t)n_served[0], "streams",
+		(json_int_t)target->n_before[1], "streams_alive", (json_int_t)n_served[1],
+		"pause_ms", milliseconds(median_pause_ns(target)));
 }
 
 /* --- Making and freeing --- */

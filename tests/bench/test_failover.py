@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from benchlib import failover, failover_net, failover_plots, failover_report  # noqa: E402
+from benchlib import failover, failover_net, failover_publish, failover_report  # noqa: E402
 from benchlib.failover_client import Client  # noqa: E402
 from benchlib.programs import PROGRAMS  # noqa: E402
 from lablib import building  # noqa: E402
@@ -72,7 +72,7 @@ def test_a_dead_server_loses_its_connections_and_a_new_one_gets_others(client, n
     assert client.end()["direct"]["idle_alive"] == N_IDLE
 
 
-def test_weir_keeps_connections_when_its_holder_dies(tmp_path):
+def test_weir_keeps_connections_when_its_holder_dies(tmp_path, monkeypatch):
     results = run(kinds="node,dataplane,drained,added")
     found = dict(((kind, target), rounds) for _, kind, target, rounds
                  in failover_report.series(results))
@@ -83,7 +83,12 @@ def test_weir_keeps_connections_when_its_holder_dies(tmp_path):
             assert failover_report.alive(found[kind, mode], "idle") == 100
             assert failover_report.alive(found[kind, mode], "streams") == 100
     assert "weir, tunnel" in failover_report.text(results)
-    assert "alive.svg" in failover_plots.draw(results, tmp_path)
+    monkeypatch.setattr(failover_publish, "PAGE", tmp_path / "failover.md")
+    monkeypatch.setattr(failover_publish, "FILES", tmp_path / "failover")
+    failover_publish.publish_page({**results, "seconds": 1})
+    page = (tmp_path / "failover.md").read_text(encoding="utf-8")
+    assert "failover/alive.svg" in page and "Goals for weir" in page
+    assert (tmp_path / "failover" / "alive.svg").exists()
 
 
 def test_keepalived_and_haproxy_lose_them():
