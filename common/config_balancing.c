@@ -54,6 +54,8 @@ config_build_balancing(
 	config_build_routers(reader, raw, model);
 	if (reader->code == 0)
 		config_build_pools(reader, raw, model);
+	if (reader->code == 0)
+		config_build_tracking(reader, raw, model);
 	for (size_t i = 0; i < model->n_nodes; i++)
 		for (size_t j = 0; j < model->nodes[i].lb.n_ports; j++)
 			check_locals(reader, model, i, j);

@@ -24,6 +24,10 @@ void config_build_pools(
 void config_build_services(
 	struct config_reader *reader, const struct raw_config *raw, struct model *model);
 
+/* Scripts, and what routers track, run and belong to; after routers and pools. */
+void config_build_tracking(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+
 /* The virtual router of 'model' that has the address, or NULL. */
 const struct virtual_router *config_find_holder(const struct model *model, const struct addr *addr);
 
@@ -40,7 +44,7 @@ void config_build_flow_timeouts(
 void config_build_tunnel(struct config_reader *reader, const char *path,
 	const struct raw_service *raw, const struct model *model, struct service *service);
 
-/* A service's key 'client_address'; its protocol and mode are there already. */
+/* A service's keys 'client_address' and 'syn_cookies'; its protocol and mode are there already. */
 void config_build_nat(struct config_reader *reader, const char *path, const struct raw_service *raw,
 	struct service *service);
 

@@ -27,7 +27,17 @@ struct raw_node {
 };
 
 struct raw_member {
-	char *node, *priority;
+	char *node, *priority, *address;
+};
+
+struct raw_track {
+	char *port, *pool, *script, *min_up, *weight;
+};
+
+struct raw_script {
+	char *name, *interval_ms, *timeout_ms, *rise, *fall;
+	char **command;
+	unsigned int command_count;
 };
 
 struct raw_router {
@@ -36,6 +46,11 @@ struct raw_router {
 	unsigned int addresses_count;
 	struct raw_member *members;
 	unsigned int members_count;
+	char *mac, *accept, *sync_group, *min_ttl;
+	struct raw_track *track;
+	unsigned int track_count;
+	char **notify;
+	unsigned int notify_count;
 };
 
 struct raw_check {
@@ -87,7 +102,7 @@ struct raw_service {
 	unsigned int block_count;
 	char **allow;
 	unsigned int allow_count;
-	char *client_address;
+	char *client_address, *syn_cookies;
 };
 
 struct raw_limits {
@@ -132,6 +147,8 @@ struct raw_config {
 	unsigned int checks_count;
 	struct raw_pool *pools;
 	unsigned int pools_count;
+	struct raw_script *scripts;
+	unsigned int scripts_count;
 	struct raw_source_list *source_lists;
 	unsigned int source_lists_count;
 	struct raw_service *services;
