@@ -21,6 +21,7 @@
 
 #define SYNC_NAME_SIZE (MODEL_NAME_MAX + 1)
 #define SYNC_PART_TAKERS 64 /* Takers of a pool that one record names. */
+#define SYNC_HOP_SIZE 6     /* Bytes of a link-layer address. */
 
 /* The numbers are those on the wire. */
 enum sync_op {
@@ -45,12 +46,17 @@ struct sync_flow {
 	uint8_t protocol; /* IANA number. */
 	uint8_t state;    /* enum flow_state; never FLOW_FREE. */
 	bool paired;      /* Modes nat and fullnat: the backend's packets come back through here. */
+	/* If 'paired': the station on the VIP's link that the client's packets come from, to which
+	 * the backend's go on; all zero: not known. */
+	uint8_t hop[SYNC_HOP_SIZE];
 };
 
-/* How the sender spreads new flows. It is told when that changes, or what it holds does. */
+/* How the sender would spread flows that it does not know, for the routers that it names: flows for
+ * which it does just that are not told. Each router that the sender holds has one view at a time;
+ * it is told when that changes, or what the sender holds does. */
 struct sync_view {
 	uint64_t generation; /* Rises within a session. */
-	uint16_t n_routers;  /* VIEW_ROUTER records that follow: those that the sender holds. */
+	uint16_t n_routers;  /* VIEW_ROUTER records that follow: the sender holds them. */
 	uint16_t n_pools;    /* Pools whose VIEW_POOL records follow. */
 };
 
