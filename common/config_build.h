@@ -40,6 +40,10 @@ void config_build_service_lists(struct config_reader *reader, const char *path,
 void config_build_flow_timeouts(
 	struct config_reader *reader, const struct raw_config *raw, struct model *model);
 
+/* How load balancers tell each other of flows; the nodes are there already. */
+void config_build_flow_sync(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+
 /* A service's keys 'tunnel' and 'mss'; its address, protocol, mode and pool are there already. */
 void config_build_tunnel(struct config_reader *reader, const char *path,
 	const struct raw_service *raw, const struct model *model, struct service *service);

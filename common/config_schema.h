@@ -17,6 +17,7 @@ struct raw_port {
 
 struct raw_lb {
 	char *memory_mb, *hugepages, *flows, *cores, *control_socket, *admin_socket;
+	char *sync_address;
 	struct raw_port *ports;
 	unsigned int ports_count;
 };
@@ -88,6 +89,16 @@ struct raw_flow_timeouts {
 	char *evict_idle_ms;
 };
 
+struct raw_sync_key {
+	char *id, *file;
+};
+
+struct raw_flow_sync {
+	char *port;
+	struct raw_sync_key *keys;
+	unsigned int keys_count;
+};
+
 struct raw_tunnel {
 	char *type, *source, *source4, *source6, *gue_port, *mtu;
 };
@@ -154,6 +165,7 @@ struct raw_config {
 	struct raw_service *services;
 	unsigned int services_count;
 	struct raw_flow_timeouts *flow_timeouts;
+	struct raw_flow_sync *flow_sync;
 	struct raw_web *web;
 	struct raw_app *app;
 	struct raw_database *database;

@@ -4,6 +4,7 @@
 
 #include "common/control_lists.h"
 #include "common/control_service.h"
+#include "common/control_sync.h"
 #include "common/control_timeouts.h"
 #include "common/json_field.h"
 
@@ -28,6 +29,7 @@ control_state_free(struct control_state *state)
 	for (size_t i = 0; i < state->n_locals; i++)
 		free(state->locals[i].addresses);
 	control_lists_free(state);
+	flow_sync_fini(&state->sync);
 	free(state->locals);
 	free(state->routers);
 	free(state->pools);
@@ -137,7 +139,8 @@ control_state_encode(const struct control_state *state)
 	json = json_pack("{s:I, s:o, s:o, s:o, s:o}", "generation", (json_int_t)state->generation,
 		"routers", routers, "pools", pools, "services", services, "locals", locals);
 	if (json && (control_lists_encode(json, state) < 0 ||
-			    control_timeouts_encode(json, &state->flow_timeouts) < 0)) {
+			    control_timeouts_encode(json, &state->flow_timeouts) < 0 ||
+			    control_sync_encode(json, &state->sync) < 0)) {
 		json_decref(json);
 		return NULL;
 	}
@@ -399,7 +402,7 @@ int
 control_state_decode(json_t *json, struct control_state **out, struct err *err)
 {
 	static const char *const keys[] = {"generation", "routers", "pools", "services", "locals",
-		"lists", "flow_timeouts", NULL};
+		"lists", "flow_timeouts", "sync", NULL};
 	struct control_state *state = calloc(1, sizeof(*state));
 	int rc;
 
@@ -413,7 +416,8 @@ control_state_decode(json_t *json, struct control_state **out, struct err *err)
 		(rc = control_lists_decode(json, state, err)) < 0 ||
 		(rc = decode_services(json, state, err)) < 0 ||
 		(rc = decode_locals(json, state, err)) < 0 ||
-		(rc = control_timeouts_decode(json, &state->flow_timeouts, err)) < 0) {
+		(rc = control_timeouts_decode(json, &state->flow_timeouts, err)) < 0 ||
+		(rc = control_sync_decode(json, &state->sync, err)) < 0) {
 		err_prefix(err, "state");
 		control_state_free(state);
 		return rc;

@@ -7,7 +7,7 @@
  *   hello   {version}            -> {version, node, ports: [{name, mac, host_interface, up}]}
  *   state   struct control_state -> {generation}      desired state, whole, replaces the old
  *   lease   struct control_lease -> {}                which virtual routers this node holds
- *   ready   {}                   -> {ready, waiting: ["next hop of web1 (192.0.2.1)", ...]}
+ *   ready   {}                   -> {ready, synced, waiting: ["next hop of web1 (192.0.2.1)", ...]}
  *   stats   {}                   -> {generation, flows: {active, capacity},
  *                                    verdicts: {NAME: packets}, flow_events: {NAME: n},
  *                                    path_events: {NAME: n},
@@ -51,6 +51,12 @@
  * 'block' and 'allow' are indices of them. A state's 'flow_timeouts' has the members of struct
  * flow_timeouts.
  *
+ * A state's 'sync' is {listen, peers: [ENDPOINT], keys: [{id, secret}]} of flow_sync.h, a secret in
+ * hexadecimal digits; in a reply to ready 'synced' says that this node knows the flows that the
+ * others know, or that there is nobody to tell them. In stats it is null without flow sync, else
+ * {listen, synced, remote_flows, counters: {NAME: n}, peers: [{name, address, state, synced,
+ * counters: {NAME: n}}]}.
+ *
  * A worker's name is its number; 'returns_home' are packets from backends to translated services
  * that came to it and whose flow it has, 'steered_in' and 'steered_out' those taken over from and
  * handed to other workers, 'steer_drops' those for which the other had no room.
@@ -80,6 +86,7 @@
 
 #include "common/addr.h"
 #include "common/err.h"
+#include "common/flow_sync.h"
 #include "common/model.h"
 
 #include <jansson.h>
@@ -169,6 +176,7 @@ struct control_state {
 	struct control_list *lists; /* May be missing in JSON: none. */
 	size_t n_lists;
 	struct flow_timeouts flow_timeouts; /* 0, or missing in JSON: the default. */
+	struct flow_sync sync;              /* May be missing in JSON: none. */
 };
 
 struct control_lease {

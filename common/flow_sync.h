@@ -31,4 +31,17 @@ struct flow_sync {
 	size_t n_keys;
 };
 
+struct model;
+struct node;
+
+/* Makes what 'node', a load balancer of 'model', needs to know; 'listen' is ADDR_NONE if the model
+ * has no flow sync. Reads the files of the keys: a secret is the text of a file without the newline
+ * at its end, and nobody but owner and group may read it. Returns 0, or a negative errno with 'err'
+ * saying what to do; then '*out' is untouched. */
+int flow_sync_read(
+	struct flow_sync *out, const struct model *model, const struct node *node, struct err *err);
+
+/* Wipes the secrets. */
+void flow_sync_fini(struct flow_sync *sync);
+
 #endif /* COMMON_FLOW_SYNC_H */

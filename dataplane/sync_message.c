@@ -19,7 +19,8 @@
 #define FLAG_LOCAL 0x04u
 #define FLAG_LOCAL_V6 0x08u
 #define FLAG_SEQUENCE 0x10u
-#define FLAGS_KNOWN 0x1fu
+#define FLAG_HOP 0x20u
+#define FLAGS_KNOWN 0x3fu
 
 static_assert(FLOW_TCP_EMBRYONIC == 1 && FLOW_TCP_ESTABLISHED == 2 && FLOW_TCP_FIN == 3 &&
 		      FLOW_TCP_CLOSED == 4 && FLOW_UDP_NEW == 5 && FLOW_UDP_STREAM == 6,
@@ -154,6 +155,8 @@ get_flow_key(struct reader *reader, unsigned int flags, struct sync_flow *flow)
 static unsigned int
 flow_flags(const struct sync_flow *flow)
 {
+	static const struct sequence no_sequence;
+	static const uint8_t no_hop[SYNC_HOP_SIZE];
 	unsigned int flags = flow->client.family == ADDR_V6 ? FLAG_V6 : 0;
 
 	if (flow->paired)
@@ -162,8 +165,10 @@ flow_flags(const struct sync_flow *flow)
 		flags |= FLAG_LOCAL;
 	if (flow->local.family == ADDR_V6)
 		flags |= FLAG_LOCAL_V6;
-	if (flow->sequence.first != 0 || flow->sequence.bits != 0)
+	if (memcmp(&flow->sequence, &no_sequence, sizeof(no_sequence)) != 0)
 		flags |= FLAG_SEQUENCE;
+	if (memcmp(flow->hop, no_hop, sizeof(no_hop)) != 0)
+		flags |= FLAG_HOP;
 	return flags;
 }
 
@@ -182,8 +187,13 @@ put_flow(struct writer *writer, const struct sync_flow *flow)
 	}
 	if (flags & FLAG_SEQUENCE) {
 		put_number(writer, flow->sequence.first, 4);
-		put_number(writer, flow->sequence.bits, 1);
+		put_number(writer, flow->sequence.ahead, 4);
+		put_number(writer, flow->sequence.stamp, 4);
+		put_number(writer, flow->sequence.room, 2);
+		put_number(writer, flow->sequence.bits, 2);
 	}
+	if (flags & FLAG_HOP)
+		put(writer, flow->hop, SYNC_HOP_SIZE);
 }
 
 static void
@@ -203,10 +213,13 @@ get_flow(struct reader *reader, struct sync_flow *flow)
 	}
 	if (flags & FLAG_SEQUENCE) {
 		flow->sequence.first = (uint32_t)get_number(reader, 4);
-		flow->sequence.bits = (uint32_t)get_number(reader, 1);
-		if (flow->sequence.bits & ~(SEQUENCE_SHIFTED | SEQUENCE_TOLD))
-			reader->failed = true;
+		flow->sequence.ahead = (uint32_t)get_number(reader, 4);
+		flow->sequence.stamp = (uint32_t)get_number(reader, 4);
+		flow->sequence.room = (uint16_t)get_number(reader, 2);
+		flow->sequence.bits = (uint16_t)get_number(reader, 2);
 	}
+	if (flags & FLAG_HOP)
+		get(reader, flow->hop, SYNC_HOP_SIZE);
 	if (flow->state == FLOW_FREE || flow->state >= N_FLOW_STATES)
 		reader->failed = true;
 }

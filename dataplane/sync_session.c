@@ -38,7 +38,7 @@ struct sync_session {
 	struct sync_session_config config;
 	char node[SYNC_NAME_SIZE];
 	char peer[SYNC_NAME_SIZE];
-	struct sync_counters counters;
+	struct sync_session_counters counters;
 
 	bool up;
 	uint64_t mine, theirs; /* Session numbers of this life. */
@@ -518,7 +518,7 @@ sync_session_peer(const struct sync_session *session)
 	return session->peer;
 }
 
-const struct sync_counters *
+const struct sync_session_counters *
 sync_session_counters(const struct sync_session *session)
 {
 	return &session->counters;

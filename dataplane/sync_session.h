@@ -56,26 +56,26 @@ struct sync_session_config {
 	void *ctx;
 };
 
-/* SYNC_COUNTER(member, "name", "what it means") */
-#define SYNC_COUNTERS                                                                     \
-	SYNC_COUNTER(sent, "messages_sent", "messages with records sent")                 \
-	SYNC_COUNTER(retransmitted, "retransmitted", "messages sent once more")           \
-	SYNC_COUNTER(received, "messages_received", "messages with records received")     \
-	SYNC_COUNTER(duplicates, "duplicates", "messages that had come before")           \
-	SYNC_COUNTER(early, "early", "messages that came before an earlier one")          \
-	SYNC_COUNTER(records_sent, "records_sent", "records given to the peer")           \
-	SYNC_COUNTER(records_received, "records_received", "records taken from the peer") \
-	SYNC_COUNTER(lost, "lost", "records dropped as the peer is too slow")             \
-	SYNC_COUNTER(replayed, "replayed", "datagrams that had come before, or are old")  \
-	SYNC_COUNTER(stale, "stale", "datagrams of another life of either node")          \
-	SYNC_COUNTER(malformed, "malformed", "datagrams or records that cannot be read")  \
-	SYNC_COUNTER(version, "version", "datagrams of another version of the protocol")  \
-	SYNC_COUNTER(sessions, "sessions", "how often the peer has come")
+/* SYNC_SESSION_COUNTER(member, "name", "what it means") */
+#define SYNC_SESSION_COUNTERS                                                                     \
+	SYNC_SESSION_COUNTER(sent, "messages_sent", "messages with records sent")                 \
+	SYNC_SESSION_COUNTER(retransmitted, "retransmitted", "messages sent once more")           \
+	SYNC_SESSION_COUNTER(received, "messages_received", "messages with records received")     \
+	SYNC_SESSION_COUNTER(duplicates, "duplicates", "messages that had come before")           \
+	SYNC_SESSION_COUNTER(early, "early", "messages that came before an earlier one")          \
+	SYNC_SESSION_COUNTER(records_sent, "records_sent", "records given to the peer")           \
+	SYNC_SESSION_COUNTER(records_received, "records_received", "records taken from the peer") \
+	SYNC_SESSION_COUNTER(lost, "lost", "records dropped as the peer is too slow")             \
+	SYNC_SESSION_COUNTER(replayed, "replayed", "datagrams that had come before, or are old")  \
+	SYNC_SESSION_COUNTER(stale, "stale", "datagrams of another life of either node")          \
+	SYNC_SESSION_COUNTER(malformed, "malformed", "datagrams or records that cannot be read")  \
+	SYNC_SESSION_COUNTER(version, "version", "datagrams of another version of the protocol")  \
+	SYNC_SESSION_COUNTER(sessions, "sessions", "how often the peer has come")
 
-struct sync_counters {
-#define SYNC_COUNTER(member, name, help) uint64_t member;
-	SYNC_COUNTERS
-#undef SYNC_COUNTER
+struct sync_session_counters {
+#define SYNC_SESSION_COUNTER(member, name, help) uint64_t member;
+	SYNC_SESSION_COUNTERS
+#undef SYNC_SESSION_COUNTER
 };
 
 struct sync_session;
@@ -112,6 +112,6 @@ bool sync_session_is_synced(const struct sync_session *session, uint64_t now_ns)
 /* The peer's name; "" if it was never heard. */
 const char *sync_session_peer(const struct sync_session *session);
 
-const struct sync_counters *sync_session_counters(const struct sync_session *session);
+const struct sync_session_counters *sync_session_counters(const struct sync_session *session);
 
 #endif /* DATAPLANE_SYNC_SESSION_H */

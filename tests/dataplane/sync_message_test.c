@@ -42,14 +42,19 @@ flow6(void)
 		.flow = {.client = address("2001:db8:c::7"),
 			.vip = address("2001:db8::100"),
 			.local = address("2001:db8::aa"),
-			.sequence = {.first = 0xfffffff0, .bits = SEQUENCE_SHIFTED | SEQUENCE_TOLD},
+			.sequence = {.first = 0xfffffff0,
+				.ahead = 0x80000001,
+				.stamp = 3,
+				.room = 1460,
+				.bits = SEQUENCE_SHIFTED | SEQUENCE_PROXIED | 0x8000},
 			.backend = UINT64_MAX,
 			.client_port = 65535,
 			.vip_port = 1,
 			.local_port = 40000,
 			.protocol = PROTOCOL_TCP,
 			.state = FLOW_TCP_FIN,
-			.paired = true}};
+			.paired = true,
+			.hop = {2, 0, 0, 0, 0, 0xc1}}};
 
 	return record;
 }

@@ -217,7 +217,7 @@ assert_met(struct world *world)
 	}
 }
 
-static const struct sync_counters *
+static const struct sync_session_counters *
 counters(const struct world *world, unsigned int index)
 {
 	return sync_session_counters(world->ends[index].session);

@@ -274,8 +274,8 @@ def sync_message():
     v4, v6 = bytes([198, 51, 100, 7, 192, 0, 2, 100]), bytes(range(32))
     plain = bytes([1]) + v4
     flows = record(1, b"\x00\x06\x12\x67\x00\x50" + v4 + plain) \
-        + record(1, b"\x1f\x06\x12\x67\x00\x50" + v6 + plain + b"\x9c\x40" + v6[:16]
-                 + b"\0\0\1\0\3") + record(2, b"\x00\x11\x12\x67\x00\x35" + v4)
+        + record(1, b"\x3f\x06\x12\x67\x00\x50" + v6 + plain + b"\x9c\x40" + v6[:16]
+                 + bytes(range(16)) + v6[:6]) + record(2, b"\x00\x11\x12\x67\x00\x35" + v4)
     view = record(3, struct.pack("!QHH", 7, 1, 1)) + record(4, b"\x06front4") \
         + record(5, b"\x03web" + struct.pack("!HHHQHQH", 2, 0, 2, 5, 100, 6, 50))
     return {"hello": message(1, b"\x03lb1"), "alive": message(2, b""),
