@@ -38,7 +38,7 @@
 #define SYNC_RTO_MAX_NS UINT64_C(1000000000)
 #define SYNC_QUEUE 1024 /* Messages that wait for the peer; a power of two. */
 
-enum sync_event {
+enum sync_session_event {
 	SYNC_EVENT_UP,     /* A life has begun: the peer wants view and flows in whole. */
 	SYNC_EVENT_DOWN,   /* It has ended. */
 	SYNC_EVENT_RESYNC, /* Records were lost, and there is room again: all in whole once more. */
@@ -50,7 +50,7 @@ struct sync_session_config {
 	void (*send)(void *ctx, const uint8_t *message, size_t size);
 	/* Takes the peer's next record. */
 	void (*take)(void *ctx, const struct sync_record *record);
-	void (*event)(void *ctx, enum sync_event event);
+	void (*event)(void *ctx, enum sync_session_event event);
 	/* Random bits that nobody can foretell. */
 	uint64_t (*draw)(void *ctx);
 	void *ctx;

@@ -119,7 +119,7 @@ put_bulk(struct end *end)
 }
 
 static void
-end_event(void *ctx, enum sync_event event)
+end_event(void *ctx, enum sync_session_event event)
 {
 	struct end *end = ctx;
 
