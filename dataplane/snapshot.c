@@ -6,6 +6,7 @@
 
 #include "dataplane/scheduler.h"
 #include "dataplane/snapshot_build.h"
+#include "dataplane/snapshot_former.h"
 #include "dataplane/snapshot_nat.h"
 #include "dataplane/stats.h"
 
@@ -16,7 +17,7 @@
 
 #define VIP_ID_MAX UINT16_MAX
 #define SERVICE_ID_MAX (STATS_SERVICES_MAX - 1)
-#define BACKEND_ID_MAX (STATS_BACKENDS_MAX - 1)
+#define BACKEND_ID_MAX (SNAPSHOT_BACKEND_ELSEWHERE - 1)
 #define POOL_ID_MAX UINT16_MAX
 
 /* Half of the ids, so that a state of entirely new things always finds free ones. */
@@ -25,6 +26,7 @@
 #define POOLS_MAX (POOL_ID_MAX / 2)
 
 static_assert(CONTROL_SERVICES_MAX <= SERVICE_ID_MAX / 2, "see above");
+static_assert(BACKEND_ID_MAX < STATS_BACKENDS_MAX, "every id has its counters");
 
 int
 snapshot_no_memory(const struct snapshot_build *build)
@@ -244,8 +246,8 @@ snapshot_new(struct snapshot **out, const struct control_state *state,
 	const struct snapshot *previous, const struct snapshot_tables *tables, struct err *err)
 {
 	static int (*const steps[])(const struct snapshot_build *) = {check_limits, allocate,
-		add_routers, add_locals, snapshot_add_pools, snapshot_add_services, add_nat,
-		add_lists};
+		add_routers, add_locals, snapshot_add_pools, snapshot_add_seeds,
+		snapshot_add_services, add_nat, add_lists, snapshot_add_former};
 	struct snapshot_build build = {.state = state, .previous = previous, .err = err};
 	int rc = 0;
 
@@ -282,6 +284,7 @@ snapshot_free(struct snapshot *snapshot)
 		maglev_unref(snapshot->pools[i].maglev);
 		rota_unref(snapshot->pools[i].rota);
 	}
+	snapshot_free_former(snapshot);
 	service_table_fini(&snapshot->table);
 	snapshot_nat_free(snapshot->nat);
 	snapshot_lists_free(snapshot->lists);
@@ -295,6 +298,7 @@ snapshot_free(struct snapshot *snapshot)
 	free(snapshot->pools);
 	free(snapshot->services);
 	free(snapshot->backends);
+	free(snapshot->seeds);
 	free(snapshot->path_services);
 	free(snapshot->schedules);
 	free(snapshot->path_backends);

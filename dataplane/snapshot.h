@@ -25,12 +25,14 @@
 #include <stdint.h>
 
 struct snapshot;
+struct sync_views;
 
 /* The tables that a snapshot refers to; they live longer than it. */
 struct snapshot_tables {
 	const struct port_table *ports;
 	struct nexthop_table *nexthops;
 	struct lease_table *leases;
+	const struct sync_views *views; /* Of the node that held before (flow sync); NULL: none. */
 };
 
 /* A virtual router: what a lease is about, and what is announced when it is gained. */
@@ -84,6 +86,10 @@ int snapshot_new(struct snapshot **out, const struct control_state *state,
 void snapshot_free(struct snapshot *snapshot);
 
 uint64_t snapshot_generation(const struct snapshot *snapshot);
+const struct flow_timeouts *snapshot_flow_timeouts(const struct snapshot *snapshot);
+
+/* Whether a service needs flow tables to keep sequence numbers. */
+bool snapshot_keeps_sequences(const struct snapshot *snapshot);
 
 /* The snapshot's content in the order of the state. */
 const struct snapshot_router *snapshot_routers(const struct snapshot *snapshot, size_t *n);
@@ -96,6 +102,10 @@ const struct snapshot_vip *snapshot_vip_by_id(const struct snapshot *snapshot, u
 const struct snapshot_vip *snapshot_vip_by_addr(
 	const struct snapshot *snapshot, const struct addr *addr);
 const struct snapshot_backend *snapshot_backend_by_id(const struct snapshot *snapshot, uint16_t id);
+
+/* The id of the backend of a pool (an index into the state's) with this maglev_seed(), or 0. */
+uint16_t snapshot_backend_by_seed(const struct snapshot *snapshot, uint32_t pool, uint64_t seed);
+
 const struct snapshot_service *snapshot_service_find(const struct snapshot *snapshot,
 	const struct addr *address, uint16_t port, uint8_t protocol);
 
