@@ -7,9 +7,11 @@
 
 #include "dataplane/client_address.h"
 #include "dataplane/nat_rewrite.h"
+#include "dataplane/pipeline_data.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/snapshot_data.h"
 #include "dataplane/snapshot_nat.h"
+#include "dataplane/sync_path.h"
 
 #include <errno.h>
 
@@ -100,11 +102,22 @@ last_hop(struct flow_slot flow, struct flow_slot other)
 	const struct flow_entry *first = flow_entry_at(flow);
 	const struct flow_entry *second = flow_entry_at(other);
 	const uint16_t parts[3] = {first->hop, second->backend, second->hop};
-	struct nexthop hop = {
-		.port = (uint8_t)(first->link & FLOW_LINK_PORT_MASK), .state = NEXTHOP_READY};
+	struct nexthop hop = {.port = (uint8_t)(first->link & FLOW_LINK_PORT_MASK),
+		/* Of a flow that was another node's it may not be known before the client speaks.
+		 */
+		.state = parts[0] | parts[1] | parts[2] ? NEXTHOP_READY : NEXTHOP_UNKNOWN};
 
 	memcpy(hop.mac, parts, sizeof(parts));
 	return hop;
+}
+
+/* Another second entry of a flow that may have been told of already. */
+static void
+note_pair(const struct nat_job *job, struct flow_slot flow)
+{
+	if (pipeline_sync(job->pipeline))
+		job->pipeline->news |= flow_state_at(flow) != FLOW_TCP_EMBRYONIC &&
+				       flow_state_at(flow) != FLOW_UDP_NEW;
 }
 
 /* Sees to it that the flow has the second entry 'key'. Returns V_FORWARD or why not. */
@@ -123,7 +136,10 @@ keep_pair(const struct nat_job *job, struct flow_slot flow, const struct flow_ke
 		flow_remove(job->flows, flow);
 		return V_DROP_NAT_CLASH;
 	}
-	return rc < 0 ? V_DROP_NO_FLOW : V_FORWARD;
+	if (rc < 0)
+		return V_DROP_NO_FLOW;
+	note_pair(job, flow);
+	return V_FORWARD;
 }
 
 static const struct nat_locals *
@@ -139,6 +155,15 @@ local_by_id(const struct nat_locals *locals, uint16_t id)
 		if (locals->locals[i].id == id)
 			return &locals->locals[i];
 	return NULL;
+}
+
+/* Whether another node has given a flow this second key: it may come here yet. */
+static bool
+is_remote(const struct nat_job *job, const struct flow_key *key)
+{
+	const struct sync_path *sync = pipeline_sync(job->pipeline);
+
+	return sync && flow_may_have(sync->remote, flow_hash(sync->remote, key));
 }
 
 /* Gives the flow, whose packets leave by 'port', a local address and port with which answers come
@@ -165,6 +190,8 @@ take_local(const struct nat_job *job, struct flow_slot flow, uint8_t port,
 			continue;
 		key->vip = local->id;
 		key->vip_port = be16_from(local_port);
+		if (is_remote(job, key))
+			continue;
 		rc = flow_pair(job->flows, flow, key, job->now_ns);
 		if (rc == 0)
 			return V_FORWARD;
@@ -201,6 +228,7 @@ keep_local(const struct nat_job *job, struct flow_slot flow, uint8_t port, struc
 		verdict = take_local(job, flow, port, locals, &key);
 		if (verdict != V_FORWARD)
 			return verdict;
+		note_pair(job, flow);
 		local = local_by_id(locals, key.vip);
 	}
 	memcpy(ends->source, local->address, sizeof(ends->source));
@@ -309,7 +337,7 @@ nat_return(const struct nat_job *job, struct flow_slot flow, const struct servic
 	const struct flow_key *key;
 	struct nexthop hop;
 	enum verdict verdict;
-	uint8_t told;
+	uint8_t state, told;
 
 	if (!first.bucket)
 		return V_HOST;
@@ -320,8 +348,13 @@ nat_return(const struct nat_job *job, struct flow_slot flow, const struct servic
 	if (!*service)
 		return V_DROP_NO_SERVICE;
 	memcpy(ends.destination, key->client, sizeof(ends.destination));
+	state = first.bucket->states[first.i];
 	if (!flow_advance(job->flows, first, signal, job->now_ns))
 		return V_HOST;
+	if (__builtin_expect(state != first.bucket->states[first.i], 0))
+		job->pipeline->news = pipeline_sync(job->pipeline);
+	if (hop.state != NEXTHOP_READY)
+		return V_DROP_NO_NEIGHBOUR;
 	verdict = leave(job, &hop);
 	if (verdict != V_FORWARD)
 		return verdict;

@@ -23,6 +23,8 @@
 
 #include <stdbool.h>
 
+struct pipeline;
+
 /* A packet and what is needed to decide about it. */
 struct nat_job {
 	struct flow_table *flows;
@@ -37,6 +39,7 @@ struct nat_job {
 	struct too_big *too_big;
 	uint8_t client_address; /* The service's, of packets to a backend. */
 	const struct steering *steering;
+	struct pipeline *pipeline; /* That the above are of, for what few packets need. */
 };
 
 /* Whether a backend of a nat service sends such packets. Then 'parsed' has the key of the flow's
