@@ -121,6 +121,7 @@ build_router(struct config_reader *reader, const char *path, const struct raw_ro
 	router->preempt_delay_ms = (uint32_t)config_number(reader, path, "preempt_delay_ms",
 		raw->preempt_delay_ms, (struct config_range){0, DELAY_MS_MAX, 0});
 	build_addresses(reader, path, raw, model, router);
+	config_build_router_locals(reader, path, raw, router);
 	build_members(reader, path, raw, model, router);
 	for (size_t i = 0; i < model->n_routers; i++) {
 		const struct virtual_router *other = &model->routers[i];

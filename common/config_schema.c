@@ -63,6 +63,7 @@ static const cyaml_schema_field_t router_fields[] = {
 	TEXT(raw_router, preempt),
 	TEXT(raw_router, preempt_delay_ms),
 	LIST(raw_router, addresses, text_entry),
+	LIST(raw_router, local_addresses, text_entry),
 	LIST(raw_router, members, member_entry),
 	CYAML_FIELD_END,
 };

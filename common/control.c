@@ -21,8 +21,10 @@ control_state_free(struct control_state *state)
 {
 	if (!state)
 		return;
-	for (size_t i = 0; i < state->n_routers; i++)
+	for (size_t i = 0; i < state->n_routers; i++) {
 		free(state->routers[i].addresses);
+		free(state->routers[i].locals);
+	}
 	for (size_t i = 0; i < state->n_pools; i++)
 		free(state->pools[i].backends);
 	for (size_t i = 0; i < state->n_locals; i++)
@@ -68,8 +70,16 @@ encode_addresses(const struct addr *from, size_t n)
 static json_t *
 encode_router(const struct control_router *router)
 {
-	return json_pack("{s:s, s:s, s:o}", "name", router->name, "port", router->port, "addresses",
-		encode_addresses(router->addresses, router->n_addresses));
+	json_t *json = json_pack("{s:s, s:s, s:o}", "name", router->name, "port", router->port,
+		"addresses", encode_addresses(router->addresses, router->n_addresses));
+
+	if (json && router->n_locals > 0 &&
+		json_object_set_new(json, "local_addresses",
+			encode_addresses(router->locals, router->n_locals)) < 0) {
+		json_decref(json);
+		return NULL;
+	}
+	return json;
 }
 
 static json_t *
@@ -176,15 +186,16 @@ allocate(void *out, size_t n, size_t size, struct err *err)
 	return 0;
 }
 
-/* Reads the member "addresses". */
+/* Reads the member 'key', a list of addresses. */
 static int
-decode_addresses(json_t *json, size_t max, struct addr **out, size_t *n_out, struct err *err)
+decode_addresses(json_t *json, const char *key, size_t max, struct addr **out, size_t *n_out,
+	struct err *err)
 {
 	json_t *addresses;
 	size_t n;
 	int rc;
 
-	if ((rc = json_field_array(json, "addresses", max, &addresses, &n, err)) < 0 ||
+	if ((rc = json_field_array(json, key, max, &addresses, &n, err)) < 0 ||
 		(rc = allocate(out, n, sizeof(**out), err)) < 0)
 		return rc;
 	*n_out = n;
@@ -192,10 +203,10 @@ decode_addresses(json_t *json, size_t max, struct addr **out, size_t *n_out, str
 		const char *text = json_string_value(json_array_get(addresses, i));
 
 		if (!text)
-			return err_set(err, -EINVAL, "addresses[%zu]: must be a string", i);
+			return err_set(err, -EINVAL, "%s[%zu]: must be a string", key, i);
 		rc = addr_parse(text, &(*out)[i], err);
 		if (rc < 0) {
-			err_prefix(err, "addresses[%zu]", i);
+			err_prefix(err, "%s[%zu]", key, i);
 			return rc;
 		}
 	}
@@ -205,14 +216,19 @@ decode_addresses(json_t *json, size_t max, struct addr **out, size_t *n_out, str
 static int
 decode_router(json_t *json, struct control_router *out, struct err *err)
 {
-	static const char *const keys[] = {"name", "port", "addresses", NULL};
+	static const char *const keys[] = {"name", "port", "addresses", "local_addresses", NULL};
 	int rc;
 
 	if ((rc = json_fields_known(json, keys, err)) < 0 ||
 		(rc = json_field_name(json, "name", out->name, err)) < 0 ||
 		(rc = json_field_name(json, "port", out->port, err)) < 0)
 		return rc;
-	return decode_addresses(json, MODEL_VIPS_MAX, &out->addresses, &out->n_addresses, err);
+	rc = decode_addresses(
+		json, "addresses", MODEL_VIPS_MAX, &out->addresses, &out->n_addresses, err);
+	if (rc == 0 && json_object_get(json, "local_addresses"))
+		rc = decode_addresses(json, "local_addresses", MODEL_LOCALS_MAX, &out->locals,
+			&out->n_locals, err);
+	return rc;
 }
 
 static int
@@ -224,7 +240,8 @@ decode_local(json_t *json, struct control_local *out, struct err *err)
 	if ((rc = json_fields_known(json, keys, err)) < 0 ||
 		(rc = json_field_name(json, "port", out->port, err)) < 0)
 		return rc;
-	return decode_addresses(json, MODEL_LOCALS_MAX, &out->addresses, &out->n_addresses, err);
+	return decode_addresses(
+		json, "addresses", MODEL_LOCALS_MAX, &out->addresses, &out->n_addresses, err);
 }
 
 static int

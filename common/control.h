@@ -42,6 +42,8 @@
  * A service in mode tunnel has the member 'tunnel' {type, source4?, source6?, gue_port?, mtu?}
  * (tunnel.h), one that clamps the MSS of SYNs has 'mss'.
  *
+ * A router may have 'local_addresses' beside its 'addresses'.
+ *
  * A state's 'lists' are of prefixes that clients come from: {name, prefixes} or {name, file,
  * stamp}, a file that the dataplane reads when the stamp is another than before. A service's
  * 'block' and 'allow' are indices of them. A state's 'flow_timeouts' has the members of struct
@@ -85,6 +87,8 @@ struct control_router {
 	char port[CONTROL_NAME_SIZE]; /* Dataplane port that answers for its addresses. */
 	struct addr *addresses;
 	size_t n_addresses;
+	struct addr *locals; /* Mode fullnat speaks from them; held and announced with the others. */
+	size_t n_locals;
 };
 
 struct control_backend {

@@ -144,6 +144,8 @@ struct virtual_router {
 	enum addr_family family; /* Of all its addresses. */
 	struct addr *addresses;
 	size_t n_addresses;
+	struct addr *locals; /* Mode fullnat speaks from them wherever the router is held. */
+	size_t n_locals;
 	struct router_member *members;
 	size_t n_members;
 };

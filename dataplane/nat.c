@@ -166,6 +166,32 @@ is_remote(const struct nat_job *job, const struct flow_key *key)
 	return sync && flow_may_have(sync->remote, flow_hash(sync->remote, key));
 }
 
+/* The local addresses that a new flow may have, as indices. Those of the virtual router that has
+ * the service's address come first, as they go where it goes; then those of other routers that are
+ * held here; then the node's own, with which the flow ends when another node takes over. */
+static uint32_t
+list_locals(const struct nat_job *job, const struct nat_locals *locals,
+	uint8_t out[static MODEL_LOCALS_MAX])
+{
+	const struct lease_table *leases = job->pipeline->local.leases;
+	uint16_t lease = job->snapshot->vips_by_id[job->parsed->key.vip]->lease;
+	uint32_t n = 0;
+	uint8_t best = 0;
+
+	for (uint32_t i = 0; i < locals->n; i++) {
+		uint16_t of = locals->locals[i].lease;
+		uint8_t rank = of == LEASE_NONE ? 1 : of == lease ? 3 : 2;
+
+		if (rank < best || (of != LEASE_NONE && !lease_held(leases, of, job->now_ns)))
+			continue;
+		if (rank > best)
+			n = 0;
+		best = rank;
+		out[n++] = (uint8_t)i;
+	}
+	return n;
+}
+
 /* Gives the flow, whose packets leave by 'port', a local address and port with which answers come
  * back to this worker. Counting on and on uses a port again as late as can be: what the backend
  * remembers of its last connection (TIME_WAIT) is gone then, as is the flow. */
@@ -177,15 +203,19 @@ take_local(const struct nat_job *job, struct flow_slot flow, uint8_t port,
 		.protocol = key->protocol,
 		.source = key->client,
 		.ports = (uint16_t)key->rest};
+	uint8_t usable[MODEL_LOCALS_MAX];
+	uint32_t n_usable = locals->any_leased ? list_locals(job, locals, usable) : locals->n;
 
-	for (unsigned int n = 0; locals->n > 0 && n < LOCAL_TRIES; n++) {
+	for (unsigned int n = 0; n_usable > 0 && n < LOCAL_TRIES; n++) {
 		uint32_t i = (*job->next_local)++;
-		const struct nat_local *local = &locals->locals[i % locals->n];
+		uint32_t which = i % n_usable;
+		const struct nat_local *local =
+			&locals->locals[locals->any_leased ? usable[which] : which];
 		uint16_t local_port;
 		int rc;
 
 		answer.destination = local->address;
-		local_port = steer_local_port(job->steering, port, &answer, i / locals->n);
+		local_port = steer_local_port(job->steering, port, &answer, i / n_usable);
 		if (local_port == 0)
 			continue;
 		key->vip = local->id;

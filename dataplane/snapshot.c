@@ -42,7 +42,7 @@ check_limits(const struct snapshot_build *build)
 	size_t n_backends = 0;
 
 	for (size_t i = 0; i < state->n_routers; i++)
-		n_vips += state->routers[i].n_addresses;
+		n_vips += state->routers[i].n_addresses + state->routers[i].n_locals;
 	for (size_t i = 0; i < state->n_locals; i++)
 		n_vips += state->locals[i].n_addresses;
 	for (size_t i = 0; i < state->n_pools; i++)
@@ -74,7 +74,7 @@ allocate(const struct snapshot_build *build)
 	size_t n_backends = 0;
 
 	for (size_t i = 0; i < state->n_routers; i++)
-		n_addresses += state->routers[i].n_addresses;
+		n_addresses += state->routers[i].n_addresses + state->routers[i].n_locals;
 	for (size_t i = 0; i < state->n_pools; i++)
 		n_backends += state->pools[i].n_backends;
 	n_vips = n_addresses + state->n_services;
@@ -164,16 +164,20 @@ add_router(const struct snapshot_build *build, const struct control_router *from
 	snprintf(router->name, sizeof(router->name), "%s", from->name);
 	router->port = (uint16_t)port;
 	router->addresses = addresses;
-	router->n_addresses = from->n_addresses;
-	for (size_t i = 0; i < from->n_addresses; i++) {
+	router->n_addresses = from->n_addresses + from->n_locals;
+	for (size_t i = 0; i < router->n_addresses; i++) {
+		bool is_local = i >= from->n_addresses;
+		const struct addr *addr =
+			is_local ? &from->locals[i - from->n_addresses] : &from->addresses[i];
 		char text[ADDR_TEXT_SIZE];
-		int rc = snapshot_add_vip(build, &from->addresses[i], router->lease, router->port);
+		int rc = snapshot_add_vip(build, addr, router->lease, router->port);
 
 		if (rc < 0)
 			return err_set(build->err, rc == -EEXIST ? -EINVAL : rc,
 				"virtual router %s: address %s is given twice", from->name,
-				addr_format(&from->addresses[i], text, sizeof(text)));
-		addresses[i] = from->addresses[i];
+				addr_format(addr, text, sizeof(text)));
+		s->vips[s->n_vips - 1].local = is_local;
+		addresses[i] = *addr;
 	}
 	return 0;
 }
@@ -189,7 +193,7 @@ add_routers(const struct snapshot_build *build)
 
 		if (rc < 0)
 			return rc;
-		addresses += router->n_addresses;
+		addresses += router->n_addresses + router->n_locals;
 	}
 	return 0;
 }

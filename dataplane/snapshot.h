@@ -40,7 +40,7 @@ struct snapshot_router {
 	char name[CONTROL_NAME_SIZE];
 	uint16_t lease; /* Slot in the lease table. */
 	uint16_t port;  /* Index into the port table. */
-	const struct addr *addresses;
+	const struct addr *addresses; /* Local ones last. */
 	size_t n_addresses;
 };
 
@@ -49,7 +49,7 @@ struct snapshot_vip {
 	uint16_t id;
 	uint16_t lease; /* LEASE_NONE: of no router. */
 	uint16_t port;  /* That it is answered on. */
-	bool local;     /* The node's own (mode fullnat): always held. */
+	bool local;     /* Mode fullnat speaks from it. Always held if of no router. */
 };
 
 struct snapshot_service {
