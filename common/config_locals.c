@@ -130,12 +130,12 @@ check_sum(struct config_reader *reader, const struct model *model, size_t r)
 		if (strcmp(model->routers[i].port, router->port) == 0)
 			sum += model->routers[i].n_locals;
 	for (size_t i = 0; i < router->n_members; i++) {
-		const struct lb_node *lb = &router->members[i].node->lb;
+		const struct node *node = router->members[i].node;
 
-		for (size_t p = 0; p < lb->n_ports; p++)
-			if (strcmp(lb->ports[p].name, router->port) == 0 &&
-				lb->ports[p].n_locals > most)
-				most = lb->ports[p].n_locals;
+		for (size_t p = 0; node && p < node->lb.n_ports; p++)
+			if (strcmp(node->lb.ports[p].name, router->port) == 0 &&
+				node->lb.ports[p].n_locals > most)
+				most = node->lb.ports[p].n_locals;
 	}
 	if (router->n_locals > 0 && sum + most > MODEL_LOCALS_MAX) {
 		struct config_path path = config_path("virtual_routers[%zu]", r);
