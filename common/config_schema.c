@@ -86,6 +86,7 @@ static const cyaml_schema_field_t router_fields[] = {
 	TEXT(raw_router, preempt),
 	TEXT(raw_router, preempt_delay_ms),
 	LIST(raw_router, addresses, text_entry),
+	LIST(raw_router, local_addresses, text_entry),
 	LIST(raw_router, members, member_entry),
 	TEXT(raw_router, mac),
 	TEXT(raw_router, accept),

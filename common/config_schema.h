@@ -45,6 +45,8 @@ struct raw_router {
 	char *name, *vrid, *port, *advert_ms, *preempt, *preempt_delay_ms;
 	char **addresses;
 	unsigned int addresses_count;
+	char **local_addresses;
+	unsigned int local_addresses_count;
 	struct raw_member *members;
 	unsigned int members_count;
 	char *mac, *accept, *sync_group, *min_ttl;

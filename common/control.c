@@ -22,8 +22,10 @@ control_state_free(struct control_state *state)
 {
 	if (!state)
 		return;
-	for (size_t i = 0; i < state->n_routers; i++)
+	for (size_t i = 0; i < state->n_routers; i++) {
 		free(state->routers[i].addresses);
+		free(state->routers[i].locals);
+	}
 	for (size_t i = 0; i < state->n_pools; i++)
 		free(state->pools[i].backends);
 	for (size_t i = 0; i < state->n_locals; i++)
@@ -78,6 +80,12 @@ encode_router(const struct control_router *router)
 		json_object_set_new(json, "vrid", json_integer(router->vrid));
 	if (json && !router->accept)
 		json_object_set_new(json, "accept", json_false());
+	if (json && router->n_locals > 0 &&
+		json_object_set_new(json, "local_addresses",
+			encode_addresses(router->locals, router->n_locals)) < 0) {
+		json_decref(json);
+		return NULL;
+	}
 	return json;
 }
 
@@ -198,15 +206,16 @@ allocate(void *out, size_t n, size_t size, struct err *err)
 	return 0;
 }
 
-/* Reads the member "addresses". */
+/* Reads the member 'key', a list of addresses. */
 static int
-decode_addresses(json_t *json, size_t max, struct addr **out, size_t *n_out, struct err *err)
+decode_addresses(json_t *json, const char *key, size_t max, struct addr **out, size_t *n_out,
+	struct err *err)
 {
 	json_t *addresses;
 	size_t n;
 	int rc;
 
-	if ((rc = json_field_array(json, "addresses", max, &addresses, &n, err)) < 0 ||
+	if ((rc = json_field_array(json, key, max, &addresses, &n, err)) < 0 ||
 		(rc = allocate(out, n, sizeof(**out), err)) < 0)
 		return rc;
 	*n_out = n;
@@ -214,10 +223,10 @@ decode_addresses(json_t *json, size_t max, struct addr **out, size_t *n_out, str
 		const char *text = json_string_value(json_array_get(addresses, i));
 
 		if (!text)
-			return err_set(err, -EINVAL, "addresses[%zu]: must be a string", i);
+			return err_set(err, -EINVAL, "%s[%zu]: must be a string", key, i);
 		rc = addr_parse(text, &(*out)[i], err);
 		if (rc < 0) {
-			err_prefix(err, "addresses[%zu]", i);
+			err_prefix(err, "%s[%zu]", key, i);
 			return rc;
 		}
 	}
@@ -227,7 +236,8 @@ decode_addresses(json_t *json, size_t max, struct addr **out, size_t *n_out, str
 static int
 decode_router(json_t *json, struct control_router *out, struct err *err)
 {
-	static const char *const keys[] = {"name", "port", "addresses", "vrid", "accept", NULL};
+	static const char *const keys[] = {
+		"name", "port", "addresses", "local_addresses", "vrid", "accept", NULL};
 	uint64_t vrid = 0;
 	int rc;
 
@@ -241,7 +251,12 @@ decode_router(json_t *json, struct control_router *out, struct err *err)
 			(rc = json_field_bool(json, "accept", &out->accept, err)) < 0))
 		return rc;
 	out->vrid = (uint8_t)vrid;
-	return decode_addresses(json, MODEL_VIPS_MAX, &out->addresses, &out->n_addresses, err);
+	rc = decode_addresses(
+		json, "addresses", MODEL_VIPS_MAX, &out->addresses, &out->n_addresses, err);
+	if (rc == 0 && json_object_get(json, "local_addresses"))
+		rc = decode_addresses(json, "local_addresses", MODEL_LOCALS_MAX, &out->locals,
+			&out->n_locals, err);
+	return rc;
 }
 
 static int
@@ -253,7 +268,8 @@ decode_local(json_t *json, struct control_local *out, struct err *err)
 	if ((rc = json_fields_known(json, keys, err)) < 0 ||
 		(rc = json_field_name(json, "port", out->port, err)) < 0)
 		return rc;
-	return decode_addresses(json, MODEL_LOCALS_MAX, &out->addresses, &out->n_addresses, err);
+	return decode_addresses(
+		json, "addresses", MODEL_LOCALS_MAX, &out->addresses, &out->n_addresses, err);
 }
 
 static int

@@ -46,6 +46,8 @@
  * A service in mode tunnel has the member 'tunnel' {type, source4?, source6?, gue_port?, mtu?}
  * (tunnel.h), one that clamps the MSS of SYNs has 'mss'.
  *
+ * A router may have 'local_addresses' beside its 'addresses'.
+ *
  * A state's 'lists' are of prefixes that clients come from: {name, prefixes} or {name, file,
  * stamp}, a file that the dataplane reads when the stamp is another than before. A service's
  * 'block' and 'allow' are indices of them. A state's 'flow_timeouts' has the members of struct
@@ -103,6 +105,8 @@ struct control_router {
 	size_t n_addresses;
 	uint8_t vrid; /* Its virtual MAC's; 0: it has the port's. */
 	bool accept;
+	struct addr *locals; /* Mode fullnat speaks from them; held and announced with the others. */
+	size_t n_locals;
 };
 
 struct control_backend {

@@ -176,6 +176,8 @@ struct virtual_router {
 	enum addr_family family; /* Of all its addresses. */
 	struct addr *addresses;
 	size_t n_addresses;
+	struct addr *locals; /* Mode fullnat speaks from them wherever the router is held. */
+	size_t n_locals;
 	struct router_member *members;
 	size_t n_members;
 	bool virtual_mac;  /* Its addresses have the MAC of RFC 9568 7.3, not the port's. */

@@ -48,6 +48,12 @@ add_routers(const struct cluster *cluster, struct control_state *state)
 			cluster_router(cluster, i)->configured_priority == VRRP_PRIORITY_OWNER;
 		memcpy(router->addresses, config->addresses,
 			config->n_addresses * sizeof(*router->addresses));
+		router->locals = calloc(config->n_locals + 1, sizeof(*router->locals));
+		if (!router->locals)
+			return false;
+		router->n_locals = config->n_locals;
+		for (size_t j = 0; j < config->n_locals; j++)
+			router->locals[j] = config->locals[j];
 	}
 	return state->routers != NULL;
 }

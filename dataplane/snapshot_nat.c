@@ -21,6 +21,8 @@ count_returns(const struct control_state *state)
 			n += 2 * state->pools[state->services[i].pool].n_backends + 1;
 	for (size_t i = 0; n > 0 && i < state->n_locals; i++)
 		n += state->locals[i].n_addresses;
+	for (size_t i = 0; n > 0 && i < state->n_routers; i++)
+		n += state->routers[i].n_locals;
 	return n;
 }
 
@@ -76,8 +78,8 @@ add_returns(struct snapshot_nat *nat, const struct control_state *state,
 	}
 }
 
-static void
-add_local(struct snapshot_nat *nat, const struct snapshot_vip *vip)
+static int
+add_local(struct snapshot_nat *nat, const struct snapshot_vip *vip, struct err *err)
 {
 	bool is_v4 = vip->addr.family == ADDR_V4;
 	struct nat_locals *locals = is_v4 ? &nat->locals4[vip->port] : &nat->locals6[vip->port];
@@ -85,13 +87,17 @@ add_local(struct snapshot_nat *nat, const struct snapshot_vip *vip)
 	struct nat_local *local;
 
 	if (locals->n == MODEL_LOCALS_MAX)
-		return; /* Named twice for a port, which nobody does. */
+		return err_set(
+			err, -E2BIG, "more than %d local addresses of one port", MODEL_LOCALS_MAX);
 	local = &locals->locals[locals->n++];
 	memcpy(local->address, vip->addr.bytes, sizeof(local->address));
 	local->id = vip->id;
+	local->lease = vip->lease;
+	locals->any_leased |= vip->lease != LEASE_NONE;
 	memcpy(key.address, vip->addr.bytes, sizeof(key.address));
 	service_table_add(&nat->returns, &key, vip->id, 0);
 	nat->any_local = true;
+	return 0;
 }
 
 int
@@ -100,6 +106,7 @@ snapshot_nat_new(struct snapshot_nat **out, const struct control_state *state,
 {
 	size_t n = count_returns(state);
 	struct snapshot_nat *nat;
+	int rc = 0;
 
 	*out = NULL;
 	if (n == 0)
@@ -115,9 +122,13 @@ snapshot_nat_new(struct snapshot_nat **out, const struct control_state *state,
 	for (size_t i = 0; i < state->n_services; i++)
 		if (state->services[i].mode == MODE_NAT)
 			add_returns(nat, state, snapshot, &state->services[i]);
-	for (size_t i = 0; i < snapshot->n_vips; i++)
+	for (size_t i = 0; i < snapshot->n_vips && rc == 0; i++)
 		if (snapshot->vips[i].local)
-			add_local(nat, &snapshot->vips[i]);
+			rc = add_local(nat, &snapshot->vips[i], err);
+	if (rc < 0) {
+		snapshot_nat_free(nat);
+		return rc;
+	}
 	*out = nat;
 	return 0;
 }
