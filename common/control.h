@@ -23,7 +23,8 @@
  *                                    flow_timeouts: {NAME: ms},
  *                                    workers: [{name, port, queue, socket, packets,
  *                                               returns_home, steered_in, steered_out,
- *                                               steer_drops}]}
+ *                                               steer_drops}], sync}
+ *   sync    {}                   -> {sync}
  *   flows   {limit, service?, client?, backend?, protocol?, state?} -> {total,
  *                                    flows: [{service, protocol, client,
  *                                    virtual, pool, backend, address, state, idle_ms}]}
@@ -55,7 +56,7 @@
  *
  * A state's 'sync' is {listen, peers: [ENDPOINT], keys: [{id, secret}]} of flow_sync.h, a secret in
  * hexadecimal digits; in a reply to ready 'synced' says that this node knows the flows that the
- * others know, or that there is nobody to tell them. In stats it is null without flow sync, else
+ * others know, or that there is nobody to tell them. 'sync' of stats is null without flow sync, else
  * {listen, synced, remote_flows, counters: {NAME: n}, peers: [{name, address, state, synced,
  * counters: {NAME: n}}]}.
  *
