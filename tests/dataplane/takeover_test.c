@@ -453,43 +453,6 @@ nobody_is_told_of_what_is_not_held(void **state)
 	assert_int_equal(pair->nodes[0].n_records, n);
 }
 
-/* The backend speaks first after the takeover: its packet finds the client. */
-static void
-a_backend_may_speak_first(void **state)
-{
-	static const uint8_t translating[] = {MODE_NAT, MODE_FULLNAT};
-
-	for (size_t m = 0; m < sizeof(translating); m++) {
-		struct pair *pair;
-		struct frame frame, back;
-		struct ends ends;
-		char text[ADDR_TEXT_SIZE], to[ADDR_TEXT_SIZE];
-		struct addr source;
-
-		pair_tear_down(state);
-		pair_set_up(state);
-		pair = *state;
-		pair_use(pair, translating[m], SCHEDULER_MAGLEV);
-		pass(&pair->nodes[0], 0, FIRST_PORT, TCP_FLAG_SYN);
-		ends = pass(&pair->nodes[0], 0, FIRST_PORT, TCP_FLAG_ACK);
-		pair_settle(pair);
-		pair_take_over(&pair->nodes[1]);
-		snprintf(text, sizeof(text), "192.0.2.%d", 11 + ends.backend);
-		source = (struct addr){.family = ADDR_V4};
-		memcpy(source.bytes, ends.source, 4);
-		addr_format(&source, to, sizeof(to));
-		frame_tcp(&back, text, 80, to, be16_to((be16)ends.source_port), TCP_FLAG_ACK);
-		back.packet.in_port = 1;
-		memcpy(back.packet.data, pair->nodes[1].world.ports.ports[1].mac, 6);
-		world_assert_verdict(&pair->nodes[1].world, &back, V_RETURN);
-		assert_memory_equal(back.packet.data, frame_client_mac, 6);
-		assert_int_equal(back.packet.out_port, 1);
-		assert_int_equal(pair_event(&pair->nodes[1], PATH_SYNC_ADOPTED), 1);
-		assert_ends(pass(&pair->nodes[1], 0, FIRST_PORT, TCP_FLAG_ACK), ends);
-		(void)frame;
-	}
-}
-
 int
 main(void)
 {
@@ -512,7 +475,6 @@ main(void)
 		CASE(who_wrote_last_is_right),
 		CASE(a_session_without_room_loses_nothing),
 		CASE(nobody_is_told_of_what_is_not_held),
-		CASE(a_backend_may_speak_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
