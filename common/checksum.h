@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Adds 'size' bytes to the running sum 'sum' (start with 0). An odd size is padded with a zero
  * byte, so only the last piece may be odd. */
@@ -21,5 +22,21 @@ uint32_t checksum_add_pseudo(uint32_t sum, const struct addr *source,
 /* Folds the sum and returns the checksum to store, or to compare with 0 after summing data that
  * holds its checksum. */
 be16 checksum_finish(uint32_t sum);
+
+/* The same of an IPv4 header of 20 bytes: the checksum to store while its field is 0, and 0 if the
+ * header holds the right one. The sum is the same in either byte order and by words of any size
+ * (RFC 1071 2.B). */
+static inline be16
+checksum_ipv4(const void *header)
+{
+	uint32_t words[5];
+	uint64_t sum;
+	uint32_t folded;
+
+	memcpy(words, header, sizeof(words));
+	sum = (uint64_t)words[0] + words[1] + words[2] + words[3] + words[4];
+	folded = (uint32_t)(sum & 0xffff) + (uint32_t)(sum >> 16 & 0xffff) + (uint32_t)(sum >> 32);
+	return (BE_FORCE be16)(uint16_t) ~((folded & 0xffff) + (folded >> 16));
+}
 
 #endif /* COMMON_CHECKSUM_H */

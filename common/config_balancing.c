@@ -10,6 +10,8 @@ config_build_balancing(
 	config_build_routers(reader, raw, model);
 	if (reader->code == 0)
 		config_build_pools(reader, raw, model);
+	if (reader->code == 0)
+		config_build_tracking(reader, raw, model);
 	config_check_locals(reader, model);
 	if (reader->code == 0)
 		config_build_services(reader, raw, model);

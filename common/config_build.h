@@ -24,6 +24,10 @@ void config_build_pools(
 void config_build_services(
 	struct config_reader *reader, const struct raw_config *raw, struct model *model);
 
+/* Scripts, and what routers track, run and belong to; after routers and pools. */
+void config_build_tracking(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+
 /* The local addresses of a virtual router, whose other addresses are there already. */
 void config_build_router_locals(struct config_reader *reader, const char *path,
 	const struct raw_router *raw, struct virtual_router *router);
@@ -46,11 +50,15 @@ void config_build_service_lists(struct config_reader *reader, const char *path,
 void config_build_flow_timeouts(
 	struct config_reader *reader, const struct raw_config *raw, struct model *model);
 
+/* How load balancers tell each other of flows; the nodes are there already. */
+void config_build_flow_sync(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+
 /* A service's keys 'tunnel' and 'mss'; its address, protocol, mode and pool are there already. */
 void config_build_tunnel(struct config_reader *reader, const char *path,
 	const struct raw_service *raw, const struct model *model, struct service *service);
 
-/* A service's key 'client_address'; its protocol and mode are there already. */
+/* A service's keys 'client_address' and 'syn_cookies'; its protocol and mode are there already. */
 void config_build_nat(struct config_reader *reader, const char *path, const struct raw_service *raw,
 	struct service *service);
 

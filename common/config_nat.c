@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A service's key 'client_address'; see config_build.h. */
+/* A service's keys 'client_address' and 'syn_cookies'; see config_build.h. */
 #include "common/config_build.h"
+#include "common/control.h"
 
 static void
 build_client_address(
@@ -28,4 +29,12 @@ config_build_nat(struct config_reader *reader, const char *path, const struct ra
 {
 	if (raw->client_address)
 		build_client_address(reader, path, raw->client_address, service);
+	service->syn_cookies = config_bool(reader, path, "syn_cookies", raw->syn_cookies, false);
+	if (service->syn_cookies && service->protocol != PROTOCOL_TCP)
+		config_fail(reader, path, "syn_cookies", "is of protocol tcp only");
+	else if (service->syn_cookies && !mode_translates(service->mode))
+		config_fail(reader, path, "syn_cookies",
+			"is of modes nat and fullnat only: in mode %s the backend answers the "
+			"client itself",
+			forward_mode_name(service->mode));
 }

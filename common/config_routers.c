@@ -27,10 +27,63 @@ build_member(struct config_reader *reader, const char *path, const struct raw_me
 	member->priority = (uint8_t)config_number(reader, path, "priority", raw->priority,
 		(struct config_range){1, 255, CONFIG_REQUIRED});
 	member->node = model_node(model, name);
+	if (raw->address)
+		member->address = config_addr(reader, path, "address", raw->address);
 	if (!member->node || member->node->role != ROLE_LB)
 		config_fail(reader, path, "node", "'%s' is not a node with role lb", name);
 	else if (!find_port(member->node, port))
 		config_fail(reader, path, "node", "'%s' has no port called '%s'", name, port);
+}
+
+/* Adverts go by multicast, or between addresses that all members have. */
+static void
+check_unicast(struct config_reader *reader, const char *path, const struct raw_router *raw,
+	const struct virtual_router *router, size_t i)
+{
+	const struct router_member *member = &router->members[i];
+	struct config_path place = config_path("%s.members[%zu]", path, i);
+	bool owned = false;
+
+	if (!raw->members[i].address != !raw->members[0].address)
+		config_fail(reader, place.text, NULL,
+			"adverts go by multicast, or between the members' addresses: give an "
+			"'address' to each member or to none");
+	if (member->address.family == ADDR_NONE)
+		return;
+	if (member->address.family != router->family)
+		config_fail(reader, place.text, "address", "'%s' is not of IPv%d as the router's",
+			raw->members[i].address, (int)router->family);
+	for (size_t j = 0; j < router->n_addresses; j++)
+		owned = owned || addr_equal(&router->addresses[j], &member->address);
+	if (owned)
+		config_fail(reader, place.text, "address",
+			"'%s' is one of the router's: give one that stays with the node",
+			raw->members[i].address);
+	for (size_t j = 0; j < i; j++) {
+		if (addr_equal(&router->members[j].address, &member->address))
+			config_fail(reader, place.text, "address", "'%s' is that of '%s' already",
+				raw->members[i].address, router->members[j].node->name);
+	}
+}
+
+static void
+check_members(struct config_reader *reader, const char *path, const struct raw_router *raw,
+	const struct virtual_router *router)
+{
+	size_t n_owners = 0;
+
+	if (raw->min_ttl && raw->members_count > 0 && !raw->members[0].address)
+		config_fail(reader, path, "min_ttl",
+			"adverts by multicast never cross a router (RFC 9568 5.1.1.3): give the "
+			"members an 'address' each, or leave it out");
+	for (size_t i = 0; i < router->n_members && reader->code == 0; i++) {
+		check_unicast(reader, path, raw, router, i);
+		n_owners += router->members[i].priority == 255;
+		if (n_owners > 1 && router->members[i].priority == 255)
+			config_fail(reader, path, "members",
+				"two members have priority 255: there is one owner of the "
+				"addresses");
+	}
 }
 
 static void
@@ -52,6 +105,7 @@ build_members(struct config_reader *reader, const char *path, const struct raw_r
 		}
 		router->n_members = i + 1;
 	}
+	check_members(reader, path, raw, router);
 }
 
 const struct virtual_router *
@@ -104,6 +158,7 @@ static void
 build_router(struct config_reader *reader, const char *path, const struct raw_router *raw,
 	const struct model *model, struct virtual_router *router)
 {
+	static const char *const macs[] = {"port", "virtual", NULL};
 	uint64_t advert_ms;
 
 	router->name = config_name(reader, path, "name", raw->name);
@@ -120,6 +175,10 @@ build_router(struct config_reader *reader, const char *path, const struct raw_ro
 	router->preempt = config_bool(reader, path, "preempt", raw->preempt, true);
 	router->preempt_delay_ms = (uint32_t)config_number(reader, path, "preempt_delay_ms",
 		raw->preempt_delay_ms, (struct config_range){0, DELAY_MS_MAX, 0});
+	router->virtual_mac = config_word(reader, path, "mac", raw->mac, macs, 0) == 1;
+	router->min_ttl = (uint8_t)config_number(
+		reader, path, "min_ttl", raw->min_ttl, (struct config_range){1, 255, 255});
+	router->accept = config_bool(reader, path, "accept", raw->accept, true);
 	build_addresses(reader, path, raw, model, router);
 	config_build_router_locals(reader, path, raw, router);
 	build_members(reader, path, raw, model, router);

@@ -33,6 +33,7 @@ static const cyaml_schema_field_t lb_fields[] = {
 	TEXT(raw_lb, cores),
 	TEXT(raw_lb, control_socket),
 	TEXT(raw_lb, admin_socket),
+	TEXT(raw_lb, sync_address),
 	LIST(raw_lb, ports, port_entry),
 	CYAML_FIELD_END,
 };
@@ -51,9 +52,31 @@ static const cyaml_schema_value_t node_entry = ENTRY(raw_node, node_fields);
 static const cyaml_schema_field_t member_fields[] = {
 	TEXT(raw_member, node),
 	TEXT(raw_member, priority),
+	TEXT(raw_member, address),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t member_entry = ENTRY(raw_member, member_fields);
+
+static const cyaml_schema_field_t track_fields[] = {
+	TEXT(raw_track, port),
+	TEXT(raw_track, pool),
+	TEXT(raw_track, script),
+	TEXT(raw_track, min_up),
+	TEXT(raw_track, weight),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t track_entry = ENTRY(raw_track, track_fields);
+
+static const cyaml_schema_field_t script_fields[] = {
+	TEXT(raw_script, name),
+	LIST(raw_script, command, text_entry),
+	TEXT(raw_script, interval_ms),
+	TEXT(raw_script, timeout_ms),
+	TEXT(raw_script, rise),
+	TEXT(raw_script, fall),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t script_entry = ENTRY(raw_script, script_fields);
 
 static const cyaml_schema_field_t router_fields[] = {
 	TEXT(raw_router, name),
@@ -65,6 +88,12 @@ static const cyaml_schema_field_t router_fields[] = {
 	LIST(raw_router, addresses, text_entry),
 	LIST(raw_router, local_addresses, text_entry),
 	LIST(raw_router, members, member_entry),
+	TEXT(raw_router, mac),
+	TEXT(raw_router, accept),
+	TEXT(raw_router, min_ttl),
+	TEXT(raw_router, sync_group),
+	LIST(raw_router, track, track_entry),
+	LIST(raw_router, notify, text_entry),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t router_entry = ENTRY(raw_router, router_fields);
@@ -134,6 +163,19 @@ static const cyaml_schema_field_t source_list_fields[] = {
 };
 static const cyaml_schema_value_t source_list_entry = ENTRY(raw_source_list, source_list_fields);
 
+static const cyaml_schema_field_t sync_key_fields[] = {
+	TEXT(raw_sync_key, id),
+	TEXT(raw_sync_key, file),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t sync_key_entry = ENTRY(raw_sync_key, sync_key_fields);
+
+static const cyaml_schema_field_t flow_sync_fields[] = {
+	TEXT(raw_flow_sync, port),
+	LIST(raw_flow_sync, keys, sync_key_entry),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t flow_timeouts_fields[] = {
 	TEXT(raw_flow_timeouts, embryonic_ms),
 	TEXT(raw_flow_timeouts, established_ms),
@@ -160,6 +202,7 @@ static const cyaml_schema_field_t service_fields[] = {
 	LIST(raw_service, block, text_entry),
 	LIST(raw_service, allow, text_entry),
 	TEXT(raw_service, client_address),
+	TEXT(raw_service, syn_cookies),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t service_entry = ENTRY(raw_service, service_fields);
@@ -235,9 +278,11 @@ static const cyaml_schema_field_t config_fields[] = {
 	LIST(raw_config, virtual_routers, router_entry),
 	LIST(raw_config, checks, check_entry),
 	LIST(raw_config, pools, pool_entry),
+	LIST(raw_config, scripts, script_entry),
 	LIST(raw_config, source_lists, source_list_entry),
 	LIST(raw_config, services, service_entry),
 	MAP(raw_config, flow_timeouts, flow_timeouts_fields),
+	MAP(raw_config, flow_sync, flow_sync_fields),
 	MAP(raw_config, web, web_fields),
 	MAP(raw_config, app, app_fields),
 	MAP(raw_config, database, database_fields),

@@ -17,6 +17,7 @@ struct raw_port {
 
 struct raw_lb {
 	char *memory_mb, *hugepages, *flows, *cores, *control_socket, *admin_socket;
+	char *sync_address;
 	struct raw_port *ports;
 	unsigned int ports_count;
 };
@@ -27,7 +28,17 @@ struct raw_node {
 };
 
 struct raw_member {
-	char *node, *priority;
+	char *node, *priority, *address;
+};
+
+struct raw_track {
+	char *port, *pool, *script, *min_up, *weight;
+};
+
+struct raw_script {
+	char *name, *interval_ms, *timeout_ms, *rise, *fall;
+	char **command;
+	unsigned int command_count;
 };
 
 struct raw_router {
@@ -38,6 +49,11 @@ struct raw_router {
 	unsigned int local_addresses_count;
 	struct raw_member *members;
 	unsigned int members_count;
+	char *mac, *accept, *sync_group, *min_ttl;
+	struct raw_track *track;
+	unsigned int track_count;
+	char **notify;
+	unsigned int notify_count;
 };
 
 struct raw_check {
@@ -75,6 +91,16 @@ struct raw_flow_timeouts {
 	char *evict_idle_ms;
 };
 
+struct raw_sync_key {
+	char *id, *file;
+};
+
+struct raw_flow_sync {
+	char *port;
+	struct raw_sync_key *keys;
+	unsigned int keys_count;
+};
+
 struct raw_tunnel {
 	char *type, *source, *source4, *source6, *gue_port, *mtu;
 };
@@ -89,7 +115,7 @@ struct raw_service {
 	unsigned int block_count;
 	char **allow;
 	unsigned int allow_count;
-	char *client_address;
+	char *client_address, *syn_cookies;
 };
 
 struct raw_limits {
@@ -134,11 +160,14 @@ struct raw_config {
 	unsigned int checks_count;
 	struct raw_pool *pools;
 	unsigned int pools_count;
+	struct raw_script *scripts;
+	unsigned int scripts_count;
 	struct raw_source_list *source_lists;
 	unsigned int source_lists_count;
 	struct raw_service *services;
 	unsigned int services_count;
 	struct raw_flow_timeouts *flow_timeouts;
+	struct raw_flow_sync *flow_sync;
 	struct raw_web *web;
 	struct raw_app *app;
 	struct raw_database *database;

@@ -4,6 +4,7 @@
 
 #include "common/control_lists.h"
 #include "common/control_service.h"
+#include "common/control_sync.h"
 #include "common/control_timeouts.h"
 #include "common/json_field.h"
 
@@ -30,6 +31,7 @@ control_state_free(struct control_state *state)
 	for (size_t i = 0; i < state->n_locals; i++)
 		free(state->locals[i].addresses);
 	control_lists_free(state);
+	flow_sync_fini(&state->sync);
 	free(state->locals);
 	free(state->routers);
 	free(state->pools);
@@ -41,6 +43,7 @@ void
 control_lease_fini(struct control_lease *lease)
 {
 	free(lease->held);
+	free(lease->announce);
 	memset(lease, 0, sizeof(*lease));
 }
 
@@ -73,6 +76,10 @@ encode_router(const struct control_router *router)
 	json_t *json = json_pack("{s:s, s:s, s:o}", "name", router->name, "port", router->port,
 		"addresses", encode_addresses(router->addresses, router->n_addresses));
 
+	if (json && router->vrid)
+		json_object_set_new(json, "vrid", json_integer(router->vrid));
+	if (json && !router->accept)
+		json_object_set_new(json, "accept", json_false());
 	if (json && router->n_locals > 0 &&
 		json_object_set_new(json, "local_addresses",
 			encode_addresses(router->locals, router->n_locals)) < 0) {
@@ -140,25 +147,38 @@ control_state_encode(const struct control_state *state)
 	json = json_pack("{s:I, s:o, s:o, s:o, s:o}", "generation", (json_int_t)state->generation,
 		"routers", routers, "pools", pools, "services", services, "locals", locals);
 	if (json && (control_lists_encode(json, state) < 0 ||
-			    control_timeouts_encode(json, &state->flow_timeouts) < 0)) {
+			    control_timeouts_encode(json, &state->flow_timeouts) < 0 ||
+			    control_sync_encode(json, &state->sync) < 0)) {
 		json_decref(json);
 		return NULL;
 	}
 	return json;
 }
 
-json_t *
-control_lease_encode(const struct control_lease *lease)
+static json_t *
+encode_names(char (*names)[CONTROL_NAME_SIZE], size_t n)
 {
-	json_t *held = json_array();
+	json_t *array = json_array();
 
-	for (size_t i = 0; i < lease->n_held; i++) {
-		if (append(held, json_string(lease->held[i])) < 0) {
-			json_decref(held);
+	for (size_t i = 0; i < n; i++) {
+		if (append(array, json_string(names[i])) < 0) {
+			json_decref(array);
 			return NULL;
 		}
 	}
-	return json_pack("{s:I, s:o}", "until_ns", (json_int_t)lease->until_ns, "held", held);
+	return array;
+}
+
+json_t *
+control_lease_encode(const struct control_lease *lease)
+{
+	json_t *json = json_pack("{s:I, s:o}", "until_ns", (json_int_t)lease->until_ns, "held",
+		encode_names(lease->held, lease->n_held));
+
+	if (json && lease->n_announce > 0)
+		json_object_set_new(
+			json, "announce", encode_names(lease->announce, lease->n_announce));
+	return json;
 }
 
 /* --- Decoding --- */
@@ -216,13 +236,21 @@ decode_addresses(json_t *json, const char *key, size_t max, struct addr **out, s
 static int
 decode_router(json_t *json, struct control_router *out, struct err *err)
 {
-	static const char *const keys[] = {"name", "port", "addresses", "local_addresses", NULL};
+	static const char *const keys[] = {
+		"name", "port", "addresses", "local_addresses", "vrid", "accept", NULL};
+	uint64_t vrid = 0;
 	int rc;
 
+	out->accept = true;
 	if ((rc = json_fields_known(json, keys, err)) < 0 ||
 		(rc = json_field_name(json, "name", out->name, err)) < 0 ||
-		(rc = json_field_name(json, "port", out->port, err)) < 0)
+		(rc = json_field_name(json, "port", out->port, err)) < 0 ||
+		(json_object_get(json, "vrid") &&
+			(rc = json_field_integer(json, "vrid", 1, 255, &vrid, err)) < 0) ||
+		(json_object_get(json, "accept") &&
+			(rc = json_field_bool(json, "accept", &out->accept, err)) < 0))
 		return rc;
+	out->vrid = (uint8_t)vrid;
 	rc = decode_addresses(
 		json, "addresses", MODEL_VIPS_MAX, &out->addresses, &out->n_addresses, err);
 	if (rc == 0 && json_object_get(json, "local_addresses"))
@@ -390,7 +418,7 @@ int
 control_state_decode(json_t *json, struct control_state **out, struct err *err)
 {
 	static const char *const keys[] = {"generation", "routers", "pools", "services", "locals",
-		"lists", "flow_timeouts", NULL};
+		"lists", "flow_timeouts", "sync", NULL};
 	struct control_state *state = calloc(1, sizeof(*state));
 	int rc;
 
@@ -404,7 +432,8 @@ control_state_decode(json_t *json, struct control_state **out, struct err *err)
 		(rc = control_lists_decode(json, state, err)) < 0 ||
 		(rc = decode_services(json, state, err)) < 0 ||
 		(rc = decode_locals(json, state, err)) < 0 ||
-		(rc = control_timeouts_decode(json, &state->flow_timeouts, err)) < 0) {
+		(rc = control_timeouts_decode(json, &state->flow_timeouts, err)) < 0 ||
+		(rc = control_sync_decode(json, &state->sync, err)) < 0) {
 		err_prefix(err, "state");
 		control_state_free(state);
 		return rc;
@@ -413,31 +442,46 @@ control_state_decode(json_t *json, struct control_state **out, struct err *err)
 	return 0;
 }
 
+/* Reads the names in the member 'key'. */
+static int
+decode_names(json_t *json, const char *key, char (**out)[CONTROL_NAME_SIZE], size_t *n_out,
+	struct err *err)
+{
+	json_t *names;
+	size_t n;
+	int rc;
+
+	if ((rc = json_field_array(json, key, MODEL_ROUTERS_MAX, &names, &n, err)) < 0 ||
+		(rc = allocate(out, n, sizeof(**out), err)) < 0)
+		return rc;
+	*n_out = n;
+	for (size_t i = 0; i < n; i++) {
+		rc = json_name_check(json_array_get(names, i), (*out)[i], err);
+		if (rc < 0) {
+			err_prefix(err, "%s[%zu]", key, i);
+			return rc;
+		}
+	}
+	return 0;
+}
+
 int
 control_lease_decode(json_t *json, struct control_lease *out, struct err *err)
 {
-	static const char *const keys[] = {"until_ns", "held", NULL};
+	static const char *const keys[] = {"until_ns", "held", "announce", NULL};
 	struct control_lease lease = {0};
-	json_t *held;
-	size_t n;
 	int rc;
 
 	if ((rc = json_fields_known(json, keys, err)) < 0 ||
 		(rc = json_field_integer(json, "until_ns", 1, INT64_MAX, &lease.until_ns, err)) <
 			0 ||
-		(rc = json_field_array(json, "held", MODEL_ROUTERS_MAX, &held, &n, err)) < 0 ||
-		(rc = allocate(&lease.held, n, sizeof(*lease.held), err)) < 0) {
+		(rc = decode_names(json, "held", &lease.held, &lease.n_held, err)) < 0 ||
+		(json_object_get(json, "announce") &&
+			(rc = decode_names(
+				 json, "announce", &lease.announce, &lease.n_announce, err)) < 0)) {
 		err_prefix(err, "lease");
+		control_lease_fini(&lease);
 		return rc;
-	}
-	lease.n_held = n;
-	for (size_t i = 0; i < n; i++) {
-		rc = json_name_check(json_array_get(held, i), lease.held[i], err);
-		if (rc < 0) {
-			err_prefix(err, "lease: held[%zu]", i);
-			control_lease_fini(&lease);
-			return rc;
-		}
 	}
 	*out = lease;
 	return 0;

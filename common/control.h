@@ -7,7 +7,7 @@
  *   hello   {version}            -> {version, node, ports: [{name, mac, host_interface, up}]}
  *   state   struct control_state -> {generation}      desired state, whole, replaces the old
  *   lease   struct control_lease -> {}                which virtual routers this node holds
- *   ready   {}                   -> {ready, waiting: ["next hop of web1 (192.0.2.1)", ...]}
+ *   ready   {}                   -> {ready, synced, waiting: ["next hop of web1 (192.0.2.1)", ...]}
  *   stats   {}                   -> {generation, flows: {active, capacity},
  *                                    verdicts: {NAME: packets}, flow_events: {NAME: n},
  *                                    path_events: {NAME: n},
@@ -27,17 +27,21 @@
  *   flows   {limit, service?, client?, backend?, protocol?, state?} -> {total,
  *                                    flows: [{service, protocol, client,
  *                                    virtual, pool, backend, address, state, idle_ms}]}
- *   trace   {protocol, from, to, flags?, size?} -> {in_port, vip: {address, router, held},
+ *   trace   {protocol, from, to, flags?, size?, icmp?, fragment?} -> {in_port,
+ *                                    vip: {address, router, held},
  *                                    service: {name, mode, scheduler},
  *                                    flow: {worker, state, idle_ms}, choice,
  *                                    backend: {pool, name, address}, next_hop: {port, mac},
- *                                    sent: {protocol, from, to, bytes}, verdict, meaning}
+ *                                    sent: {protocol, from, to, about: {from, to}, bytes},
+ *                                    verdict, meaning}
  *
  * A trace tells what would become of a packet: 'protocol' is tcp, udp or icmp (an echo request),
  * 'from' and 'to' are endpoints (of icmp addresses), 'flags' syn (default), ack, fin or rst, 'size'
- * that of the IP packet. What the packet does not get to is null. 'choice' says who names the
- * backend: "flow", "scheduler", or "moved", the scheduler because the flow's backend is gone;
- * 'sent' is the outermost packet that leaves.
+ * that of the IP packet, 'icmp' (unreachable, too-big, time-exceeded) an ICMP error about a packet
+ * from 'to' to 'from', 'fragment' (first, later, lost) a part of the packet; of "lost" the first
+ * part does not come. What the packet does not get to is null. 'choice' says who names the backend:
+ * "flow", "scheduler", or "moved", the scheduler because the flow's backend is gone; 'sent' is the
+ * outermost packet that leaves, 'about' the one that an ICMP error is about.
  *
  * A service in mode tunnel has the member 'tunnel' {type, source4?, source6?, gue_port?, mtu?}
  * (tunnel.h), one that clamps the MSS of SYNs has 'mss'.
@@ -49,6 +53,12 @@
  * 'block' and 'allow' are indices of them. A state's 'flow_timeouts' has the members of struct
  * flow_timeouts.
  *
+ * A state's 'sync' is {listen, peers: [ENDPOINT], keys: [{id, secret}]} of flow_sync.h, a secret in
+ * hexadecimal digits; in a reply to ready 'synced' says that this node knows the flows that the
+ * others know, or that there is nobody to tell them. In stats it is null without flow sync, else
+ * {listen, synced, remote_flows, counters: {NAME: n}, peers: [{name, address, state, synced,
+ * counters: {NAME: n}}]}.
+ *
  * A worker's name is its number; 'returns_home' are packets from backends to translated services
  * that came to it and whose flow it has, 'steered_in' and 'steered_out' those taken over from and
  * handed to other workers, 'steer_drops' those for which the other had no room.
@@ -59,6 +69,11 @@
  * service's name, a client's address or prefix, a backend's name, tcp or udp, and a state's name,
  * all of which a flow must match. 'total' is how many do, of which at most 'limit' (1 to 10000)
  * are listed.
+ *
+ * A router with 'vrid' has the virtual MAC of that number (RFC 9568 7.3), one without the port's
+ * own; 'accept' (true if missing) is whether echo requests to its addresses are answered. Routers
+ * in 'announce' of a lease that are held are announced again, because somebody else was heard who
+ * believed to hold them; so rarely that this cannot become a storm.
  *
  * A rejected state leaves the old one in force; the reply's error says why. A virtual router
  * missing from a lease is let go at once; one that is named stays held until 'until_ns' and is
@@ -73,6 +88,7 @@
 
 #include "common/addr.h"
 #include "common/err.h"
+#include "common/flow_sync.h"
 #include "common/model.h"
 
 #include <jansson.h>
@@ -87,6 +103,8 @@ struct control_router {
 	char port[CONTROL_NAME_SIZE]; /* Dataplane port that answers for its addresses. */
 	struct addr *addresses;
 	size_t n_addresses;
+	uint8_t vrid; /* Its virtual MAC's; 0: it has the port's. */
+	bool accept;
 	struct addr *locals; /* Mode fullnat speaks from them; held and announced with the others. */
 	size_t n_locals;
 };
@@ -130,6 +148,7 @@ struct control_service {
 	uint16_t mss;           /* TCP: the largest that a SYN may offer; 0: any. */
 	struct tunnel tunnel;   /* Mode tunnel only. */
 	uint8_t client_address; /* enum client_address; mode fullnat only. */
+	bool syn_cookies;       /* TCP in modes nat and fullnat only. */
 	struct control_lists block, allow;
 };
 
@@ -161,12 +180,15 @@ struct control_state {
 	struct control_list *lists; /* May be missing in JSON: none. */
 	size_t n_lists;
 	struct flow_timeouts flow_timeouts; /* 0, or missing in JSON: the default. */
+	struct flow_sync sync;              /* May be missing in JSON: none. */
 };
 
 struct control_lease {
 	uint64_t until_ns;
 	char (*held)[CONTROL_NAME_SIZE]; /* Names of virtual routers. */
 	size_t n_held;
+	char (*announce)[CONTROL_NAME_SIZE]; /* Of those held. */
+	size_t n_announce;
 };
 
 /* Frees the state and all in it. NULL is allowed. */

@@ -98,7 +98,7 @@ control_service_decode(json_t *json, const struct control_state *state, struct c
 {
 	static const char *const keys[] = {"name", "address", "port", "protocol", "mode",
 		"scheduler", "pool", "persistence", "limits", "mss", "tunnel", "client_address",
-		"block", "allow", NULL};
+		"syn_cookies", "block", "allow", NULL};
 	enum protocol protocol;
 	enum forward_mode mode;
 	enum scheduler_kind scheduler;

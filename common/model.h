@@ -11,6 +11,7 @@
 
 #include "common/addr.h"
 #include "common/arena.h"
+#include "common/flow_sync.h"
 #include "common/flow_timeouts.h"
 #include "common/prefix.h"
 #include "common/tunnel.h"
@@ -33,6 +34,9 @@
 #define MODEL_LIST_PREFIXES_MAX 1000     /* Of a list that is not a file. */
 #define MODEL_FILED_PREFIXES_MAX 2000000 /* Of all lists that are files. */
 #define MODEL_SERVICE_LISTS_MAX 8        /* Lists that a service blocks or allows. */
+#define MODEL_TRACKS_MAX 16              /* Things that one virtual router tracks. */
+#define MODEL_SCRIPTS_MAX 64             /* Scripts that are tracked. */
+#define MODEL_COMMAND_MAX 32             /* Words of a command. */
 
 enum node_role {
 	ROLE_LB,
@@ -112,6 +116,7 @@ struct lb_node {
 	const char *cores; /* EAL --lcores list, or NULL: as the operating system places. */
 	const char *control_socket; /* Dataplane listens, control plane connects. */
 	const char *admin_socket;   /* Control plane listens, weirctl connects. */
+	struct addr sync_address;   /* Where it hears of the others' flows. */
 };
 
 struct db_node {
@@ -131,7 +136,34 @@ struct node {
 /* A VRRP virtual router: addresses that move together between load balancers. */
 struct router_member {
 	const struct node *node;
-	uint8_t priority; /* 1 to 255; the highest wins. */
+	uint8_t priority;    /* 1 to 255; the highest wins. */
+	struct addr address; /* Its adverts come from and go to this one; ADDR_NONE: multicast. */
+};
+
+/* A command that says by its exit status whether the node is fit. */
+struct script {
+	const char *name;
+	const char *const *command; /* Words, ended by NULL; the first is an absolute path. */
+	uint32_t interval_ms;
+	uint32_t timeout_ms;
+	uint32_t rise; /* Successes in a row that make it good. */
+	uint32_t fall; /* Failures in a row that make it bad. */
+};
+
+enum track_kind {
+	TRACK_PORT,
+	TRACK_POOL,
+	TRACK_SCRIPT
+};
+
+/* What a virtual router on a node depends on. */
+struct track {
+	enum track_kind kind;
+	const char *port;            /* port: its link must be up. */
+	const struct pool *pool;     /* pool: so many backends must be up ... */
+	uint32_t min_up;             /* ... at least. */
+	const struct script *script; /* script: must succeed. */
+	uint8_t weight; /* What it takes from the priority while it is not so; 0: is a fault. */
 };
 
 struct virtual_router {
@@ -148,6 +180,13 @@ struct virtual_router {
 	size_t n_locals;
 	struct router_member *members;
 	size_t n_members;
+	bool virtual_mac;  /* Its addresses have the MAC of RFC 9568 7.3, not the port's. */
+	uint8_t min_ttl;   /* Of adverts between members' addresses. */
+	bool accept;       /* Answers echo requests to its addresses. */
+	const char *group; /* Of routers that move together; NULL: none. */
+	struct track *tracks;
+	size_t n_tracks;
+	const char *const *notify; /* Run with each transition; words, ended by NULL. NULL: none. */
 };
 
 struct check {
@@ -219,7 +258,8 @@ struct service {
 	const struct pool *pool; /* Its backends have the family of 'address' (mode dr). */
 	struct tunnel tunnel;    /* Mode tunnel only. */
 	uint16_t mss;            /* TCP: the largest that a SYN may offer; 0: any. */
-	enum client_address client_address;  /* Mode fullnat only. */
+	enum client_address client_address; /* Mode fullnat only. */
+	bool syn_cookies; /* TCP in modes nat and fullnat: the dataplane answers SYNs itself. */
 	const struct virtual_router *router; /* The one that holds 'address'. */
 	struct service_limits limits;
 	struct service_lists block; /* Clients in one of these get nothing. */
@@ -239,6 +279,19 @@ struct http_limits {
 
 struct proxy_prefix {
 	const char *prefix; /* Begins with '/'. */
+};
+
+/* A secret that load balancers share. */
+struct flow_sync_file {
+	uint8_t id; /* 1 to 255. */
+	const char *file;
+};
+
+/* How load balancers tell each other of flows. */
+struct flow_sync_config {
+	uint16_t port; /* UDP. */
+	struct flow_sync_file keys[FLOW_SYNC_KEYS_MAX];
+	size_t n_keys; /* 0: they do not. */
 };
 
 struct web_config {
@@ -301,11 +354,14 @@ struct model {
 	size_t n_checks;
 	struct pool *pools;
 	size_t n_pools;
+	struct script *scripts;
+	size_t n_scripts;
 	struct source_list *lists;
 	size_t n_lists;
 	struct service *services;
 	size_t n_services;
 	struct flow_timeouts flow_timeouts; /* Of all load balancers. */
+	struct flow_sync_config flow_sync;
 	struct web_config web;
 	struct app_config app;
 	struct database_config database;

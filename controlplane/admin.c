@@ -14,11 +14,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 LOG_MODULE("admin");
 
 #define FLOWS_LIMIT 100u /* Unless the request says otherwise. */
 #define FLOWS_LIMIT_MAX 10000u
+#define HISTORY_LIMIT 40u
 
 /* A request that waits for the dataplane. */
 struct request {
@@ -314,6 +316,37 @@ handle_failover(void *ctx, json_t *params, struct err *err)
 	return json_pack("{s:i}", "moving", n_moving);
 }
 
+static json_t *
+handle_history(void *ctx, json_t *params, struct err *err)
+{
+	static const char *const keys[] = {"router", "limit", NULL};
+	struct admin *admin = ctx;
+	char buf[CONTROL_NAME_SIZE];
+	const char *router;
+	uint64_t limit = HISTORY_LIMIT;
+	struct timespec wall;
+	bool known;
+
+	if (json_fields_known(params, keys, err) < 0 ||
+		(json_object_get(params, "limit") &&
+			json_field_integer(params, "limit", 1, HISTORY_MAX, &limit, err) < 0) ||
+		optional_name(params, "router", buf, &router, err) < 0)
+		return NULL;
+	known = router == NULL;
+	for (size_t i = 0; i < cluster_n_routers(admin->cluster); i++)
+		known = known ||
+			strcmp(router, cluster_router(admin->cluster, i)->config->name) == 0;
+	if (!known) {
+		err_set(err, -ENOENT,
+			"'%s' is not a virtual router of this node: 'weirctl status' lists them",
+			router);
+		return NULL;
+	}
+	clock_gettime(CLOCK_REALTIME, &wall);
+	return admin_view_history(admin->cluster, router, (size_t)limit, clock_now_ns(),
+		(uint64_t)wall.tv_sec * NS_PER_S + (uint64_t)wall.tv_nsec);
+}
+
 static const struct rpc_method methods[] = {
 	{"status", handle_status},
 	{"services", handle_services},
@@ -324,6 +357,7 @@ static const struct rpc_method methods[] = {
 	{"drain", handle_drain},
 	{"undrain", handle_undrain},
 	{"failover", handle_failover},
+	{"history", handle_history},
 	{NULL, NULL},
 };
 

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 
 #include <string.h>
+#include <time.h>
 
 /* What is counted of services and backends. */
 static const char *const counters[] = {
@@ -43,10 +44,12 @@ view_router(const struct cluster_router *router, uint64_t now_ns)
 
 	for (size_t i = 0; i < router->config->n_addresses; i++)
 		json_array_append_new(addresses, addr_or_null(&router->config->addresses[i]));
-	return json_pack("{s:s, s:i, s:s, s:i, s:o, s:o, s:I, s:o, s:i, s:o}", "name",
+	return json_pack("{s:s, s:i, s:s, s:i, s:i, s:o, s:o, s:o, s:I, s:o, s:i, s:o}", "name",
 		router->config->name, "vrid", (int)router->config->vrid, "state",
-		vrrp_state_name(router->state), "priority", (int)router->priority, "addresses",
-		addresses, "since_s", seconds_since(router->since_ns, now_ns), "transitions",
+		vrrp_state_name(router->state), "priority", (int)router->priority,
+		"configured_priority", (int)router->configured_priority, "sync_group",
+		text_or_null(router->config->group), "addresses", addresses, "since_s",
+		seconds_since(router->since_ns, now_ns), "transitions",
 		(json_int_t)router->n_transitions, "master_address", addr_or_null(&router->master),
 		"master_priority", (int)router->master_priority, "reason",
 		text_or_null(router->why));
@@ -187,6 +190,46 @@ admin_view_backends(
 		}
 	}
 	return backends;
+}
+
+/* As RFC 3339 has it, in UTC. */
+static json_t *
+time_of_day(uint64_t wall_ns)
+{
+	time_t seconds = (time_t)(wall_ns / NS_PER_S);
+	struct tm tm;
+	char date[32], text[64];
+
+	gmtime_r(&seconds, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text, sizeof(text), "%s.%03uZ", date,
+		(unsigned int)(wall_ns % NS_PER_S / NS_PER_MS));
+	return json_string(text);
+}
+
+json_t *
+admin_view_history(const struct cluster *cluster, const char *router, size_t limit, uint64_t now_ns,
+	uint64_t wall_ns)
+{
+	const struct history *history = cluster_history(cluster);
+	json_t *transitions = json_array();
+
+	for (size_t i = history_n(history); i > 0 && json_array_size(transitions) < limit; i--) {
+		const struct transition *transition = history_at(history, i - 1);
+		const char *name = cluster_router(cluster, transition->router)->config->name;
+		uint64_t age_ns = now_ns - transition->at_ns;
+
+		if (router && strcmp(router, name) != 0)
+			continue;
+		json_array_insert_new(transitions, 0,
+			json_pack("{s:o, s:o, s:s, s:s, s:s, s:o}", "time",
+				time_of_day(wall_ns - age_ns), "age_s",
+				seconds_since(transition->at_ns, now_ns), "router", name, "from",
+				vrrp_state_name(transition->from), "to",
+				vrrp_state_name(transition->to), "reason",
+				text_or_null(transition->why)));
+	}
+	return transitions;
 }
 
 static void

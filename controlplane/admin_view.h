@@ -18,6 +18,11 @@ json_t *admin_view_services(const struct cluster *cluster, const char *name);
 json_t *admin_view_backends(
 	const struct cluster *cluster, const char *pool, const char *name, uint64_t now_ns);
 
+/* The last transitions, the oldest first: of the router called 'router' (NULL: of all), at most
+ * 'limit'. 'wall_ns' is the time of day at 'now_ns', in nanoseconds since 1970. */
+json_t *admin_view_history(const struct cluster *cluster, const char *router, size_t limit,
+	uint64_t now_ns, uint64_t wall_ns);
+
 /* Add what the dataplane has counted ('stats' as in control.h) to what the functions above made.
  * Members that 'stats' lacks, or that have the wrong type, are left out. */
 void admin_view_count_services(json_t *services, json_t *stats);

@@ -16,6 +16,9 @@ struct cluster {
 	struct cluster_router *routers;
 	size_t n_routers;
 	struct cluster_pool *pools;
+	struct cluster_script *scripts;
+	bool links[MODEL_PORTS_MAX]; /* Of the node's ports. */
+	struct history history;
 	struct cluster_dataplane dataplane;
 	struct cluster_listener listener;
 	bool ready;
@@ -50,6 +53,7 @@ init_routers(struct cluster *cluster, uint64_t now_ns)
 			continue;
 		cluster->routers[cluster->n_routers++] = (struct cluster_router){
 			.config = &model->routers[i],
+			.configured_priority = member->priority,
 			.priority = member->priority,
 			.state = VRRP_INIT,
 			.since_ns = now_ns,
@@ -87,8 +91,13 @@ cluster_new(
 	/* One more than there are, because calloc() of nothing may be NULL. */
 	cluster->routers = calloc(model->n_routers + 1, sizeof(*cluster->routers));
 	cluster->pools = calloc(model->n_pools + 1, sizeof(*cluster->pools));
-	if (!cluster->routers || !cluster->pools)
+	cluster->scripts = calloc(model->n_scripts + 1, sizeof(*cluster->scripts));
+	if (!cluster->routers || !cluster->pools || !cluster->scripts)
 		goto fail;
+	for (size_t i = 0; i < model->n_scripts; i++)
+		cluster->scripts[i].config = &model->scripts[i];
+	for (size_t i = 0; i < MODEL_PORTS_MAX; i++)
+		cluster->links[i] = true;
 	init_routers(cluster, now_ns);
 	for (size_t i = 0; i < model->n_pools; i++) {
 		if (init_pool(&cluster->pools[i], &model->pools[i], now_ns) < 0)
@@ -110,6 +119,7 @@ cluster_free(struct cluster *cluster)
 	for (size_t i = 0; cluster->pools && i < cluster->model->n_pools; i++)
 		free(cluster->pools[i].backends);
 	free(cluster->pools);
+	free(cluster->scripts);
 	free(cluster->routers);
 	free(cluster);
 }
@@ -164,6 +174,29 @@ cluster_dataplane(const struct cluster *cluster)
 	return &cluster->dataplane;
 }
 
+const struct cluster_script *
+cluster_script(const struct cluster *cluster, size_t i)
+{
+	assert(i < cluster->model->n_scripts);
+	return &cluster->scripts[i];
+}
+
+const struct history *
+cluster_history(const struct cluster *cluster)
+{
+	return &cluster->history;
+}
+
+bool
+cluster_port_has_link(const struct cluster *cluster, const char *name)
+{
+	for (size_t i = 0; i < cluster->node->lb.n_ports; i++) {
+		if (strcmp(cluster->node->lb.ports[i].name, name) == 0)
+			return cluster->links[i];
+	}
+	return false;
+}
+
 bool
 cluster_is_ready(const struct cluster *cluster, const char **why)
 {
@@ -190,6 +223,13 @@ tell_state(struct cluster *cluster)
 }
 
 static void
+tell_track(struct cluster *cluster)
+{
+	if (cluster->listener.on_track)
+		cluster->listener.on_track(cluster->listener.ctx);
+}
+
+static void
 start_slowly(
 	const struct cluster *cluster, size_t pool, struct cluster_backend *entry, uint64_t now_ns)
 {
@@ -203,9 +243,15 @@ cluster_backend_set_health(struct cluster *cluster, size_t pool, size_t backend,
 {
 	struct cluster_backend *entry = backend_at(cluster, pool, backend);
 
+	bool was_stale = entry->stale;
+
+	entry->stale = false;
 	copy_text(entry->why, sizeof(entry->why), why);
-	if (entry->health == health)
+	if (entry->health == health) {
+		if (was_stale)
+			tell_track(cluster);
 		return;
+	}
 	if (entry->health != HEALTH_UNKNOWN)
 		entry->n_changes++;
 	if (health == HEALTH_UP && entry->health == HEALTH_DOWN)
@@ -215,6 +261,7 @@ cluster_backend_set_health(struct cluster *cluster, size_t pool, size_t backend,
 	entry->health = health;
 	entry->since_ns = now_ns;
 	tell_state(cluster);
+	tell_track(cluster);
 }
 
 void
@@ -258,6 +305,57 @@ cluster_health_is_known(const struct cluster *cluster)
 		}
 	}
 	return true;
+}
+
+void
+cluster_renew_health(struct cluster *cluster)
+{
+	for (size_t i = 0; i < cluster->model->n_pools; i++) {
+		const struct cluster_pool *pool = &cluster->pools[i];
+
+		for (size_t j = 0; pool->config->check && j < pool->n_backends; j++)
+			pool->backends[j].stale = true;
+	}
+}
+
+bool
+cluster_health_is_fresh(const struct cluster *cluster)
+{
+	for (size_t i = 0; i < cluster->model->n_pools; i++) {
+		const struct cluster_pool *pool = &cluster->pools[i];
+
+		for (size_t j = 0; j < pool->n_backends; j++) {
+			if (pool->backends[j].stale)
+				return false;
+		}
+	}
+	return true;
+}
+
+void
+cluster_script_set(struct cluster *cluster, size_t script, bool good, const char *why)
+{
+	struct cluster_script *entry = &cluster->scripts[script];
+	enum health_state state = good ? HEALTH_UP : HEALTH_DOWN;
+	bool changed = entry->state != state;
+
+	assert(script < cluster->model->n_scripts);
+	entry->state = state;
+	copy_text(entry->why, sizeof(entry->why), why);
+	if (changed)
+		tell_track(cluster);
+}
+
+void
+cluster_port_set_link(struct cluster *cluster, size_t port, bool link)
+{
+	bool changed;
+
+	assert(port < cluster->node->lb.n_ports);
+	changed = cluster->links[port] != link;
+	cluster->links[port] = link;
+	if (changed)
+		tell_track(cluster);
 }
 
 void
@@ -340,16 +438,38 @@ cluster_failover(struct cluster *cluster, const char *router, struct err *err)
 /* --- Election and dataplane client --- */
 
 void
+cluster_router_count_adverts(
+	struct cluster *cluster, size_t router, unsigned int n_sent, unsigned int n_received)
+{
+	assert(router < cluster->n_routers);
+	cluster->routers[router].n_sent += n_sent;
+	cluster->routers[router].n_received += n_received;
+}
+
+void
+cluster_router_set_priority(struct cluster *cluster, size_t router, uint8_t priority)
+{
+	assert(router < cluster->n_routers);
+	cluster->routers[router].priority = priority;
+}
+
+void
 cluster_router_set_state(struct cluster *cluster, size_t router, enum vrrp_state state,
 	const char *why, uint64_t now_ns)
 {
 	struct cluster_router *entry = &cluster->routers[router];
+	struct transition *transition = history_add(&cluster->history);
 
 	assert(router < cluster->n_routers);
+	*transition = (struct transition){
+		.at_ns = now_ns, .router = router, .from = entry->state, .to = state};
+	copy_text(transition->why, sizeof(transition->why), why);
 	copy_text(entry->why, sizeof(entry->why), why);
 	entry->state = state;
 	entry->since_ns = now_ns;
 	entry->n_transitions++;
+	if (cluster->listener.on_transition)
+		cluster->listener.on_transition(cluster->listener.ctx, transition);
 }
 
 void

@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/model.h"
 #include "controlplane/health_fsm.h"
+#include "controlplane/history.h"
 #include "controlplane/slow_start.h"
 #include "controlplane/vrrp_fsm.h"
 
@@ -27,6 +28,7 @@ struct cluster_backend {
 	enum health_state health;
 	uint64_t since_ns;            /* When 'health' became what it is. */
 	uint64_t n_changes;           /* Of 'health', the first verdict not counted. */
+	bool stale;                   /* The last verdict is of before cluster_renew_health(). */
 	bool drained;                 /* By the operator: takes no new flows, keeps its old ones. */
 	struct slow_start slow_start; /* Of its weight. */
 	char why[CLUSTER_WHY_SIZE]; /* The last verdict's reason ("connection refused"); "" if none.
@@ -43,13 +45,23 @@ struct cluster_pool {
 /* A virtual router that this node is a member of. */
 struct cluster_router {
 	const struct virtual_router *config;
-	uint8_t priority; /* This node's. */
+	uint8_t configured_priority; /* This node's ... */
+	uint8_t priority;            /* ... less what is tracked and not well. */
 	enum vrrp_state state;
 	uint64_t since_ns; /* When 'state' became what it is. */
 	uint64_t n_transitions;
-	struct addr master; /* Who holds it, as last heard; ADDR_NONE: unknown. */
+	uint64_t n_sent;     /* Adverts. */
+	uint64_t n_received; /* Adverts of other members that were valid. */
+	struct addr master;  /* Who holds it, as last heard; ADDR_NONE: unknown. */
 	uint8_t master_priority;
 	char why[CLUSTER_WHY_SIZE]; /* Reason of the last transition. */
+};
+
+/* A script of the model; one that this node does not run is HEALTH_UNKNOWN for ever. */
+struct cluster_script {
+	const struct script *config;
+	enum health_state state;
+	char why[CLUSTER_WHY_SIZE]; /* How its last run ended; "" before the first. */
 };
 
 /* The connection to this node's dataplane. */
@@ -71,6 +83,10 @@ struct cluster_listener {
 	/* The operator wants the node to give up 'router' (an index below cluster_n_routers()),
 	 * which it holds. */
 	void (*on_failover)(void *ctx, size_t router);
+	/* What virtual routers track has changed. */
+	void (*on_track)(void *ctx);
+	/* A virtual router has changed its state. */
+	void (*on_transition)(void *ctx, const struct transition *transition);
 	void *ctx;
 };
 
@@ -90,6 +106,11 @@ const struct cluster_router *cluster_router(const struct cluster *cluster, size_
 size_t cluster_n_pools(const struct cluster *cluster); /* The model's n_pools. */
 const struct cluster_pool *cluster_pool(const struct cluster *cluster, size_t i);
 const struct cluster_dataplane *cluster_dataplane(const struct cluster *cluster);
+const struct cluster_script *cluster_script(const struct cluster *cluster, size_t i);
+const struct history *cluster_history(const struct cluster *cluster);
+
+/* Whether the node's port called 'name' has a link. */
+bool cluster_port_has_link(const struct cluster *cluster, const char *name);
 
 /* True when this node may hold virtual routers; if not, '*why' (may be NULL) says what is
  * missing. */
@@ -112,6 +133,15 @@ void cluster_forget_health(struct cluster *cluster, const char *why, uint64_t no
 /* True when each checked backend has had its first verdict. */
 bool cluster_health_is_known(const struct cluster *cluster);
 
+/* The checks begin anew, and until their first results the verdicts stay as they are. */
+void cluster_renew_health(struct cluster *cluster);
+
+/* True when each checked backend has had a verdict since the last cluster_renew_health(). */
+bool cluster_health_is_fresh(const struct cluster *cluster);
+
+void cluster_script_set(struct cluster *cluster, size_t script, bool good, const char *why);
+void cluster_port_set_link(struct cluster *cluster, size_t port, bool link);
+
 /* Takes the weights of backends in slow start to what they are at 'now_ns'. Tells the listener if
  * any changed. A backend's slow start begins when it comes back up, not with its first verdict, and
  * when it is undrained. */
@@ -133,6 +163,9 @@ int cluster_failover(struct cluster *cluster, const char *router, struct err *er
 
 /* --- Election and dataplane client --- */
 
+void cluster_router_count_adverts(
+	struct cluster *cluster, size_t router, unsigned int n_sent, unsigned int n_received);
+void cluster_router_set_priority(struct cluster *cluster, size_t router, uint8_t priority);
 /* A transition, with its reason. */
 void cluster_router_set_state(struct cluster *cluster, size_t router, enum vrrp_state state,
 	const char *why, uint64_t now_ns);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The desired state: what the dataplane is told of the model and of what has become of it. */
 #include "controlplane/cluster.h"
+#include "controlplane/vrrp_packet.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,11 @@ add_routers(const struct cluster *cluster, struct control_state *state)
 			return false;
 		state->n_routers++;
 		router->n_addresses = config->n_addresses;
+		router->vrid = config->virtual_mac ? config->vrid : 0;
+		/* An owner always answers (RFC 9568 6.1, Accept_Mode). */
+		router->accept =
+			config->accept ||
+			cluster_router(cluster, i)->configured_priority == VRRP_PRIORITY_OWNER;
 		memcpy(router->addresses, config->addresses,
 			config->n_addresses * sizeof(*router->addresses));
 		router->locals = calloc(config->n_locals + 1, sizeof(*router->locals));
@@ -147,6 +153,7 @@ add_services(const struct cluster *cluster, struct control_state *state)
 		service->block = indices_of(model, &config->block);
 		service->allow = indices_of(model, &config->allow);
 		service->client_address = (uint8_t)config->client_address;
+		service->syn_cookies = config->syn_cookies;
 		state->n_services++;
 	}
 	return state->services != NULL;

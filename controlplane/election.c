@@ -7,11 +7,14 @@
 #include "controlplane/gate.h"
 #include "controlplane/lease.h"
 #include "controlplane/timer.h"
+#include "controlplane/track.h"
+#include "controlplane/vrrp_group.h"
 #include "controlplane/vrrp_io.h"
 #include "controlplane/vrrp_router.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,18 +23,40 @@ LOG_MODULE("vrrp");
 /* The longest that a stop waits for successors, whatever the intervals. */
 #define STOP_MAX_MS 3000
 
+/* A link that has come back is not used before the checks have new results, but is not left unused
+ * for longer than this. */
+#define RETURN_PATIENCE_MS 3000
+
 /* The sockets of one family on one interface, and the election they serve. */
 struct link {
 	struct election *election;
 	struct vrrp_io *io;
 	const struct lb_port *port;
 	enum addr_family family;
+	bool lost;            /* Was up once, and is not now. */
+	uint64_t returned_ns; /* When it came back; 0: it has not, or that is long ago. */
+};
+
+/* Routers that move together. */
+struct group {
+	const char *name;
+	struct vrrp_router *routers[MODEL_ROUTERS_MAX];
+	const char *names[MODEL_ROUTERS_MAX];
+	size_t n;
 };
 
 struct election {
 	uv_loop_t *loop;
 	struct cluster *cluster;
 	struct dataplane_client *client;
+	void (*on_link_return)(void *ctx);
+	void *ctx;
+	struct link *router_links[MODEL_ROUTERS_MAX]; /* Beside 'routers'. */
+	struct group groups[MODEL_ROUTERS_MAX / 2];
+	size_t n_groups;
+	bool busy;             /* Events are being given to several routers. */
+	uv_timer_t link_timer; /* A link that came back has been waited with for long enough. */
+	uint64_t leased_ns;    /* When the last lease was sent. */
 	struct vrrp_router *routers[MODEL_ROUTERS_MAX]; /* In the order of the cluster. */
 	size_t n_routers;
 	struct link links[MODEL_ROUTERS_MAX];
@@ -61,25 +86,180 @@ on_advert(void *ctx, const struct vrrp_advert *advert, const struct vrrp_datagra
 	}
 }
 
-/* --- Fitness: the gate of the node, and the sockets of a router --- */
+/* --- Sync groups --- */
+
+static void
+step_group(const struct group *group)
+{
+	const struct vrrp_fsm *fsms[MODEL_ROUTERS_MAX];
+	char why[VRRP_WHY_SIZE];
+	struct vrrp_event event = {.why = why};
+	size_t culprit = 0;
+
+	for (size_t i = 0; i < group->n; i++)
+		fsms[i] = vrrp_router_fsm(group->routers[i]);
+	event.kind = vrrp_group_step(fsms, group->n, &culprit);
+	if (event.kind == N_VRRP_EVENTS)
+		return;
+	snprintf(why, sizeof(why), "sync group %s: %s has let go", group->name,
+		group->names[culprit]);
+	for (size_t i = 0; i < group->n; i++)
+		vrrp_router_run(group->routers[i], &event);
+}
+
+/* Brings the groups in step. While several routers are given events this waits for the last. */
+static void
+step_groups(struct election *election)
+{
+	if (election->busy)
+		return;
+	election->busy = true;
+	for (size_t i = 0; i < election->n_groups; i++)
+		step_group(&election->groups[i]);
+	election->busy = false;
+}
+
+static void
+on_router_run(void *ctx)
+{
+	step_groups(ctx);
+}
+
+static void
+run_all(struct election *election, const struct vrrp_event *event)
+{
+	election->busy = true;
+	for (size_t i = 0; i < election->n_routers; i++)
+		vrrp_router_run(election->routers[i], event);
+	election->busy = false;
+	step_groups(election);
+}
+
+/* --- Fitness: the gate of the node, the sockets of a router, and what it tracks --- */
+
+static bool
+awaits_checks(const struct election *election, const struct link *link)
+{
+	return link->returned_ns != 0 && !cluster_health_is_fresh(election->cluster) &&
+	       clock_now_ns() - link->returned_ns < RETURN_PATIENCE_MS * NS_PER_MS;
+}
+
+/* What keeps router 'i' from being held here, apart from its group; NULL: nothing. */
+static const char *
+find_obstacle(const struct election *election, size_t i, const struct track_verdict *verdict,
+	char *buf, size_t size)
+{
+	const char *why = vrrp_router_obstacle(election->routers[i], buf, size);
+
+	if (why)
+		return why;
+	if (verdict->fault) {
+		snprintf(buf, size, "%s", verdict->why);
+		return buf;
+	}
+	if (awaits_checks(election, election->router_links[i]))
+		return "health checks have no new results since the link came back";
+	return NULL;
+}
+
+/* The same of the first in the group of router 'i' that has something. */
+static const char *
+find_group_obstacle(const struct election *election, size_t i, const struct track_verdict *verdict,
+	char *buf, size_t size)
+{
+	const char *group = cluster_router(election->cluster, i)->config->group;
+	const char *why = find_obstacle(election, i, verdict, buf, size);
+	char theirs[VRRP_WHY_SIZE];
+
+	for (size_t j = 0; group && !why && j < election->n_routers; j++) {
+		const struct virtual_router *other = cluster_router(election->cluster, j)->config;
+		const char *their_why;
+
+		if (j == i || !other->group || strcmp(other->group, group) != 0)
+			continue;
+		their_why = find_obstacle(election, j, verdict, theirs, sizeof(theirs));
+		if (!their_why)
+			continue;
+		snprintf(buf, size, "%s: %.90s", other->name, their_why);
+		why = buf;
+	}
+	return why;
+}
+
+static void
+update_router(struct election *election, size_t i)
+{
+	const struct cluster_router *entry = cluster_router(election->cluster, i);
+	struct vrrp_router *router = election->routers[i];
+	const char *why = election->gate.open ? NULL : election->gate.why;
+	struct track_verdict verdict;
+	char buf[VRRP_WHY_SIZE];
+
+	track_judge(election->cluster, entry->config, &verdict);
+	if (!why)
+		why = find_group_obstacle(election, i, &verdict, buf, sizeof(buf));
+	vrrp_router_set_priority(router, track_priority(entry->configured_priority, verdict.burden),
+		verdict.burden > 0 ? verdict.why : "all that is tracked is well");
+	vrrp_router_update(router, why);
+}
 
 static void
 update_routers(struct election *election)
 {
-	const char *why = election->gate.open ? NULL : election->gate.why;
+	bool was_busy = election->busy;
 
+	election->busy = true;
 	for (size_t i = 0; i < election->n_routers; i++)
-		vrrp_router_update(election->routers[i], why);
+		update_router(election, i);
+	election->busy = was_busy;
+	step_groups(election);
+}
+
+static void
+on_link_timer(uv_timer_t *timer)
+{
+	uv_timer_stop(timer);
+	update_routers(timer->data);
+}
+
+/* The checks have run on without the link: they begin anew, once for both families. */
+static void
+note_return(struct election *election, struct link *link)
+{
+	uint64_t now_ns = clock_now_ns();
+	bool known = false;
+
+	for (size_t i = 0; i < election->n_links; i++) {
+		const struct link *other = &election->links[i];
+
+		known = known ||
+			(other->port == link->port && other->returned_ns != 0 &&
+				now_ns - other->returned_ns < RETURN_PATIENCE_MS * NS_PER_MS);
+	}
+	link->lost = false;
+	if (!election->gate.settled)
+		return;
+	LOG_INFORM("%s: IPv%d adverts are possible again", link->port->name, (int)link->family);
+	link->returned_ns = now_ns;
+	timer_set(&election->link_timer, RETURN_PATIENCE_MS + 1);
+	if (!known)
+		election->on_link_return(election->ctx);
 }
 
 static void
 on_link_change(void *ctx)
 {
 	struct link *link = ctx;
+	bool up;
 	const char *why;
 
-	if (!vrrp_io_is_up(link->io, &why))
+	up = vrrp_io_is_up(link->io, &why);
+	if (!up && !link->lost) {
 		LOG_WARNING("%s: no IPv%d adverts: %s", link->port->name, (int)link->family, why);
+		link->lost = true;
+	} else if (up && link->lost) {
+		note_return(link->election, link);
+	}
 	update_routers(link->election);
 }
 
@@ -105,9 +285,7 @@ election_update(struct election *election)
 	if (inputs.connected && !was_connected)
 		lease_forget(&election->lease);
 	cluster_set_ready(election->cluster, gate->open, gate->why);
-	if (!changed)
-		return;
-	if (gate->settled)
+	if (changed && gate->settled)
 		dataplane_client_start_pushing(election->client);
 	update_routers(election);
 }
@@ -134,6 +312,8 @@ send_lease(struct election *election)
 	}
 	if (rc < 0)
 		lease_forget(&election->lease);
+	else
+		election->leased_ns = clock_now_ns();
 	election->lease_busy = rc == -EBUSY;
 }
 
@@ -176,10 +356,24 @@ on_check(uv_check_t *check)
 	flush(check->data);
 }
 
+/* An answer that took long comes from a dataplane that stood still, and the leases with it. */
 void
 election_lease_done(struct election *election)
 {
+	struct vrrp_event event = {.kind = VRRP_EVENT_STALL, .since_ns = election->leased_ns};
+
 	election->lease_busy = false;
+	election->leased_ns = 0;
+	if (event.since_ns != 0)
+		run_all(election, &event);
+}
+
+static bool
+may_send(void *ctx, uint64_t patience_ns)
+{
+	const struct election *election = ctx;
+
+	return election->leased_ns == 0 || clock_now_ns() - election->leased_ns < patience_ns;
 }
 
 /* --- The operator --- */
@@ -187,8 +381,19 @@ election_lease_done(struct election *election)
 void
 election_resign(struct election *election, size_t router)
 {
+	const char *name;
+
 	assert(router < election->n_routers);
-	vrrp_router_resign(election->routers[router]);
+	name = cluster_router(election->cluster, router)->config->group;
+	election->busy = true;
+	for (size_t i = 0; i < election->n_routers; i++) {
+		const char *group = cluster_router(election->cluster, i)->config->group;
+
+		if (i == router || (name && group && strcmp(name, group) == 0))
+			vrrp_router_resign(election->routers[i]);
+	}
+	election->busy = false;
+	step_groups(election);
 }
 
 static void
@@ -204,8 +409,11 @@ election_stop(struct election *election, void (*on_stopped)(void *ctx), void *ct
 	election->on_stopped = on_stopped;
 	election->stopped_ctx = ctx;
 	timer_set(&election->stop_timer, STOP_MAX_MS);
+	election->busy = true;
 	for (size_t i = 0; i < election->n_routers; i++)
 		vrrp_router_shut_down(election->routers[i]);
+	election->busy = false;
+	step_groups(election);
 }
 
 /* --- Making and freeing --- */
@@ -249,20 +457,48 @@ get_link(struct election *election, const struct virtual_router *config, int *co
 	return link;
 }
 
+static void
+join_group(
+	struct election *election, const struct virtual_router *config, struct vrrp_router *router)
+{
+	struct group *group = election->groups;
+
+	if (!config->group)
+		return;
+	while (group < election->groups + election->n_groups &&
+		strcmp(group->name, config->group) != 0)
+		group++;
+	if (group == election->groups + election->n_groups) {
+		group->name = config->group;
+		election->n_groups++;
+	}
+	group->names[group->n] = config->name;
+	group->routers[group->n++] = router;
+}
+
 static int
 add_router(struct election *election, size_t index, struct err *err)
 {
 	const struct virtual_router *config = cluster_router(election->cluster, index)->config;
+	struct vrrp_router_owner owner = {
+		.loop = election->loop,
+		.cluster = election->cluster,
+		.lease = &election->lease,
+		.may_send = may_send,
+		.on_run = on_router_run,
+		.ctx = election,
+	};
 	int rc = 0;
 	struct link *link = get_link(election, config, &rc, err);
 
 	if (!link)
 		return rc;
-	rc = vrrp_router_new(&election->routers[index], election->loop, election->cluster, index,
-		link->io, &election->lease);
+	rc = vrrp_router_new(&election->routers[index], &owner, index, link->io);
 	if (rc < 0)
 		return err_set(err, rc, "out of memory");
 	election->names[index] = config->name;
+	election->router_links[index] = link;
+	join_group(election, config, election->routers[index]);
 	election->n_routers++;
 	return 0;
 }
@@ -291,12 +527,13 @@ init_handles(struct election *election)
 	uv_check_init(election->loop, &election->check);
 	election->check.data = election;
 	uv_check_start(&election->check, on_check);
-	election->n_handles = 4;
+	timer_init(election->loop, &election->link_timer, on_link_timer, election);
+	election->n_handles = 5;
 }
 
 int
-election_new(struct election **out, uv_loop_t *loop, struct cluster *cluster,
-	struct dataplane_client *client, struct err *err)
+election_new(struct election **out, uv_loop_t *loop, const struct election_config *config,
+	struct err *err)
 {
 	struct election *election = calloc(1, sizeof(*election));
 	int rc;
@@ -304,12 +541,14 @@ election_new(struct election **out, uv_loop_t *loop, struct cluster *cluster,
 	if (!election)
 		return err_set(err, -ENOMEM, "out of memory");
 	election->loop = loop;
-	election->cluster = cluster;
-	election->client = client;
+	election->cluster = config->cluster;
+	election->client = config->client;
+	election->on_link_return = config->on_link_return;
+	election->ctx = config->ctx;
 	lease_init(&election->lease);
 	gate_init(&election->gate);
 	init_handles(election);
-	for (size_t i = 0; i < cluster_n_routers(cluster); i++) {
+	for (size_t i = 0; i < cluster_n_routers(election->cluster); i++) {
 		rc = add_router(election, i, err);
 		if (rc < 0) {
 			election_free(election);
@@ -331,6 +570,7 @@ election_free(struct election *election)
 	for (size_t i = 0; i < election->n_routers; i++)
 		vrrp_router_free(election->routers[i]);
 	uv_close((uv_handle_t *)&election->gate_timer, on_closed);
+	uv_close((uv_handle_t *)&election->link_timer, on_closed);
 	uv_close((uv_handle_t *)&election->stop_timer, on_closed);
 	uv_close((uv_handle_t *)&election->prepare, on_closed);
 	uv_close((uv_handle_t *)&election->check, on_closed);

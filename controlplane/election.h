@@ -14,14 +14,23 @@
 
 struct election;
 
-/* Starts all virtual routers of the cluster's node, in VRRP_INIT. 'cluster' and 'client' outlive
- * the election. Returns 0, or a negative errno with 'err' set. */
-int election_new(struct election **out, uv_loop_t *loop, struct cluster *cluster,
-	struct dataplane_client *client, struct err *err);
+struct election_config {
+	struct cluster *cluster; /* Outlives the election, as 'client' does. */
+	struct dataplane_client *client;
+	/* A port's link has come back: the health checks are to begin anew, because what they found
+	 * meanwhile says nothing. */
+	void (*on_link_return)(void *ctx);
+	void *ctx;
+};
+
+/* Starts all virtual routers of the cluster's node, in VRRP_INIT. Returns 0, or a negative errno
+ * with 'err' set. */
+int election_new(struct election **out, uv_loop_t *loop, const struct election_config *config,
+	struct err *err);
 /* NULL is allowed; memory goes when the loop has run its close callbacks. */
 void election_free(struct election *election);
 
-/* What the cluster knows of health or dataplane has changed. */
+/* What the cluster knows of health, of the dataplane, or of what is tracked has changed. */
 void election_update(struct election *election);
 
 /* The dataplane has answered a lease. */

@@ -32,7 +32,7 @@ static bool
 state_equal(const struct host_interface_state *a, const struct host_interface_state *b)
 {
 	return a->index == b->index && a->up == b->up && addr_equal(&a->v4, &b->v4) &&
-	       addr_equal(&a->v6, &b->v6);
+	       addr_equal(&a->v6, &b->v6) && a->addresses == b->addresses;
 }
 
 static int
@@ -58,6 +58,17 @@ on_attribute(const struct nlattr *attribute, void *data)
 	return MNL_CB_OK;
 }
 
+/* A sum, so that the order in which the kernel lists them does not matter. */
+static void
+note_address(struct host_interface_state *state, const struct addr *addr)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < sizeof(addr->bytes); i++)
+		hash = (hash ^ addr->bytes[i]) * UINT64_C(0x100000001b3);
+	state->addresses += hash;
+}
+
 static int
 on_address(const struct nlmsghdr *message, void *data)
 {
@@ -81,10 +92,12 @@ on_address(const struct nlmsghdr *message, void *data)
 
 		memcpy(&v4, mnl_attr_get_payload(attribute), 4);
 		addr = addr_from_v4(v4);
+		note_address(state, &addr);
 		if (state->v4.family == ADDR_NONE && !(flags & IFA_F_SECONDARY))
 			state->v4 = addr;
 	} else if (info->ifa_family == AF_INET6 && mnl_attr_get_payload_len(attribute) == 16) {
 		addr = addr_from_v6(mnl_attr_get_payload(attribute));
+		note_address(state, &addr);
 		if (state->v6.family == ADDR_NONE && addr_is_link_local(&addr))
 			state->v6 = addr;
 	}

@@ -14,6 +14,7 @@ struct host_interface_state {
 	unsigned int index; /* 0: not there. */
 	bool up;            /* Administratively, and with carrier. */
 	struct addr v4;     /* Its first IPv4 address; ADDR_NONE: none. */
+	uint64_t addresses; /* Changes when any of its addresses does. */
 	struct addr v6;     /* Its IPv6 link-local address, once usable; ADDR_NONE: none. */
 };
 

@@ -17,6 +17,7 @@
 
 struct lease {
 	uint64_t until_ns[MODEL_ROUTERS_MAX]; /* 0: not held. */
+	bool announce[MODEL_ROUTERS_MAX];     /* To be announced again with the next message. */
 	bool changed; /* Something happened that the dataplane has not been told. */
 };
 
@@ -25,6 +26,9 @@ void lease_init(struct lease *lease);
 
 void lease_hold(struct lease *lease, size_t router, uint64_t until_ns);
 void lease_release(struct lease *lease, size_t router);
+
+/* Somebody else believes to hold 'router': if it is held here, the network is to be told again. */
+void lease_announce(struct lease *lease, size_t router);
 
 /* True if 'router' is held at 'now_ns'. */
 bool lease_is_held(const struct lease *lease, size_t router, uint64_t now_ns);

@@ -13,6 +13,9 @@
 #include "controlplane/election.h"
 #include "controlplane/health.h"
 #include "controlplane/metrics_page.h"
+#include "controlplane/notifier.h"
+#include "controlplane/port_watch.h"
+#include "controlplane/scripts.h"
 #include "controlplane/timer.h"
 
 #include <signal.h>
@@ -30,6 +33,9 @@ struct app {
 	struct dataplane_client *client;
 	struct election *election;
 	struct health *health;
+	struct scripts *scripts;
+	struct port_watch *ports;
+	struct notifier *notifiers[MODEL_ROUTERS_MAX]; /* NULL: the router has no command. */
 	struct admin *admin;
 	struct metrics_page *page;
 	uv_signal_t signals[2];
@@ -45,11 +51,34 @@ on_health_result(void *ctx, size_t pool, size_t backend, bool up, const char *wh
 {
 	struct app *app = ctx;
 	enum health_state health = up ? HEALTH_UP : HEALTH_DOWN;
-	bool was_known = cluster_health_is_known(app->cluster);
 
 	cluster_backend_set_health(app->cluster, pool, backend, health, why, clock_now_ns());
-	if (!was_known)
+}
+
+static void
+on_script_result(void *ctx, size_t script, bool good, const char *why)
+{
+	struct app *app = ctx;
+
+	cluster_script_set(app->cluster, script, good, why);
+}
+
+static void
+on_track(void *ctx)
+{
+	struct app *app = ctx;
+
+	if (app->election)
 		election_update(app->election);
+}
+
+static void
+on_transition(void *ctx, const struct transition *transition)
+{
+	struct app *app = ctx;
+
+	if (app->notifiers[transition->router])
+		notifier_tell(app->notifiers[transition->router], transition);
 }
 
 static void
@@ -91,18 +120,39 @@ on_failover(void *ctx, size_t router)
 	election_resign(app->election, router);
 }
 
+static void
+start_checks(struct app *app)
+{
+	struct err err = {""};
+
+	if (health_new(&app->health, &app->loop, cluster_model(app->cluster), on_health_result, app,
+		    &err) < 0)
+		LOG_ERR("cannot start the health checks: %s", err.text);
+}
+
+/* What the checks found without the link says nothing. */
+static void
+on_link_return(void *ctx)
+{
+	struct app *app = ctx;
+
+	if (!app->health)
+		return;
+	health_free(app->health);
+	app->health = NULL;
+	cluster_renew_health(app->cluster);
+	start_checks(app);
+}
+
 /* Checks go through the dataplane: without it they would only say that all backends are down. They
  * begin anew with each connection, so that their first results decide. */
 static void
 follow_dataplane(struct app *app)
 {
 	bool connected = cluster_dataplane(app->cluster)->connected;
-	struct err err = {""};
 
 	if (connected && !app->health) {
-		if (health_new(&app->health, &app->loop, cluster_model(app->cluster),
-			    on_health_result, app, &err) < 0)
-			LOG_ERR("cannot start the health checks: %s", err.text);
+		start_checks(app);
 	} else if (!connected && app->health) {
 		health_free(app->health);
 		app->health = NULL;
@@ -145,9 +195,13 @@ close_parts(void *ctx)
 	metrics_page_free(app->page);
 	admin_free(app->admin);
 	health_free(app->health);
+	scripts_free(app->scripts);
+	port_watch_free(app->ports);
 	election_free(app->election);
 	app->election = NULL;
 	dataplane_client_free(app->client);
+	for (size_t i = 0; i < MODEL_ROUTERS_MAX; i++)
+		notifier_free(app->notifiers[i]);
 	uv_close((uv_handle_t *)&app->slow_start, NULL);
 	for (size_t i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&app->signals[i], NULL);
@@ -169,6 +223,34 @@ on_signal(uv_signal_t *signal, int number)
 }
 
 static int
+start_notifiers(struct app *app)
+{
+	for (size_t i = 0; i < cluster_n_routers(app->cluster); i++) {
+		const struct virtual_router *router = cluster_router(app->cluster, i)->config;
+		const char *node = cluster_node(app->cluster)->name;
+
+		if (router->notify &&
+			notifier_new(&app->notifiers[i], &app->loop, router, node) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* What the election goes by. */
+static int
+start_watching(struct app *app, struct err *err)
+{
+	int rc = start_notifiers(app);
+
+	if (rc == 0)
+		rc = scripts_new(&app->scripts, &app->loop, cluster_model(app->cluster),
+			cluster_node(app->cluster), on_script_result, app);
+	if (rc < 0)
+		return err_set(err, rc, "out of memory");
+	return port_watch_new(&app->ports, &app->loop, app->cluster, err);
+}
+
+static int
 start_parts(struct app *app, const struct options *options, struct err *err)
 {
 	const struct node *node = options->node;
@@ -178,7 +260,14 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 		.on_lease_done = on_lease_done,
 		.ctx = app,
 	};
-	struct cluster_listener listener = {on_cluster_state, on_failover, app};
+	struct cluster_listener listener = {
+		.on_state = on_cluster_state,
+		.on_failover = on_failover,
+		.on_track = on_track,
+		.on_transition = on_transition,
+		.ctx = app,
+	};
+	struct election_config election = {.on_link_return = on_link_return, .ctx = app};
 	int rc = source_lists_read(options->model, err);
 
 	if (rc < 0)
@@ -187,9 +276,13 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 	if (rc < 0)
 		return err_set(err, rc, "out of memory");
 	config.cluster = app->cluster;
-	rc = dataplane_client_new(&app->client, &app->loop, &config, err);
+	rc = start_watching(app, err);
 	if (rc == 0)
-		rc = election_new(&app->election, &app->loop, app->cluster, app->client, err);
+		rc = dataplane_client_new(&app->client, &app->loop, &config, err);
+	election.cluster = app->cluster;
+	election.client = app->client;
+	if (rc == 0)
+		rc = election_new(&app->election, &app->loop, &election, err);
 	if (rc == 0)
 		rc = admin_new(&app->admin, &app->loop, app->cluster, app->client, err);
 	if (rc == 0)

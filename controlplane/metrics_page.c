@@ -14,21 +14,65 @@ struct metrics_page {
 	struct metrics_server *server;
 };
 
+static double
+state(const struct cluster_router *router)
+{
+	return router->state;
+}
+
+static double
+priority(const struct cluster_router *router)
+{
+	return router->priority;
+}
+
+static double
+transitions(const struct cluster_router *router)
+{
+	return (double)router->n_transitions;
+}
+
+static double
+adverts_sent(const struct cluster_router *router)
+{
+	return (double)router->n_sent;
+}
+
+static double
+adverts_received(const struct cluster_router *router)
+{
+	return (double)router->n_received;
+}
+
+/* A family with a sample for each virtual router. */
+static void
+write_router_family(struct metrics *metrics, const struct cluster *cluster, const char *name,
+	enum metric_type type, const char *help,
+	double (*value)(const struct cluster_router *router))
+{
+	metrics_family(metrics, name, type, help);
+	for (size_t i = 0; i < cluster_n_routers(cluster); i++) {
+		const struct cluster_router *router = cluster_router(cluster, i);
+
+		metrics_value(metrics, value(router), "router", router->config->name, NULL);
+	}
+}
+
 static void
 write_routers(struct metrics *metrics, const struct cluster *cluster)
 {
 	size_t n = cluster_n_routers(cluster);
 
-	metrics_family(metrics, "weir_vrrp_state", METRIC_GAUGE,
-		"State of the virtual router on this node: 0 init, 1 backup, 2 master.");
-	for (size_t i = 0; i < n; i++)
-		metrics_value(metrics, (double)cluster_router(cluster, i)->state, "router",
-			cluster_router(cluster, i)->config->name, NULL);
-	metrics_family(metrics, "weir_vrrp_transitions_total", METRIC_COUNTER,
-		"Changes of the virtual router's state.");
-	for (size_t i = 0; i < n; i++)
-		metrics_value(metrics, (double)cluster_router(cluster, i)->n_transitions, "router",
-			cluster_router(cluster, i)->config->name, NULL);
+	write_router_family(metrics, cluster, "weir_vrrp_state", METRIC_GAUGE,
+		"State of the virtual router on this node: 0 init, 1 backup, 2 master.", state);
+	write_router_family(metrics, cluster, "weir_vrrp_priority", METRIC_GAUGE,
+		"The node's priority, less what is tracked and not well.", priority);
+	write_router_family(metrics, cluster, "weir_vrrp_transitions_total", METRIC_COUNTER,
+		"Changes of the virtual router's state.", transitions);
+	write_router_family(metrics, cluster, "weir_vrrp_adverts_sent_total", METRIC_COUNTER,
+		"Adverts sent.", adverts_sent);
+	write_router_family(metrics, cluster, "weir_vrrp_adverts_received_total", METRIC_COUNTER,
+		"Valid adverts of other members received.", adverts_received);
 	metrics_family(metrics, "weir_vip_held", METRIC_GAUGE,
 		"1 if this node holds the virtual address.");
 	for (size_t i = 0; i < n; i++) {

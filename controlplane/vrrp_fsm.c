@@ -18,6 +18,17 @@
  * machine. Waiting costs nothing: the addresses are held meanwhile. */
 #define RESIGN_INTERVALS 10
 
+/* Other members take over after three intervals at the soonest: a stop that was shorter has had no
+ * consequences, also if the lease ran out meanwhile. */
+#define PATIENCE_INTERVALS 3
+
+/* A lower-ranked router that hears the answer to its advert sends at most one more, and so do those
+ * that were on their way. Whoever sends so many in a row is deaf to this one. */
+#define IGNORED_MAX 5
+
+/* For so long a router that is not heard leaves the other one alone. */
+#define UNHEARD_NS (60 * NS_PER_S)
+
 static const char *const state_names[] = {
 	[VRRP_INIT] = "init",
 	[VRRP_BACKUP] = "backup",
@@ -64,6 +75,8 @@ move_to(struct vrrp_fsm *fsm, enum vrrp_state state, struct vrrp_actions *action
 	fsm->state = state;
 	fsm->resigning = false;
 	fsm->ending = false;
+	fsm->waits = false;
+	fsm->n_ignored = 0;
 }
 
 static void
@@ -72,6 +85,7 @@ send_advert(struct vrrp_fsm *fsm, uint8_t priority, uint64_t now_ns, struct vrrp
 	actions->send = true;
 	actions->send_priority = priority;
 	actions->hold = true;
+	fsm->sent_ns = now_ns;
 	fsm->hold_until_ns = now_ns + vrrp_fsm_hold_ns(fsm);
 }
 
@@ -101,6 +115,22 @@ become_init(struct vrrp_fsm *fsm, struct vrrp_actions *actions)
 	move_to(fsm, VRRP_INIT, actions);
 	fsm->deadline_ns = NEVER;
 	fsm->yielding = false;
+	fsm->master = (struct addr){.family = ADDR_NONE};
+	fsm->master_priority = 0;
+}
+
+static bool
+is_stall(const struct vrrp_fsm *fsm, uint64_t since_ns, uint64_t now_ns)
+{
+	return now_ns - since_ns >= PATIENCE_INTERVALS * advert_ns(fsm);
+}
+
+/* Somebody may be master meanwhile, who would be heard within one interval. */
+static void
+listen_first(struct vrrp_fsm *fsm, uint64_t now_ns, struct vrrp_actions *actions)
+{
+	become_backup(fsm, now_ns, actions);
+	fsm->deadline_ns = now_ns + advert_ns(fsm) * 3 / 2 + skew_ns(fsm);
 	fsm->master = (struct addr){.family = ADDR_NONE};
 	fsm->master_priority = 0;
 }
@@ -139,6 +169,15 @@ init_startup(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_
 	}
 }
 
+static void
+any_priority(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_ns,
+	struct vrrp_actions *actions)
+{
+	(void)now_ns;
+	say(actions, "priority %u -> %u: %s", fsm->config.priority, event->priority, event->why);
+	fsm->config.priority = event->priority;
+}
+
 /* --- BACKUP (6.4.2) --- */
 
 static void
@@ -151,14 +190,12 @@ backup_down(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_n
 }
 
 static void
-backup_timer(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_ns,
+backup_take(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_ns,
 	struct vrrp_actions *actions)
 {
 	char master[ADDR_TEXT_SIZE];
 
 	(void)event;
-	if (now_ns < fsm->deadline_ns)
-		return;
 	if (fsm->master.family == ADDR_NONE)
 		say(actions, "no master heard");
 	else if (fsm->master_priority == VRRP_PRIORITY_RESIGN)
@@ -174,17 +211,35 @@ backup_timer(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_
 }
 
 static void
+backup_timer(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_ns,
+	struct vrrp_actions *actions)
+{
+	if (now_ns < fsm->deadline_ns)
+		return;
+	if (fsm->config.grouped) {
+		fsm->waits = true;
+		fsm->deadline_ns = NEVER;
+	} else {
+		backup_take(fsm, event, now_ns, actions);
+	}
+}
+
+static void
 backup_advert(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_ns,
 	struct vrrp_actions *actions)
 {
-	bool preempts = fsm->config.preempt && !fsm->yielding && now_ns >= fsm->preempt_ns;
+	/* An owner always preempts (6.1, Preempt_Mode). */
+	bool may_preempt = fsm->config.preempt || fsm->config.priority == VRRP_PRIORITY_OWNER;
+	bool preempts = may_preempt && !fsm->yielding && now_ns >= fsm->preempt_ns;
 
 	(void)actions;
 	note_master(fsm, event);
 	fsm->preempting = preempts && event->priority < fsm->config.priority;
 	if (event->priority == VRRP_PRIORITY_RESIGN) {
+		fsm->waits = false;
 		fsm->deadline_ns = now_ns + skew_ns(fsm);
 	} else if (!fsm->preempting) {
+		fsm->waits = false;
 		fsm->master_cs = event->interval_cs;
 		fsm->deadline_ns = now_ns + master_down_ns(fsm);
 	}
@@ -234,6 +289,54 @@ resigning_timer(struct vrrp_fsm *fsm, uint64_t now_ns, struct vrrp_actions *acti
 	}
 }
 
+/* Lets go for 'event', in the way that a resignation under way asks for. */
+static void
+let_go(struct vrrp_fsm *fsm, uint64_t now_ns, struct vrrp_actions *actions)
+{
+	bool resigned = fsm->resigning;
+
+	if (fsm->ending) {
+		become_init(fsm, actions);
+		return;
+	}
+	listen_first(fsm, now_ns, actions);
+	fsm->yielding = resigned;
+}
+
+static void
+master_stall(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_ns,
+	struct vrrp_actions *actions)
+{
+	if (!is_stall(fsm, event->since_ns, now_ns))
+		return;
+	say(actions, "was stopped for %llu ms: listens first",
+		(unsigned long long)((now_ns - event->since_ns) / NS_PER_MS));
+	let_go(fsm, now_ns, actions);
+}
+
+static void
+master_yield(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_ns,
+	struct vrrp_actions *actions)
+{
+	say(actions, "%s", event->why);
+	let_go(fsm, now_ns, actions);
+	if (fsm->state == VRRP_BACKUP)
+		fsm->deadline_ns = now_ns + master_down_ns(fsm);
+}
+
+/* The others need not wait for the next advert to hear of it. */
+static void
+master_priority(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_ns,
+	struct vrrp_actions *actions)
+{
+	any_priority(fsm, event, now_ns, actions);
+	fsm->master_priority = fsm->config.priority;
+	if (fsm->resigning || now_ns >= fsm->hold_until_ns)
+		return;
+	send_advert(fsm, fsm->config.priority, now_ns, actions);
+	fsm->deadline_ns = now_ns + advert_ns(fsm);
+}
+
 static void
 master_timer(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_ns,
 	struct vrrp_actions *actions)
@@ -241,6 +344,10 @@ master_timer(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_
 	(void)event;
 	if (now_ns < fsm->deadline_ns)
 		return;
+	if (is_stall(fsm, fsm->sent_ns, now_ns)) {
+		master_stall(fsm, &(struct vrrp_event){.since_ns = fsm->sent_ns}, now_ns, actions);
+		return;
+	}
 	if (fsm->resigning) {
 		resigning_timer(fsm, now_ns, actions);
 		return;
@@ -271,6 +378,31 @@ resigning_advert(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t 
 	}
 }
 
+/* Counts an advert of a router that should not be master. Returns true if it must be deaf. */
+static bool
+is_ignored(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_ns)
+{
+	uint64_t forget_ns = PATIENCE_INTERVALS * event->interval_cs * NS_PER_CS;
+
+	if (event->priority == VRRP_PRIORITY_RESIGN)
+		return false;
+	if (now_ns - fsm->ignored_ns > forget_ns)
+		fsm->n_ignored = 0;
+	fsm->ignored_ns = now_ns;
+	return ++fsm->n_ignored > IGNORED_MAX;
+}
+
+/* Asserts itself at once, so that the other yields, or those who waited for one that resigned, and
+ * that bridges learn (6.4.3). */
+static void
+assert_itself(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_ns,
+	struct vrrp_actions *actions)
+{
+	send_advert(fsm, fsm->config.priority, now_ns, actions);
+	fsm->deadline_ns = now_ns + advert_ns(fsm);
+	actions->announce = event->priority != VRRP_PRIORITY_RESIGN;
+}
+
 static void
 master_advert(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_ns,
 	struct vrrp_actions *actions)
@@ -292,11 +424,13 @@ master_advert(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now
 							       : "the higher address at priority",
 			event->priority);
 		follow(fsm, event, now_ns, actions);
+	} else if (is_ignored(fsm, event, now_ns)) {
+		say(actions, "%s does not hear this node", source);
+		follow(fsm, event, now_ns, actions);
+		if (fsm->preempt_ns < now_ns + UNHEARD_NS)
+			fsm->preempt_ns = now_ns + UNHEARD_NS;
 	} else {
-		/* Asserts itself at once, so that the other yields, or those who waited for one
-		 * that resigned, and that bridges learn (6.4.3). */
-		send_advert(fsm, fsm->config.priority, now_ns, actions);
-		fsm->deadline_ns = now_ns + advert_ns(fsm);
+		assert_itself(fsm, event, now_ns, actions);
 	}
 }
 
@@ -309,6 +443,7 @@ static const handler_fn handlers[N_VRRP_STATES][N_VRRP_EVENTS] = {
 	[VRRP_INIT] =
 		{
 			[VRRP_EVENT_STARTUP] = init_startup,
+			[VRRP_EVENT_PRIORITY] = any_priority,
 		},
 	[VRRP_BACKUP] =
 		{
@@ -316,6 +451,8 @@ static const handler_fn handlers[N_VRRP_STATES][N_VRRP_EVENTS] = {
 			[VRRP_EVENT_FAULT] = backup_down,
 			[VRRP_EVENT_TIMER] = backup_timer,
 			[VRRP_EVENT_ADVERT] = backup_advert,
+			[VRRP_EVENT_PRIORITY] = any_priority,
+			[VRRP_EVENT_TAKE] = backup_take,
 		},
 	[VRRP_MASTER] =
 		{
@@ -324,6 +461,9 @@ static const handler_fn handlers[N_VRRP_STATES][N_VRRP_EVENTS] = {
 			[VRRP_EVENT_FAULT] = master_fault,
 			[VRRP_EVENT_TIMER] = master_timer,
 			[VRRP_EVENT_ADVERT] = master_advert,
+			[VRRP_EVENT_PRIORITY] = master_priority,
+			[VRRP_EVENT_STALL] = master_stall,
+			[VRRP_EVENT_YIELD] = master_yield,
 		},
 };
 

@@ -11,8 +11,14 @@
  *   until it hears its successor, so that at no time nobody answers for them. One that resigned
  *   by command and not because its process ends does not preempt its successor.
  * - Lease: holding is bounded by a time ('hold_until_ns'), renewed with each advert and shorter
- *   than the other members' patience. A master that was stopped for longer and finds that another
- *   has taken over follows it, whatever the priorities, as a node that has just come up would. */
+ *   than the other members' patience. A master that was stopped for longer than that patience
+ *   listens for a while before it holds again, and follows whom it hears, whatever the
+ *   priorities, as a node that has just come up would.
+ * - Deafness: a master that goes on hearing a lower-ranked one, which would have yielded had it
+ *   heard this one, yields itself. Where adverts are lost in one direction somebody has to, and
+ *   only this side can know.
+ * - Groups: a router of a sync group (vrrp_group.h) that would become master waits for the
+ *   others, and lets go when one of them does. */
 #ifndef CONTROLPLANE_VRRP_FSM_H
 #define CONTROLPLANE_VRRP_FSM_H
 
@@ -36,15 +42,20 @@ enum vrrp_event_kind {
 	VRRP_EVENT_RESIGN,   /* The operator wants another node to be master. */
 	VRRP_EVENT_TIMER,    /* 'deadline_ns' may have come. */
 	VRRP_EVENT_ADVERT,   /* A valid advertisement of another router has been received. */
+	VRRP_EVENT_PRIORITY, /* The node is fitter or less fit than before; 'why' says by what. */
+	VRRP_EVENT_STALL,    /* The dataplane answered nothing from 'since_ns' until now. */
+	VRRP_EVENT_TAKE,     /* All of its group would be master ... */
+	VRRP_EVENT_YIELD,    /* ... or one of them is no longer; 'why' says which. */
 	N_VRRP_EVENTS
 };
 
 struct vrrp_event {
 	enum vrrp_event_kind kind;
-	const char *why;      /* fault */
+	const char *why;      /* fault, priority, yield */
 	struct addr source;   /* advert */
-	uint8_t priority;     /* advert */
+	uint8_t priority;     /* advert, priority */
 	uint16_t interval_cs; /* advert */
+	uint64_t since_ns;    /* stall */
 };
 
 #define VRRP_WHY_SIZE 128
@@ -53,9 +64,10 @@ struct vrrp_event {
 struct vrrp_actions {
 	bool send; /* Send an advertisement with 'send_priority'. */
 	uint8_t send_priority;
-	bool hold;    /* Hold the addresses until the machine's 'hold_until_ns'. */
-	bool release; /* Let go of the addresses. */
-	bool changed; /* Log the transition 'from' -> 'to'. */
+	bool hold;     /* Hold the addresses until the machine's 'hold_until_ns'. */
+	bool release;  /* Let go of the addresses. */
+	bool announce; /* Another believes to hold them: tell the network again who does. */
+	bool changed;  /* Log the transition 'from' -> 'to'. */
 	enum vrrp_state from;
 	enum vrrp_state to;
 	char why[VRRP_WHY_SIZE]; /* Reason of the transition, or a remark worth logging, or "". */
@@ -66,6 +78,7 @@ struct vrrp_fsm_config {
 	uint16_t advert_cs;
 	bool preempt;
 	uint64_t preempt_delay_ns;
+	bool grouped;       /* Of a sync group: becomes master by VRRP_EVENT_TAKE alone. */
 	struct addr source; /* What this node's adverts are sent from: ties are broken by it. */
 };
 
@@ -74,14 +87,19 @@ struct vrrp_fsm {
 	enum vrrp_state state;
 	uint64_t deadline_ns;     /* When a timer event is wanted; UINT64_MAX: never. */
 	uint64_t hold_until_ns;   /* master: the lease's end. */
+	uint64_t sent_ns;         /* master: when the last advert was sent. */
 	uint64_t preempt_ns;      /* backup: a lower-priority master is respected until then. */
+	bool waits;               /* backup: would be master, but for the others of its group. */
 	bool yielding;            /* backup: resigned by command, so preempts nobody. */
 	bool preempting;          /* backup: hears a master that it does not respect. */
 	bool resigning;           /* master: waiting for a successor ... */
 	bool ending;              /* ... and ends in INIT, not in BACKUP ... */
 	uint64_t resign_until_ns; /* ... for so long. */
-	uint16_t master_cs;       /* backup: the master's interval, learnt from its adverts. */
-	struct addr master;       /* Who is master as far as known; ADDR_NONE: unknown. */
+	unsigned int
+		n_ignored;   /* master: adverts in a row of one that does not hear this one ... */
+	uint64_t ignored_ns; /* ... and when the last one came. */
+	uint16_t master_cs;  /* backup: the master's interval, learnt from its adverts. */
+	struct addr master;  /* Who is master as far as known; ADDR_NONE: unknown. */
 	uint8_t master_priority;
 };
 

@@ -8,8 +8,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 LOG_MODULE("vrrp");
 
@@ -51,7 +54,7 @@ find_obstacle(const struct vrrp_io *io)
 	if (state->index == 0)
 		return "does not exist";
 	if (!state->up)
-		return "is down";
+		return "is down or has no link";
 	if (wanted_source(io)->family == ADDR_NONE)
 		return io->family == ADDR_V4 ? "has no IPv4 address"
 					     : "has no usable IPv6 link-local address";
@@ -163,11 +166,16 @@ on_reopen(uv_timer_t *timer)
 	update_and_tell(timer->data);
 }
 
+/* Also where the socket stays as it is: a router may wait for another address. */
 static void
 on_host_change(void *ctx, const struct host_interface_state *state)
 {
+	struct vrrp_io *io = ctx;
+
 	(void)state;
-	update_and_tell(ctx);
+	if (update(io) < 0)
+		timer_set(&io->reopen_timer, REOPEN_MS);
+	io->handler.on_change(io->handler.ctx);
 }
 
 int
@@ -241,24 +249,62 @@ vrrp_io_stats(const struct vrrp_io *io)
 	return &io->stats;
 }
 
-int
-vrrp_io_send(struct vrrp_io *io, const struct vrrp_advert *advert, const struct addr *addresses)
+/* The checksum is over the destination as well, so each peer's message is its own. */
+static int
+send_to(struct vrrp_io *io, const struct addr *source, const struct addr *destination,
+	const struct vrrp_advert *advert, const struct addr *addresses)
 {
-	struct addr group = vrrp_group(io->family);
 	uint8_t buf[VRRP_PACKET_MAX];
-	size_t size;
+	size_t size = vrrp_packet_build(advert, addresses, source, destination, buf, sizeof(buf));
 	int rc;
 
-	if (!io->poll)
-		return -ENETDOWN;
-	size = vrrp_packet_build(advert, addresses, &io->sock.source, &group, buf, sizeof(buf));
 	assert(size > 0);
-	rc = vrrp_socket_send(&io->sock, buf, size);
+	rc = vrrp_socket_send(&io->sock, source, destination, buf, size);
 	if (rc < 0)
 		io->stats.n_send_failed++;
 	else
 		io->stats.n_sent++;
 	return rc;
+}
+
+int
+vrrp_io_send(struct vrrp_io *io, const struct vrrp_route *route, const struct vrrp_advert *advert,
+	const struct addr *addresses)
+{
+	const struct addr *source =
+		route->source.family == ADDR_NONE ? &io->sock.source : &route->source;
+	struct addr group = vrrp_group(io->family);
+	int result = -ENETDOWN;
+
+	if (!io->poll)
+		return result;
+	if (route->n_peers == 0)
+		return send_to(io, source, &group, advert, addresses);
+	for (size_t i = 0; i < route->n_peers; i++) {
+		int rc = send_to(io, source, &route->peers[i], advert, addresses);
+
+		if (result < 0)
+			result = rc;
+	}
+	return result;
+}
+
+bool
+vrrp_io_has(const struct vrrp_io *io, const struct addr *addr)
+{
+	struct endpoint endpoint = {.addr = *addr};
+	struct sockaddr_storage ss;
+	socklen_t size = endpoint_to_sockaddr(&endpoint, &ss);
+	int fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool has;
+
+	if (fd < 0)
+		return true;
+	if (addr->family == ADDR_V6)
+		((struct sockaddr_in6 *)&ss)->sin6_scope_id = host_interface_state(io->host)->index;
+	has = bind(fd, (struct sockaddr *)&ss, size) == 0;
+	close(fd);
+	return has;
 }
 
 static void

@@ -3,7 +3,8 @@
  *
  * Opens a raw socket on the interface when it is there, up and has an address to send from (for
  * IPv6 its link-local one, RFC 9568 5.1.2.1), closes it when one of these is lost, and opens it
- * again. Joins the group, sends with TTL 255, checks what comes in and hands on what is valid.
+ * again. Joins the group, sends with TTL 255, by multicast or to single peers, checks what comes in
+ * and hands on what is valid.
  * Several virtual routers share it. Belongs to a libuv loop and its thread. */
 #ifndef CONTROLPLANE_VRRP_IO_H
 #define CONTROLPLANE_VRRP_IO_H
@@ -21,7 +22,7 @@ struct vrrp_io_handler {
 	/* A valid advert of another router, and the datagram it came in. */
 	void (*on_advert)(
 		void *ctx, const struct vrrp_advert *advert, const struct vrrp_datagram *datagram);
-	/* vrrp_io_is_up() or vrrp_io_source() has changed. */
+	/* What vrrp_io_is_up(), vrrp_io_source() and vrrp_io_has() say may have changed. */
 	void (*on_change)(void *ctx);
 	void *ctx;
 };
@@ -46,9 +47,19 @@ bool vrrp_io_is_up(const struct vrrp_io *io, const char **why);
 const struct addr *vrrp_io_source(const struct vrrp_io *io);
 const struct vrrp_io_stats *vrrp_io_stats(const struct vrrp_io *io);
 
-/* Multicasts an advert. Returns 0 or a negative errno. */
-int vrrp_io_send(
-	struct vrrp_io *io, const struct vrrp_advert *advert, const struct addr *addresses);
+/* Where adverts of a router go. */
+struct vrrp_route {
+	struct addr source;       /* ADDR_NONE: what vrrp_io_source() says. */
+	const struct addr *peers; /* Each is sent one; without any the group is. */
+	size_t n_peers;
+};
+
+/* Sends an advert. Returns 0, or a negative errno if it could be sent to nobody. */
+int vrrp_io_send(struct vrrp_io *io, const struct vrrp_route *route,
+	const struct vrrp_advert *advert, const struct addr *addresses);
+
+/* Whether the host can send from 'addr' by the interface. */
+bool vrrp_io_has(const struct vrrp_io *io, const struct addr *addr);
 
 /* Hands on what has come in already: a process that was stopped hears its peers before it acts on
  * its timers. */

@@ -99,7 +99,7 @@ vrrp_packet_parse(const struct vrrp_datagram *datagram, struct vrrp_advert *out)
 		return VRRP_TRUNCATED;
 	memcpy(&wire, datagram->data, sizeof(wire));
 	interval = be16_to(wire.interval) & VRRP_INTERVAL_MAX_CS;
-	if (datagram->ttl != VRRP_TTL)
+	if (addr_is_multicast(&datagram->destination) && datagram->ttl != VRRP_TTL)
 		return VRRP_TTL_WRONG;
 	if (wire.version_type >> 4 != VERSION)
 		return VRRP_VERSION;

@@ -14,10 +14,22 @@
 
 struct vrrp_router;
 
-/* Makes router 'index' of 'cluster', in VRRP_INIT. 'cluster', 'io' and 'lease' outlive it. Returns
- * 0 or -ENOMEM. */
-int vrrp_router_new(struct vrrp_router **out, uv_loop_t *loop, struct cluster *cluster,
-	size_t index, struct vrrp_io *io, struct lease *lease);
+/* Whose it is; copied. All in it outlives the router. */
+struct vrrp_router_owner {
+	uv_loop_t *loop;
+	struct cluster *cluster;
+	struct lease *lease;
+	/* Whether what is sent now leaves the machine soon: the dataplane has answered less than
+	 * 'patience_ns' ago. */
+	bool (*may_send)(void *ctx, uint64_t patience_ns);
+	/* The machine has run. */
+	void (*on_run)(void *ctx);
+	void *ctx;
+};
+
+/* Makes router 'index' of the cluster, in VRRP_INIT. 'io' outlives it. Returns 0 or -ENOMEM. */
+int vrrp_router_new(struct vrrp_router **out, const struct vrrp_router_owner *owner, size_t index,
+	struct vrrp_io *io);
 /* NULL is allowed; memory goes when the loop has run its close callback. */
 void vrrp_router_free(struct vrrp_router *router);
 
@@ -25,9 +37,20 @@ void vrrp_router_free(struct vrrp_router *router);
 bool vrrp_router_is(const struct vrrp_router *router, const struct vrrp_io *io, uint8_t vrid);
 bool vrrp_router_is_master(const struct vrrp_router *router);
 
-/* Starts or stops it as the node and its sockets allow. 'node_why': why the node may not hold
- * virtual routers; NULL: it may. */
-void vrrp_router_update(struct vrrp_router *router, const char *node_why);
+/* Its machine, to look at. */
+const struct vrrp_fsm *vrrp_router_fsm(const struct vrrp_router *router);
+
+/* Why it cannot send adverts, in 'buf'; NULL: it can. */
+const char *vrrp_router_obstacle(const struct vrrp_router *router, char *buf, size_t size);
+
+/* Starts it, or stops it for the reason 'why' (NULL: none). */
+void vrrp_router_update(struct vrrp_router *router, const char *why);
+
+/* What is tracked has changed the node's priority; 'why' says what. */
+void vrrp_router_set_priority(struct vrrp_router *router, uint8_t priority, const char *why);
+
+/* Hands an event to the machine. */
+void vrrp_router_run(struct vrrp_router *router, const struct vrrp_event *event);
 
 /* An advert of another member has come. */
 void vrrp_router_hear(struct vrrp_router *router, const struct vrrp_advert *advert,

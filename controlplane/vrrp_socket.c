@@ -111,7 +111,8 @@ vrrp_socket_close(struct vrrp_socket *sock)
 
 /* The source is given with each message, because the checksum is over it. */
 int
-vrrp_socket_send(const struct vrrp_socket *sock, const uint8_t *data, size_t size)
+vrrp_socket_send(const struct vrrp_socket *sock, const struct addr *source,
+	const struct addr *destination, const uint8_t *data, size_t size)
 {
 	union {
 		struct cmsghdr align;
@@ -119,12 +120,12 @@ vrrp_socket_send(const struct vrrp_socket *sock, const uint8_t *data, size_t siz
 	} control = {.bytes = {0}};
 	struct in_pktinfo v4 = {.ipi_ifindex = (int)sock->index};
 	struct in6_pktinfo v6 = {.ipi6_ifindex = sock->index};
-	struct endpoint group = {.addr = vrrp_group(sock->family)};
+	struct endpoint remote = {.addr = *destination};
 	struct sockaddr_storage to;
 	struct iovec iov;
 	struct msghdr message = {
 		.msg_name = &to,
-		.msg_namelen = endpoint_to_sockaddr(&group, &to),
+		.msg_namelen = endpoint_to_sockaddr(&remote, &to),
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
@@ -139,8 +140,8 @@ vrrp_socket_send(const struct vrrp_socket *sock, const uint8_t *data, size_t siz
 	header->cmsg_level = is_v4 ? IPPROTO_IP : IPPROTO_IPV6;
 	header->cmsg_type = is_v4 ? IP_PKTINFO : IPV6_PKTINFO;
 	header->cmsg_len = is_v4 ? CMSG_LEN(sizeof(v4)) : CMSG_LEN(sizeof(v6));
-	memcpy(&v4.ipi_spec_dst, sock->source.bytes, 4);
-	memcpy(&v6.ipi6_addr, sock->source.bytes, 16);
+	memcpy(&v4.ipi_spec_dst, source->bytes, 4);
+	memcpy(&v6.ipi6_addr, source->bytes, 16);
 	memcpy(CMSG_DATA(header), is_v4 ? (void *)&v4 : (void *)&v6,
 		is_v4 ? sizeof(v4) : sizeof(v6));
 	return sendmsg(sock->fd, &message, 0) < 0 ? -errno : 0;

@@ -23,8 +23,9 @@ int vrrp_socket_open(struct vrrp_socket *sock, enum addr_family family, const ch
 	unsigned int index, const struct addr *source);
 void vrrp_socket_close(struct vrrp_socket *sock);
 
-/* Sends a message to the group. Returns 0 or a negative errno. */
-int vrrp_socket_send(const struct vrrp_socket *sock, const uint8_t *data, size_t size);
+/* Sends a message from 'source' to 'destination'. Returns 0 or a negative errno. */
+int vrrp_socket_send(const struct vrrp_socket *sock, const struct addr *source,
+	const struct addr *destination, const uint8_t *data, size_t size);
 
 /* Receives one message into 'buf' and describes it in '*out', which points into 'buf'. Returns 0,
  * -EAGAIN when there is none, -EBADMSG for one that has no whole IP header, or another negative

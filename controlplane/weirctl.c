@@ -181,6 +181,11 @@ static const struct parameter trace_parameters[] = {
 	{"--to", "to", "TO", "ADDRESS:PORT that it sends to, of icmp without port", false, true},
 	{"--flags", "flags", "FLAG", "of tcp: syn (default), ack, fin or rst", false, false},
 	{"--size", "size", "BYTES", "size of the IP packet; else no payload", true, false},
+	{"--icmp", "icmp", "ERROR",
+		"an ICMP error about the flow: unreachable, too-big or time-exceeded", false,
+		false},
+	{"--fragment", "fragment", "PART",
+		"of the packet: first, later, or lost (its first never comes)", false, false},
 	{NULL, NULL, NULL, NULL, false, false},
 };
 
@@ -193,6 +198,12 @@ static const struct parameter drain_parameters[] = {
 static const struct parameter failover_parameters[] = {
 	{NULL, "router", "ROUTER", "only this virtual router; else all that the node holds", false,
 		false},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
+static const struct parameter history_parameters[] = {
+	{NULL, "router", "ROUTER", "only of this virtual router", false, false},
+	{"--limit", "limit", "N", "at most so many, the latest (40)", true, false},
 	{NULL, NULL, NULL, NULL, false, false},
 };
 
@@ -220,6 +231,8 @@ static const struct command commands[] = {
 		print_undrained},
 	{"failover", "hand virtual routers over to another node", failover_parameters, run_request,
 		print_failover},
+	{"history", "list the last transitions of virtual routers, and why", history_parameters,
+		run_request, print_history},
 	{"check", "check a cluster file without starting anything", check_parameters, run_check,
 		print_checked},
 	{NULL, NULL, NULL, NULL, NULL},

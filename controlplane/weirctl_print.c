@@ -492,3 +492,33 @@ print_failover(json_t *answer, FILE *file)
 		"has taken over\n",
 		n, n == 1 ? "" : "s");
 }
+
+void
+print_history(json_t *answer, FILE *file)
+{
+	static const struct table_column columns[] = {
+		{"TIME", false},
+		{"AGE", true},
+		{"ROUTER", false},
+		{"FROM", false},
+		{"TO", false},
+		{"REASON", false},
+		{NULL, false},
+	};
+	struct table table;
+	json_t *transition;
+	size_t i;
+
+	table_init(&table, columns);
+	json_array_foreach(answer, i, transition)
+	{
+		cell_text(&table, transition, "time");
+		cell_seconds(&table, transition, "age_s");
+		cell_text(&table, transition, "router");
+		cell_text(&table, transition, "from");
+		cell_text(&table, transition, "to");
+		cell_text(&table, transition, "reason");
+	}
+	table_print(&table, "no virtual router has changed its state", file);
+	table_fini(&table);
+}

@@ -16,5 +16,6 @@ void print_trace(json_t *answer, FILE *file);
 void print_drained(json_t *answer, FILE *file);
 void print_undrained(json_t *answer, FILE *file);
 void print_failover(json_t *answer, FILE *file);
+void print_history(json_t *answer, FILE *file);
 
 #endif /* CONTROLPLANE_WEIRCTL_PRINT_H */

@@ -95,6 +95,7 @@ add_way(struct table *table, json_t *answer)
 {
 	json_t *hop = json_object_get(answer, "next_hop");
 	json_t *sent = json_object_get(answer, "sent");
+	json_t *about = json_object_get(sent, "about");
 
 	if (!json_is_object(hop))
 		return;
@@ -108,6 +109,11 @@ add_way(struct table *table, json_t *answer)
 		json_is_true(json_object_get(sent, "client_address"))
 			? ", with the client's address"
 			: "");
+	if (json_is_object(about)) {
+		table_cell(table, "about");
+		table_cell(table, "a packet from %s to %s", text_of(about, "from"),
+			text_of(about, "to"));
+	}
 	table_cell(table, "next hop");
 	table_cell(table, "%s by port %s", text_of(hop, "mac"), text_of(hop, "port"));
 }

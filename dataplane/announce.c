@@ -70,14 +70,42 @@ announce_stop(struct announce_schedule *schedule)
 	schedule->n_rounds = 0;
 }
 
+void
+announce_again(struct announce_schedule *schedule, uint64_t now_ns)
+{
+	uint64_t at_ns = schedule->last_ns + ANNOUNCE_AGAIN_NS;
+
+	if (schedule->next_ns == UINT64_MAX)
+		return;
+	if (at_ns < now_ns)
+		at_ns = now_ns;
+	if (at_ns >= schedule->next_ns)
+		return;
+	schedule->next_ns = at_ns;
+	/* That round may be lost as well: what follows is as after a burst. */
+	schedule->n_rounds = ANNOUNCE_BURST_ROUNDS - 1;
+}
+
+/* From the round with this number, counted from 1, to the next. */
+static uint64_t
+distance_ns(uint32_t n_rounds)
+{
+	uint64_t ns = ANNOUNCE_REPEAT_NS;
+
+	if (n_rounds < ANNOUNCE_BURST_ROUNDS)
+		return ANNOUNCE_BURST_NS;
+	for (uint32_t i = ANNOUNCE_BURST_ROUNDS; i < n_rounds && ns < ANNOUNCE_REFRESH_NS; i++)
+		ns *= 2;
+	return ns < ANNOUNCE_REFRESH_NS ? ns : ANNOUNCE_REFRESH_NS;
+}
+
 bool
 announce_due(struct announce_schedule *schedule, uint64_t now_ns)
 {
 	if (schedule->next_ns == UINT64_MAX || now_ns < schedule->next_ns)
 		return false;
 	schedule->n_rounds++;
-	schedule->next_ns =
-		now_ns + (schedule->n_rounds < ANNOUNCE_BURST_ROUNDS ? ANNOUNCE_BURST_NS
-								     : ANNOUNCE_REFRESH_NS);
+	schedule->last_ns = now_ns;
+	schedule->next_ns = now_ns + distance_ns(schedule->n_rounds);
 	return true;
 }

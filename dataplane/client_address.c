@@ -24,6 +24,9 @@
 
 #define TCP_HEADER_MAX 60
 
+#define QUOTED_SEQUENCE (uint32_t) offsetof(struct wire_tcp, sequence)
+#define QUOTED_ACKNOWLEDGMENT (uint32_t) offsetof(struct wire_tcp, acknowledgment)
+
 /* What no link and no host goes below (RFC 791, RFC 8200 5). */
 #define MTU_MIN_V4 68
 #define MTU_MIN_V6 1280
@@ -76,13 +79,16 @@ static void
 begin(const struct nat_job *job, struct flow_slot flow, struct sequence *sequence)
 {
 	const struct wire_tcp *tcp = tcp_of(job);
+	struct sequence now;
 
 	if (job->client_address != CLIENT_ADDRESS_PROXY2 || !sequence ||
 		(tcp->flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) != TCP_FLAG_SYN ||
 		flow_state_at(flow) != FLOW_TCP_EMBRYONIC)
 		return;
-	sequence_store(sequence,
-		(struct sequence){.first = be32_to(tcp->sequence) + 1, .bits = SEQUENCE_SHIFTED});
+	now = *sequence;
+	now.first = be32_to(tcp->sequence) + 1;
+	now.bits = (uint16_t)((now.bits & ~SEQUENCE_TOLD) | SEQUENCE_SHIFTED);
+	sequence_store(sequence, now);
 }
 
 /* A segment of a connection with the PROXY header. */
@@ -129,6 +135,22 @@ plan_toa(const struct nat_job *job, struct flow_slot flow, uint32_t mtu, struct 
 	plan->size = (uint16_t)size;
 }
 
+/* What is put into a packet moves all that comes behind it, also that in other fragments. The
+ * option could be left out, but then a client's own would be believed. */
+static enum verdict
+plan_fragment(const struct nat_job *job, struct flow_slot flow)
+{
+	bool is_tcp = job->parsed->l4_protocol == IPPROTO_TCP;
+	const struct sequence *sequence = is_tcp ? flow_sequence(job->flows, flow) : NULL;
+
+	if (job->client_address == CLIENT_ADDRESS_PROXY2 ||
+		(sequence && (sequence->bits & SEQUENCE_SHIFTED)))
+		return V_DROP_FRAGMENT;
+	if (job->client_address == CLIENT_ADDRESS_TOA && is_tcp && !is_answered(job, flow))
+		return V_DROP_FRAGMENT;
+	return V_FORWARD;
+}
+
 enum verdict
 client_address_plan(const struct nat_job *job, struct flow_slot flow, const struct port_info *out,
 	struct address_plan *plan)
@@ -139,6 +161,8 @@ client_address_plan(const struct nat_job *job, struct flow_slot flow, const stru
 	*plan = (struct address_plan){0};
 	if (job->parsed->kind == PARSED_ICMP_ERROR)
 		return V_FORWARD;
+	if (job->parsed->fragment)
+		return plan_fragment(job, flow);
 	if (job->parsed->l4_protocol == IPPROTO_UDP)
 		return told ? plan_header(job, job->parsed->l4 + (uint32_t)sizeof(struct wire_udp),
 				      out->mtu, plan)
@@ -332,7 +356,7 @@ note_answer(const struct nat_job *job, struct flow_slot flow, uint8_t flags)
 	struct flow_slot other = flow_other(job->flows, flow);
 	struct flow_entry *second;
 
-	if ((flags & (TCP_FLAG_SYN | TCP_FLAG_RST)) || !other.bucket)
+	if ((flags & (TCP_FLAG_SYN | TCP_FLAG_RST)) || !other.bucket || job->is_handshake)
 		return;
 	second = flow_entry_at(other);
 	if (!(second->link & FLOW_LINK_ANSWERED))
@@ -401,22 +425,27 @@ shrink_mtu(const struct nat_job *job, uint32_t size)
 		(v6 ? 0 : rest & ~(uint32_t)UINT16_MAX) | mtu);
 }
 
-/* A number in the quoted TCP header, if it has been quoted. */
+/* A number in the quoted TCP header, if it has been quoted. It is either of the client's bytes or
+ * of the backend's; a 'returned' packet was on its way to the backend. */
 static uint32_t
-shift_quoted(const struct nat_job *job, const struct sequence *sequence, bool returned)
+shift_quoted(
+	const struct nat_job *job, const struct sequence *sequence, bool returned, uint32_t offset)
 {
+	bool of_client = returned == (offset == QUOTED_SEQUENCE);
 	uint32_t size = proxy_header_size(job->parsed->target.family);
-	uint32_t at = job->parsed->inner_l4 +
-		      (uint32_t)(returned ? offsetof(struct wire_tcp, sequence)
-					  : offsetof(struct wire_tcp, acknowledgment));
+	uint32_t at = job->parsed->inner_l4 + offset;
 	uint8_t *bytes = job->packet->data + at;
 	uint32_t number, delta;
 
 	if (at + sizeof(number) > job->parsed->end)
 		return 0;
 	number = ntohl(load32(bytes));
-	delta = patch_u32(bytes, returned ? sequence_back(sequence, number, size)
-					  : sequence_forth(sequence, number, size));
+	if (of_client && (sequence->bits & SEQUENCE_SHIFTED))
+		number = returned ? sequence_back(sequence, number, size)
+				  : sequence_forth(sequence, number, size);
+	else if (!of_client && sequence_translates(sequence))
+		number += returned ? sequence->ahead : 0 - sequence->ahead;
+	delta = patch_u32(bytes, number);
 	return delta + nat_patch_l4(job->packet, job->parsed, job->parsed->inner_l4, delta);
 }
 
@@ -431,8 +460,10 @@ client_address_quote(const struct nat_job *job, struct flow_slot flow, uint8_t k
 
 	if (returned)
 		delta = shrink_mtu(job, growth(job, flow, kind));
-	if (sequence && (sequence->bits & SEQUENCE_SHIFTED))
-		delta += shift_quoted(job, sequence, returned);
+	if (sequence && (sequence->bits & (SEQUENCE_SHIFTED | SEQUENCE_PROXIED))) {
+		delta += shift_quoted(job, sequence, returned, QUOTED_SEQUENCE);
+		delta += shift_quoted(job, sequence, returned, QUOTED_ACKNOWLEDGMENT);
+	}
 	if (!delta)
 		return;
 	checksum = patch_checksum(at, delta);

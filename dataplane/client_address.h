@@ -5,6 +5,17 @@
 #define DATAPLANE_CLIENT_ADDRESS_H
 
 #include "dataplane/nat.h"
+#include "dataplane/proxy_header.h"
+#include "dataplane/toa.h"
+
+/* By how much packets of clients get larger. */
+static inline uint32_t
+client_address_room(uint8_t kind, uint8_t family)
+{
+	if (kind == CLIENT_ADDRESS_NONE)
+		return 0;
+	return kind == CLIENT_ADDRESS_TOA ? toa_size(family) : proxy_header_size(family);
+}
 
 /* What becomes of a client's packet besides its translation. */
 struct address_plan {

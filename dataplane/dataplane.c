@@ -8,12 +8,15 @@
 #include "dataplane/handover.h"
 #include "dataplane/pool.h"
 #include "dataplane/port_rss.h"
+#include "dataplane/pulse.h"
+#include "dataplane/virtual_mac.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
@@ -64,21 +67,27 @@ wake_main(void *ctx)
 	uv_async_send(&dataplane->host_frames);
 }
 
-/* Sends an announcement by a port. */
-static void
+/* Sends an announcement by a port. Most of the room is left to what the host sends. */
+static int
 send_frame(void *ctx, uint16_t port, const uint8_t *frame, size_t size)
 {
 	struct dataplane *dataplane = ctx;
-	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(dataplane->pool);
-	char *room = mbuf ? rte_pktmbuf_append(mbuf, (uint16_t)size) : NULL;
+	struct worker *worker = dataplane->first_workers[port];
+	struct rte_mbuf *mbuf;
+	char *room;
 
+	if (worker_inject_room(worker) < WORKER_INJECT_SLOTS / 2)
+		return -ENOBUFS;
+	mbuf = rte_pktmbuf_alloc(dataplane->pool);
+	room = mbuf ? rte_pktmbuf_append(mbuf, (uint16_t)size) : NULL;
 	if (room)
 		memcpy(room, frame, size);
-	if (!room || worker_inject(dataplane->first_workers[port], mbuf) < 0) {
-		LOG_LIMITED(LOG_WARN, "port %s: no room to send an announcement",
-			dataplane->ports[port].name);
-		rte_pktmbuf_free(mbuf);
-	}
+	if (room && worker_inject(worker, mbuf) == 0)
+		return 0;
+	LOG_LIMITED(LOG_WARN, "port %s: no room to send an announcement now",
+		dataplane->ports[port].name);
+	rte_pktmbuf_free(mbuf);
+	return -ENOBUFS;
 }
 
 static int
@@ -183,18 +192,45 @@ describe_ports(struct dataplane *dataplane, struct err *err)
 	return 0;
 }
 
+/* An lcore that has no worker yet, of the port's NUMA node if there is one. */
+static unsigned int
+choose_lcore(const struct dataplane *dataplane, const struct port *port)
+{
+	int socket = rte_eth_dev_socket_id(port->id);
+	unsigned int any = RTE_MAX_LCORE;
+	unsigned int lcore;
+
+	RTE_LCORE_FOREACH_WORKER(lcore)
+	{
+		bool taken = false;
+
+		for (unsigned int w = 0; w < dataplane->n_workers; w++)
+			taken = taken || worker_lcore(dataplane->workers[w]) == lcore;
+		if (taken)
+			continue;
+		if ((int)rte_lcore_to_socket_id(lcore) == socket)
+			return lcore;
+		if (any == RTE_MAX_LCORE)
+			any = lcore;
+	}
+	return any;
+}
+
 static int
 make_workers(struct dataplane *dataplane, struct err *err)
 {
-	unsigned int lcore = rte_get_next_lcore(-1U, 1, 0);
 	uint32_t n_workers = 0;
+	struct siphash_key secret;
 
+	if (getrandom(&secret, sizeof(secret), 0) < 0)
+		return err_set(err, -errno, "no random numbers from the kernel");
 	for (uint16_t port = 0; port < dataplane->n_ports; port++)
 		n_workers += dataplane->ports[port].n_rx_queues;
 	dataplane->shared = (struct worker_shared){
 		.ports = dataplane->ports,
 		.n_ports = dataplane->n_ports,
 		.rcu = dataplane->rcu,
+		.pool = dataplane->pool,
 		.host_ready = wake_main,
 		.ctx = dataplane,
 	};
@@ -203,7 +239,7 @@ make_workers(struct dataplane *dataplane, struct err *err)
 			struct worker_config config = {
 				.shared = &dataplane->shared,
 				.index = dataplane->n_workers,
-				.lcore = lcore,
+				.lcore = choose_lcore(dataplane, &dataplane->ports[port]),
 				.port = port,
 				.queue = queue,
 				.pipeline =
@@ -213,6 +249,7 @@ make_workers(struct dataplane *dataplane, struct err *err)
 						.nexthops = dataplane->nexthops,
 						.leases = dataplane->leases,
 						.persistence = dataplane->persistence,
+						.cookie_secret = secret,
 						.n_workers = n_workers,
 						.steer = &dataplane->steer,
 						.worker = (uint16_t)dataplane->n_workers,
@@ -229,7 +266,6 @@ make_workers(struct dataplane *dataplane, struct err *err)
 			if (queue == 0)
 				dataplane->first_workers[port] = *worker;
 			dataplane->n_workers++;
-			lcore = rte_get_next_lcore(lcore, 1, 0);
 		}
 	}
 	return 0;
@@ -295,7 +331,8 @@ start_traffic(struct dataplane *dataplane, struct err *err)
 			return err_set(err, rc, "host interface %s: %s",
 				dataplane->node->lb.ports[i].host_interface, strerror(-rc));
 	}
-	return 0;
+	return pulse_new(&dataplane->pulse, dataplane) < 0 ? err_set(err, -ENOMEM, "out of memory")
+							   : 0;
 }
 
 int
@@ -357,6 +394,7 @@ static void
 close_loop(struct dataplane *dataplane)
 {
 	rpc_server_free(dataplane->server);
+	pulse_free(dataplane->pulse);
 	holder_free(dataplane->holder);
 	netlink_free(dataplane->netlink);
 	for (uint16_t i = 0; i < dataplane->n_ports; i++)
@@ -393,6 +431,25 @@ dataplane_stop(struct dataplane *dataplane)
 	eal_free(dataplane->eal);
 }
 
+/* Lets the ports receive what is sent to the virtual MACs of 'snapshot'. */
+static void
+receive_macs(struct dataplane *dataplane, const struct snapshot *snapshot)
+{
+	size_t n_routers;
+	const struct snapshot_router *routers = snapshot_routers(snapshot, &n_routers);
+
+	for (uint16_t p = 0; p < dataplane->n_ports; p++) {
+		uint8_t macs[MODEL_ROUTERS_MAX][6];
+		size_t n = 0;
+
+		for (size_t i = 0; i < n_routers; i++) {
+			if (routers[i].port == p && routers[i].virtual_mac)
+				memcpy(macs[n++], routers[i].mac, sizeof(macs[0]));
+		}
+		port_set_macs(&dataplane->ports[p], (const uint8_t(*)[6])macs, n);
+	}
+}
+
 int
 dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot, struct err *err)
 {
@@ -407,6 +464,7 @@ dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot, struct
 	netlink_refresh(dataplane->netlink);
 	__atomic_store_n(&dataplane->shared.snapshot, snapshot, __ATOMIC_RELEASE);
 	rte_rcu_qsbr_synchronize(dataplane->rcu, RTE_QSBR_THRID_INVALID);
+	receive_macs(dataplane, snapshot);
 	holder_set_snapshot(dataplane->holder, snapshot);
 	snapshot_free(old);
 	netlink_refresh(dataplane->netlink);

@@ -48,6 +48,7 @@ struct dataplane {
 	struct exception *exceptions[MODEL_PORTS_MAX];
 	struct netlink *netlink;
 	struct holder *holder;
+	struct pulse *pulse;
 	uv_async_t host_frames;
 	uv_signal_t on_term;
 	uv_signal_t on_int;

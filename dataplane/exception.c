@@ -25,6 +25,7 @@ LOG_MODULE("exception");
 
 /* Frames read before other events get their turn. */
 #define READS_MAX 64
+#define QUEUE_MAX 1024
 
 struct exception {
 	char name[IFNAMSIZ];
@@ -34,6 +35,9 @@ struct exception {
 	struct worker *worker;
 	uv_poll_t poll;
 	bool polling;
+	bool (*pass)(void *ctx, uint16_t port, uint8_t *frame, size_t size);
+	void *ctx;
+	uint16_t port; /* For 'pass'. */
 	struct exception_stats stats;
 };
 
@@ -176,23 +180,41 @@ read_frame(struct exception *exception)
 	return mbuf;
 }
 
-static void
-on_readable(uv_poll_t *poll, int status, int events)
+/* Hands frames from the host on, at most 'n' of them. Returns false when there are no more. */
+static bool
+read_frames(struct exception *exception, int n)
 {
-	struct exception *exception = poll->data;
-	struct rte_mbuf *mbuf;
+	struct rte_mbuf *mbuf = NULL;
 
-	(void)events;
-	if (status < 0)
-		return;
-	for (int i = 0; i < READS_MAX && (mbuf = read_frame(exception)) != NULL; i++) {
-		if (worker_inject(exception->worker, mbuf) < 0) {
+	for (int i = 0; i < n && (mbuf = read_frame(exception)) != NULL; i++) {
+		bool passes = !exception->pass ||
+			      exception->pass(exception->ctx, exception->port,
+				      rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len);
+
+		if (!passes || worker_inject(exception->worker, mbuf) < 0) {
 			exception->stats.n_drops++;
 			rte_pktmbuf_free(mbuf);
 		} else {
 			exception->stats.n_from_host++;
 		}
 	}
+	return mbuf != NULL;
+}
+
+static void
+on_readable(uv_poll_t *poll, int status, int events)
+{
+	(void)events;
+	if (status >= 0)
+		read_frames(poll->data, READS_MAX);
+}
+
+/* The kernel keeps so many at most, unless somebody has made its queue longer. */
+void
+exception_read(struct exception *exception)
+{
+	for (int i = 0; i < QUEUE_MAX / READS_MAX && read_frames(exception, READS_MAX); i++)
+		continue;
 }
 
 int
@@ -208,6 +230,26 @@ exception_start(struct exception *exception, uv_loop_t *loop, struct worker *wor
 	if (ioctl(exception->fd, TUNSETPERSIST, 1) < 0)
 		return -errno;
 	return uv_poll_start(&exception->poll, UV_READABLE, on_readable);
+}
+
+void
+exception_set_guard(struct exception *exception,
+	bool (*pass)(void *ctx, uint16_t port, uint8_t *frame, size_t size), void *ctx,
+	uint16_t port)
+{
+	exception->pass = pass;
+	exception->ctx = ctx;
+	exception->port = port;
+}
+
+void
+exception_set_carrier(struct exception *exception, bool carrier)
+{
+	int value = carrier;
+
+	if (ioctl(exception->fd, TUNSETCARRIER, &value) < 0)
+		LOG_LIMITED(LOG_WARN, "host interface %s: cannot pass the port's link on to it: %s",
+			exception->name, strerror(errno));
 }
 
 static void

@@ -32,6 +32,18 @@ int exception_new(struct exception **out, const char *name, const struct port *p
 /* Makes the interface persistent and begins to read. Returns 0 or a negative errno. */
 int exception_start(struct exception *exception, uv_loop_t *loop, struct worker *worker);
 
+/* Asks 'pass' about each frame that the host sends, which it may change; those refused are
+ * dropped. */
+void exception_set_guard(struct exception *exception,
+	bool (*pass)(void *ctx, uint16_t port, uint8_t *frame, size_t size), void *ctx,
+	uint16_t port);
+
+/* Reads all that the host has sent so far. */
+void exception_read(struct exception *exception);
+
+/* Tells the host whether the port has a link: without one the interface has no carrier. */
+void exception_set_carrier(struct exception *exception, bool carrier);
+
 /* Closes the interface, which stays; memory goes when the loop has run its close callbacks. NULL
  * is allowed. */
 void exception_free(struct exception *exception);

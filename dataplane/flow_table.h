@@ -333,6 +333,17 @@ flow_other(const struct flow_table *table, struct flow_slot slot)
 		(link >> FLOW_LINK_ENTRY_SHIFT) & 15};
 }
 
+/* Lets the other entry be on its way that flow_other() will tell, if there is one. */
+static inline void
+flow_prefetch_other(const struct flow_table *table, struct flow_slot slot)
+{
+	uint32_t link = flow_entry_at(slot)->link;
+
+	if (slot.bucket->states[slot.i] & FLOW_PAIRED)
+		__builtin_prefetch(&table->buckets[link >> FLOW_LINK_BUCKET_SHIFT]
+					    .entries[(link >> FLOW_LINK_ENTRY_SHIFT) & 15]);
+}
+
 /* Ticks since the last packet. A reader's clock may be a little behind the worker's: that is not
  * an age of almost a whole turn of the counter. */
 static inline uint16_t
@@ -362,6 +373,12 @@ flow_is_steady(const struct flow_table *table, struct flow_slot slot, enum flow_
 
 	return (steady->signals >> signal & 1) &&
 	       age <= __atomic_load_n(&steady->ticks, __ATOMIC_RELAXED);
+}
+
+static inline bool
+flow_keeps_sequences(const struct flow_table *table)
+{
+	return __atomic_load_n(&table->sequences, __ATOMIC_RELAXED) != NULL;
 }
 
 /* What is kept of the sequence numbers of the flow at 'slot', which is its first entry; NULL: the

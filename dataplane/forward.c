@@ -5,6 +5,7 @@
 #include "dataplane/mss.h"
 #include "dataplane/nat.h"
 #include "dataplane/rewrite.h"
+#include "dataplane/syn_proxy.h"
 #include "dataplane/sync_path.h"
 #include "dataplane/takeover.h"
 
@@ -13,9 +14,11 @@ send_by_tunnel(const struct burst *burst, uint16_t backend, const struct nexthop
 	struct packet *packet, const struct work *work)
 {
 	const struct snapshot *snapshot = burst->snapshot;
+	const struct path_encap *encap = &snapshot->path_encaps[work->service->service];
 	const struct port_table *ports = burst->pipeline->local.ports;
 	const struct tunnel_way way = {
-		.tunnel = &snapshot->path_encaps[work->service->service].tunnel,
+		.tunnel = &encap->tunnel,
+		.mss = encap->mss,
 		.backend = &snapshot->path_addrs[backend],
 		.hop = hop,
 		.out = &ports->ports[hop->port],
@@ -51,18 +54,22 @@ nat_job_of(const struct burst *burst, struct packet *packet, const struct work *
 
 static enum verdict
 translate(const struct burst *burst, struct packet *packet, const struct work *work, uint8_t mode,
-	uint16_t backend)
+	uint16_t backend, const struct nexthop *hop)
 {
 	struct nat_job job = nat_job_of(burst, packet, work);
+	const struct path_encap *encap = &burst->snapshot->path_encaps[work->service->service];
+	struct flow_slot flow;
+	struct parsed own;
+	enum verdict verdict;
 
-	job.client_address = burst->snapshot->path_encaps[work->service->service].client_address;
-	if (work->parsed.fragment && job.client_address == CLIENT_ADDRESS_PROXY2)
-		return V_DROP_FRAGMENT; /* What is put in front would move what the others say. */
-	if (work->parsed.fragment)
-		job.client_address = CLIENT_ADDRESS_NONE;
+	job.client_address = encap->client_address;
+	job.mss = encap->mss;
 	/* Looked up once more rather than carried through what modes without it run. */
-	return nat_forward(&job, mode, backend,
-		flow_find(burst->pipeline->flows, &work->parsed.key, work->hash));
+	flow = work_find_flow(burst->pipeline->flows, work);
+	if (flow.bucket && nat_forward_steady(&job, mode, backend, flow, hop))
+		return V_FORWARD;
+	verdict = syn_proxy_forth(&job, flow, &burst->pipeline->opening, &own);
+	return verdict == V_FORWARD ? nat_forward(&job, mode, backend, flow) : verdict;
 }
 
 enum verdict
@@ -74,12 +81,12 @@ forward_specially(const struct burst *burst, const struct path_service *service,
 	const struct path_encap *encap = &burst->snapshot->path_encaps[work->service->service];
 	const struct port_table *ports = burst->pipeline->local.ports;
 
-	if ((service->options & PATH_MSS) && !work->parsed.fragment)
-		mss_clamp(packet, &work->parsed, encap->mss);
 	if (service->options & PATH_TUNNEL)
 		return send_by_tunnel(burst, backend, &hop, packet, work);
+	if ((service->options & PATH_MSS) && !work->parsed.fragment)
+		mss_clamp(packet, &work->parsed, encap->mss);
 	if (service->options & PATH_TRANSLATED)
-		return translate(burst, packet, work, service->mode, backend);
+		return translate(burst, packet, work, service->mode, backend, &hop);
 	return rewrite_dr(packet, &work->parsed, &hop, &ports->ports[hop.port]);
 }
 
@@ -102,11 +109,12 @@ tell_first(const struct burst *burst, const struct work *work)
 enum verdict
 forward_return(const struct burst *burst, struct packet *packet, const struct work *work)
 {
-	const struct nat_job job = nat_job_of(burst, packet, work);
-	struct flow_slot flow = flow_find(burst->pipeline->flows, &work->parsed.key, work->hash);
+	struct nat_job job = nat_job_of(burst, packet, work);
+	struct flow_slot flow = work_find_flow(burst->pipeline->flows, work);
 	const struct service_slot *service = NULL;
 	enum verdict verdict = V_HOST;
 	struct service_stats *stats;
+	struct parsed own;
 
 	if (steer_away_return(
 		    &burst->pipeline->steering, packet, &work->parsed, flow.bucket != NULL))
@@ -114,6 +122,8 @@ forward_return(const struct burst *burst, struct packet *packet, const struct wo
 	if (pipeline_sync(burst->pipeline))
 		flow = takeover_return(burst, work, flow);
 	if (flow.bucket)
+		verdict = syn_proxy_back(&job, flow, &burst->pipeline->outbox, &own);
+	if (verdict == V_RETURN)
 		verdict = nat_return(&job, flow, &service);
 	if (burst->pipeline->news)
 		tell_first(burst, work);

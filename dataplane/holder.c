@@ -15,12 +15,20 @@ LOG_MODULE("holder");
 
 #define LEASE_MAX_NS (600 * NS_PER_S)
 
+/* Announcements sent at once. More would overflow queues behind us; so many a millisecond are
+ * all of a takeover of thousands of addresses in a twentieth of a second. */
+#define ANNOUNCE_FRAMES_MAX 128
+
+/* No round is under way. */
+#define NO_ROUND SIZE_MAX
+
 /* What is kept for one slot of the lease table. */
 struct holding {
 	char name[CONTROL_NAME_SIZE]; /* "": no such router in the snapshot. */
 	bool held;
 	uint64_t addresses; /* Hash, to see whether they have changed. */
 	struct announce_schedule schedule;
+	size_t next_frame; /* Of the round under way: its number, or NO_ROUND. */
 };
 
 struct holder {
@@ -30,7 +38,7 @@ struct holder {
 	struct holding holdings[LEASES_MAX];
 };
 
-/* FNV-1a of the router's addresses. */
+/* FNV-1a of the router's addresses and their MAC. */
 static uint64_t
 hash_addresses(const struct snapshot_router *router)
 {
@@ -39,6 +47,8 @@ hash_addresses(const struct snapshot_router *router)
 
 	for (size_t i = 0; i < router->n_addresses * sizeof(*router->addresses); i++)
 		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+	for (size_t i = 0; i < sizeof(router->mac); i++)
+		hash = (hash ^ router->mac[i]) * UINT64_C(0x100000001b3);
 	return hash;
 }
 
@@ -49,21 +59,30 @@ routers(const struct holder *holder, size_t *n)
 	return holder->snapshot ? snapshot_routers(holder->snapshot, n) : NULL;
 }
 
+/* Goes on with the round of 'router' while frames may be sent: '*n_left' of them. Every address
+ * has been announced in one form before the first of them is in the other. */
 static void
-announce(struct holder *holder, const struct snapshot_router *router)
+announce(struct holder *holder, const struct snapshot_router *router, struct holding *holding,
+	unsigned int *n_left)
 {
-	const struct port_info *port = &holder->config.ports->ports[router->port];
 	uint8_t frame[ANNOUNCE_FRAME_MAX];
 
-	for (size_t i = 0; i < router->n_addresses; i++) {
-		for (unsigned int form = 0; form < ANNOUNCE_FORMS; form++) {
-			size_t size = announce_build(
-				frame, sizeof(frame), form, &router->addresses[i], port->mac);
+	for (; holding->next_frame < router->n_addresses * ANNOUNCE_FORMS; holding->next_frame++) {
+		size_t i = holding->next_frame % router->n_addresses;
+		unsigned int form = (unsigned int)(holding->next_frame / router->n_addresses);
+		size_t size = announce_build(
+			frame, sizeof(frame), form, &router->addresses[i], router->mac);
 
-			if (size > 0)
-				holder->config.send(holder->config.ctx, router->port, frame, size);
+		if (size == 0)
+			continue;
+		if (*n_left == 0 ||
+			holder->config.send(holder->config.ctx, router->port, frame, size) < 0) {
+			*n_left = 0;
+			return;
 		}
+		(*n_left)--;
 	}
+	holding->next_frame = NO_ROUND;
 }
 
 /* Ends a holding whose lease is over. */
@@ -71,6 +90,7 @@ static void
 let_go(struct holding *holding, const char *why)
 {
 	holding->held = false;
+	holding->next_frame = NO_ROUND;
 	announce_stop(&holding->schedule);
 	LOG_INFORM("virtual router %s: held -> not held: %s", holding->name, why);
 }
@@ -79,6 +99,7 @@ static void
 run(struct holder *holder, uint64_t now_ns)
 {
 	uint64_t next_ns = UINT64_MAX;
+	unsigned int n_left = ANNOUNCE_FRAMES_MAX;
 	size_t n;
 	const struct snapshot_router *list = routers(holder, &n);
 
@@ -92,8 +113,12 @@ run(struct holder *holder, uint64_t now_ns)
 			let_go(holding, "the lease ran out");
 			continue;
 		}
-		if (announce_due(&holding->schedule, now_ns))
-			announce(holder, &list[i]);
+		if (announce_due(&holding->schedule, now_ns) && holding->next_frame == NO_ROUND)
+			holding->next_frame = 0;
+		if (holding->next_frame != NO_ROUND)
+			announce(holder, &list[i], holding, &n_left);
+		if (holding->next_frame != NO_ROUND)
+			next_ns = now_ns + NS_PER_MS;
 		if (holding->schedule.next_ns < next_ns)
 			next_ns = holding->schedule.next_ns;
 		if (until_ns < next_ns)
@@ -165,19 +190,22 @@ holder_set_snapshot(struct holder *holder, const struct snapshot *snapshot)
 		} else {
 			memcpy(holding->name, list[i].name, sizeof(holding->name));
 			announce_init(&holding->schedule);
+			holding->next_frame = NO_ROUND;
 		}
-		if (holding->held && holding->addresses != addresses)
+		if (holding->held && holding->addresses != addresses) {
+			holding->next_frame = NO_ROUND;
 			announce_start(&holding->schedule, now_ns);
+		}
 		holding->addresses = addresses;
 	}
 	run(holder, now_ns);
 }
 
 static bool
-names(const struct control_lease *lease, const char *name)
+has_name(char (*names)[CONTROL_NAME_SIZE], size_t n, const char *name)
 {
-	for (size_t i = 0; i < lease->n_held; i++) {
-		if (strcmp(lease->held[i], name) == 0)
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(names[i], name) == 0)
 			return true;
 	}
 	return false;
@@ -209,7 +237,7 @@ holder_set_lease(
 		struct holding *holding = &holder->holdings[list[i].lease];
 		uint16_t slot = list[i].lease;
 
-		if (!names(lease, list[i].name)) {
+		if (!has_name(lease->held, lease->n_held, list[i].name)) {
 			lease_set(holder->config.leases, slot, 0);
 			if (holding->held)
 				let_go(holding, "the control plane let go");
@@ -226,7 +254,31 @@ holder_set_lease(
 			LOG_INFORM("virtual router %s: not held -> held", holding->name);
 			announce_start(&holding->schedule, now_ns);
 		}
+		if (has_name(lease->announce, lease->n_announce, list[i].name))
+			announce_again(&holding->schedule, now_ns);
 	}
 	run(holder, now_ns);
 	return 0;
+}
+
+void
+holder_look(struct holder *holder, uint64_t now_ns)
+{
+	bool any = false;
+	size_t n;
+	const struct snapshot_router *list = routers(holder, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct holding *holding = &holder->holdings[list[i].lease];
+
+		if (!lease_take_claim(holder->config.leases, list[i].lease) || !holding->held)
+			continue;
+		LOG_LIMITED(LOG_WARN,
+			"virtual router %s: another station claims its addresses: announced again",
+			list[i].name);
+		announce_again(&holding->schedule, now_ns);
+		any = true;
+	}
+	if (any)
+		run(holder, now_ns);
 }

@@ -22,8 +22,8 @@ struct holder;
 struct holder_config {
 	struct lease_table *leases; /* Outlives the holder, as 'ports' does. */
 	const struct port_table *ports;
-	/* Sends a frame by a port. */
-	void (*send)(void *ctx, uint16_t port, const uint8_t *frame, size_t size);
+	/* Sends a frame by a port. Returns 0, or -ENOBUFS: there is no room now. */
+	int (*send)(void *ctx, uint16_t port, const uint8_t *frame, size_t size);
 	void *ctx;
 };
 
@@ -41,5 +41,8 @@ void holder_set_snapshot(struct holder *holder, const struct snapshot *snapshot)
  * Returns 0, or -EINVAL with 'err' set and nothing changed when it names an unknown router. */
 int holder_set_lease(
 	struct holder *holder, const struct control_lease *lease, uint64_t now_ns, struct err *err);
+
+/* To be called now and then: announces again what others were heard to claim. */
+void holder_look(struct holder *holder, uint64_t now_ns);
 
 #endif /* DATAPLANE_HOLDER_H */

@@ -22,6 +22,7 @@ struct lease_slot {
 
 struct lease_table {
 	uint64_t until_ns[LEASES_MAX];       /* control: writes, workers: read; relaxed atomic. */
+	bool claimed[LEASES_MAX];            /* workers: set, control: clears; relaxed atomic. */
 	uint64_t since_ns[LEASES_MAX];       /* As 'until_ns': when it was gained last. */
 	struct lease_slot slots[LEASES_MAX]; /* Control thread only. */
 };
@@ -41,6 +42,21 @@ uint16_t lease_find(const struct lease_table *table, const char *name);
 
 /* Held while the time is less than 'until_ns'; 0 lets go at once. */
 void lease_set(struct lease_table *table, uint16_t index, uint64_t until_ns);
+
+/* Another station says that it has an address of the router. Any thread. */
+static inline void
+lease_claim(struct lease_table *table, uint16_t index)
+{
+	__atomic_store_n(&table->claimed[index], true, __ATOMIC_RELAXED);
+}
+
+/* Returns whether lease_claim() was called since the last time. Control thread. */
+static inline bool
+lease_take_claim(struct lease_table *table, uint16_t index)
+{
+	return __atomic_load_n(&table->claimed[index], __ATOMIC_RELAXED) &&
+	       __atomic_exchange_n(&table->claimed[index], false, __ATOMIC_RELAXED);
+}
 
 /* Notes that a lease that was not held is from 'now_ns' on. */
 void lease_begin(struct lease_table *table, uint16_t index, uint64_t now_ns);

@@ -6,14 +6,40 @@
 #include "dataplane/neighbour.h"
 #include "dataplane/snapshot_data.h"
 
-/* ARP for a VIP. News that another station has it is the host's to know while the VIP is not held,
- * and a conflict while it is (RFC 5227 2.4). */
+/* News that another station has the VIP is the host's to know while the VIP is not held, and a
+ * conflict while it is (RFC 5227 2.4): then the network is told again who has it. */
 static enum verdict
-run_arp(struct packet *packet, const struct parsed *parsed, bool held, const uint8_t *mac)
+run_claim(const struct local *local, const struct snapshot_vip *vip, const struct packet *packet,
+	bool held)
+{
+	const uint8_t *source = packet->data + 6;
+	bool own = memcmp(source, vip->mac, sizeof(vip->mac)) == 0;
+
+	if (!held)
+		return V_HOST;
+	if (!own)
+		lease_claim(local->leases, vip->lease);
+	return V_DROP_VIP_CLAIMED;
+}
+
+static enum verdict
+run_arp(const struct local *local, const struct snapshot_vip *vip, struct packet *packet,
+	const struct parsed *parsed, bool held)
 {
 	if (arp_is_announcement(packet, parsed))
-		return held ? V_DROP_VIP_CLAIMED : V_HOST;
-	return held ? arp_answer(packet, parsed, mac) : V_DROP_NOT_HELD;
+		return run_claim(local, vip, packet, held);
+	return held ? arp_answer(packet, parsed, vip->mac) : V_DROP_NOT_HELD;
+}
+
+static enum verdict
+run_echo(const struct local *local, const struct snapshot_vip *vip, struct packet *packet,
+	const struct parsed *parsed, bool held)
+{
+	if (!local_is_to_port(local->ports, packet))
+		return V_DROP_OTHER_STATION;
+	if (!held)
+		return V_DROP_NOT_HELD;
+	return vip->accept ? icmp_echo_answer(packet, parsed, vip->mac) : V_DROP_NOT_ACCEPTED;
 }
 
 /* A packet about a VIP. */
@@ -21,20 +47,20 @@ static enum verdict
 run_vip(const struct local *local, const struct snapshot_vip *vip, struct packet *packet,
 	const struct parsed *parsed, uint64_t now_ns)
 {
-	const uint8_t *mac = local->ports->ports[packet->in_port].mac;
 	bool is_own = vip->local && vip->lease == LEASE_NONE;
 	bool held = (is_own || lease_held(local->leases, vip->lease, now_ns)) &&
 		    vip->port == packet->in_port;
 
 	switch ((enum parsed_kind)parsed->kind) {
 	case PARSED_ARP:
-		return run_arp(packet, parsed, held, mac);
+		return run_arp(local, vip, packet, parsed, held);
 	case PARSED_ND_SOLICIT:
-		return held ? nd_answer(packet, parsed, mac) : V_DROP_NOT_HELD;
+		return held ? nd_answer(packet, parsed, vip->mac) : V_DROP_NOT_HELD;
+	case PARSED_ND_ADVERT:
+		return nd_is_advert(packet, parsed) ? run_claim(local, vip, packet, held)
+						    : V_DROP_BAD_NEIGHBOUR;
 	case PARSED_ECHO:
-		if (!local_is_to_port(local->ports, packet))
-			return V_DROP_OTHER_STATION;
-		return held ? icmp_echo_answer(packet, parsed, mac) : V_DROP_NOT_HELD;
+		return run_echo(local, vip, packet, parsed, held);
 	case PARSED_FLOW:
 	case PARSED_FRAGMENT:
 	case PARSED_IP:

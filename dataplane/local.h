@@ -14,7 +14,7 @@
 
 struct local {
 	const struct port_table *ports;
-	const struct lease_table *leases;
+	struct lease_table *leases; /* Read, and told of claims. */
 };
 
 /* Whether the frame, which has an Ethernet header, is for the port it came in by, and for it alone.

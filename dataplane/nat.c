@@ -11,6 +11,7 @@
 #include "dataplane/rewrite.h"
 #include "dataplane/snapshot_data.h"
 #include "dataplane/snapshot_nat.h"
+#include "dataplane/syn_proxy.h"
 #include "dataplane/sync_path.h"
 
 #include <errno.h>
@@ -79,8 +80,8 @@ nat_is_backend(const struct snapshot *snapshot, const struct parsed *parsed)
 	return service_find_exact(&snapshot->nat->returns, &from, service_hash(&from));
 }
 
-/* Keeps where the client's packets come from. */
-static void
+/* Keeps where the client's packets come from; writes nothing if that is known. */
+static inline void __attribute__((always_inline))
 remember_hop(const struct nat_job *job, struct flow_slot flow, struct flow_slot other)
 {
 	const uint8_t *mac = ((const struct wire_ethernet *)job->packet->data)->source;
@@ -90,6 +91,9 @@ remember_hop(const struct nat_job *job, struct flow_slot flow, struct flow_slot 
 	uint16_t parts[3];
 
 	memcpy(parts, mac, sizeof(parts));
+	if (link == first->link && parts[0] == first->hop && parts[1] == second->backend &&
+		parts[2] == second->hop)
+		return;
 	__atomic_store_n(&first->hop, parts[0], __ATOMIC_RELAXED);
 	__atomic_store_n(&first->link, link, __ATOMIC_RELAXED);
 	__atomic_store_n(&second->backend, parts[1], __ATOMIC_RELAXED);
@@ -266,7 +270,7 @@ keep_local(const struct nat_job *job, struct flow_slot flow, uint8_t port, struc
 	return V_FORWARD;
 }
 
-static enum verdict
+static inline enum verdict __attribute__((always_inline))
 leave(const struct nat_job *job, const struct nexthop *hop)
 {
 	job->packet->out_port = hop->port;
@@ -327,8 +331,72 @@ nat_forward(const struct nat_job *job, uint8_t mode, uint16_t backend, struct fl
 	} else {
 		nat_rewrite_flow(job->packet, job->parsed, &ends);
 		client_address_apply(job, &plan);
+		syn_proxy_apply_forth(job, flow);
 	}
 	return V_FORWARD;
+}
+
+/* Whether a packet is one of those that translation alone is enough for. */
+static inline bool
+is_plain(const struct nat_job *job)
+{
+	return job->parsed->kind == PARSED_FLOW && !job->parsed->fragment &&
+	       !flow_keeps_sequences(job->flows);
+}
+
+/* What the second entry's key is, but for what nat_forward() chose. Sets where the packet goes and
+ * comes from; false: that is not known. */
+static inline bool
+second_key(const struct nat_job *job, uint8_t mode, const struct nat_real *real, uint8_t port,
+	struct flow_key *key, struct nat_ends *ends)
+{
+	const struct flow_key *first = &job->parsed->key;
+	uint16_t to = be16_to(real->port) ? (BE_FORCE uint16_t)real->port
+					  : (BE_FORCE uint16_t)first->vip_port;
+	const struct nat_local *local;
+
+	memcpy(ends->destination, real->address, sizeof(ends->destination));
+	memcpy(&ends->destination_port, &to, sizeof(to));
+	if (mode == MODE_NAT) {
+		memcpy(ends->source, first->client, sizeof(ends->source));
+		ends->source_port = first->client_port;
+		key->client_words[0] = first->client_words[0];
+		key->client_words[1] = first->client_words[1];
+		key->rest = flow_key_rest((uint16_t)first->rest | (uint32_t)to << 16, real->id,
+			first->protocol, first->family | FLOW_REVERSE);
+		return true;
+	}
+	local = local_by_id(locals_of(job->snapshot, first->family, port), key->vip);
+	if (!local)
+		return false;
+	memcpy(ends->source, local->address, sizeof(ends->source));
+	ends->source_port = key->vip_port;
+	memcpy(key->client, real->address, sizeof(key->client));
+	key->rest = flow_key_rest(to | (uint32_t)(BE_FORCE uint16_t)key->vip_port << 16, key->vip,
+		first->protocol, first->family | FLOW_REVERSE | FLOW_LOCAL);
+	return true;
+}
+
+bool
+nat_forward_steady(const struct nat_job *job, uint8_t mode, uint16_t backend, struct flow_slot flow,
+	const struct nexthop *hop)
+{
+	const struct nat_real *real = &job->snapshot->nat->reals[backend];
+	struct flow_slot other = flow_other(job->flows, flow);
+	struct flow_key key;
+	struct nat_ends ends;
+
+	if (!other.bucket || !is_plain(job))
+		return false;
+	key = flow_entry_at(other)->key;
+	if (!second_key(job, mode, real, hop->port, &key, &ends) ||
+		!flow_key_equal(&flow_entry_at(other)->key, &key))
+		return false;
+	remember_hop(job, flow, other);
+	if (leave(job, hop) != V_FORWARD)
+		return false;
+	nat_rewrite_flow(job->packet, job->parsed, &ends);
+	return true;
 }
 
 /* Whether a packet with the key 'key' comes from the backend 'real'. Ids are given anew. */
@@ -378,8 +446,10 @@ nat_return(const struct nat_job *job, struct flow_slot flow, const struct servic
 	if (!*service)
 		return V_DROP_NO_SERVICE;
 	memcpy(ends.destination, key->client, sizeof(ends.destination));
+	/* Both entries have the same state and time. */
 	state = first.bucket->states[first.i];
-	if (!flow_advance(job->flows, first, signal, job->now_ns))
+	if (!flow_is_steady(job->flows, flow, signal, flow_tick(job->now_ns)) &&
+		!flow_advance(job->flows, first, signal, job->now_ns))
 		return V_HOST;
 	if (__builtin_expect(state != first.bucket->states[first.i], 0))
 		job->pipeline->news = pipeline_sync(job->pipeline);
@@ -388,14 +458,20 @@ nat_return(const struct nat_job *job, struct flow_slot flow, const struct servic
 	verdict = leave(job, &hop);
 	if (verdict != V_FORWARD)
 		return verdict;
+	if (is_plain(job)) {
+		nat_rewrite_flow(job->packet, job->parsed, &ends);
+		return V_RETURN;
+	}
 	told = job->snapshot->path_encaps[(*service)->service].client_address;
 	if (job->parsed->kind == PARSED_ICMP_ERROR) {
 		nat_rewrite_error(job->packet, job->parsed, &ends, ends.source);
 		client_address_quote(job, first, told, true);
 	} else {
 		nat_rewrite_flow(job->packet, job->parsed, &ends);
-		if (!job->parsed->headless)
+		if (!job->parsed->headless) {
 			client_address_return(job, first, told);
+			syn_proxy_apply_back(job, first);
+		}
 	}
 	return V_RETURN;
 }

@@ -38,6 +38,8 @@ struct nat_job {
 	struct stats *stats;
 	struct too_big *too_big;
 	uint8_t client_address; /* The service's, of packets to a backend. */
+	uint16_t mss;           /* The same; 0: any. */
+	bool is_handshake;      /* A backend's SYN that has become something else (syn_proxy.h). */
 	const struct steering *steering;
 	struct pipeline *pipeline; /* That the above are of, for what few packets need. */
 };
@@ -60,6 +62,11 @@ nat_is_return(const struct service_slot *slot)
  * MODE_NAT or MODE_FULLNAT. */
 enum verdict nat_forward(
 	const struct nat_job *job, uint8_t mode, uint16_t backend, struct flow_slot flow);
+
+/* The same for a packet that leaves its flow as it is, if translating it is all that there is to
+ * do. Returns false, having done nothing, if it is not. 'hop' is the backend's, and ready. */
+bool nat_forward_steady(const struct nat_job *job, uint8_t mode, uint16_t backend,
+	struct flow_slot flow, const struct nexthop *hop);
 
 /* Sends the backend's packet, whose flow's second entry is at 'flow', to the client. '*service' is
  * set with V_RETURN. V_HOST: there is no such flow (any more). */

@@ -4,21 +4,20 @@
 
 #include "dataplane/patch.h"
 
-#define PORTS_SIZE 4
 #define CHECKSUM_SIZE 2
 
 /* Replaces both addresses of an IP header. */
-static uint32_t
+static inline uint32_t __attribute__((always_inline))
 replace_addresses(uint8_t *ip, uint8_t family, const uint8_t *source, const uint8_t *destination)
 {
-	size_t size = family == ADDR_V4 ? 4 : 16;
-	uint8_t both[32];
+	struct wire_ipv4 *ip4 = (struct wire_ipv4 *)ip;
+	struct wire_ipv6 *ip6 = (struct wire_ipv6 *)ip;
 
-	memcpy(both, source, size);
-	memcpy(both + size, destination, size);
-	return patch_replace(ip + (family == ADDR_V4 ? offsetof(struct wire_ipv4, source)
-						     : offsetof(struct wire_ipv6, source)),
-		both, 2 * size);
+	if (family == ADDR_V4)
+		return patch_words(ip4->source, source, sizeof(ip4->source)) +
+		       patch_words(ip4->destination, destination, sizeof(ip4->destination));
+	return patch_words(ip6->source, source, sizeof(ip6->source)) +
+	       patch_words(ip6->destination, destination, sizeof(ip6->destination));
 }
 
 static uint32_t
@@ -26,17 +25,16 @@ replace_ports(uint8_t *l4, be16 source, be16 destination)
 {
 	be16 ports[2] = {source, destination};
 
-	return patch_replace(l4, ports, sizeof(ports));
+	return patch_words(l4, (const uint8_t *)ports, sizeof(ports));
 }
 
 /* Carries the checksum of an IPv4 header along; returns the delta of the checksum itself. */
-static uint32_t
-patch_ipv4(uint8_t *ip, uint32_t delta)
+static inline uint32_t __attribute__((always_inline)) patch_ipv4(uint8_t *ip, uint32_t delta)
 {
 	uint8_t *at = ip + offsetof(struct wire_ipv4, checksum);
 	be16 checksum = patch_checksum(at, delta);
 
-	return patch_replace(at, &checksum, sizeof(checksum));
+	return patch_word(at, checksum);
 }
 
 uint32_t
@@ -57,7 +55,7 @@ nat_patch_l4(struct packet *packet, const struct parsed *parsed, uint32_t l4, ui
 		if (be16_to(checksum) == 0)
 			checksum = be16_from(0xffff);
 	}
-	return patch_replace(at, &checksum, sizeof(checksum));
+	return patch_word(at, checksum);
 }
 
 /* Gives a fragment of IPv4 its packet's new identification. IPv6's have 32 random bits. */
@@ -68,7 +66,7 @@ replace_id(uint8_t *ip, const struct parsed *parsed)
 
 	if (!parsed->fragment)
 		return 0;
-	return patch_replace(ip + offsetof(struct wire_ipv4, id), &id, sizeof(id));
+	return patch_word(ip + offsetof(struct wire_ipv4, id), id);
 }
 
 void

@@ -37,6 +37,18 @@ arp_answer(struct packet *packet, const struct parsed *parsed, const uint8_t mac
 	return V_REPLY;
 }
 
+bool
+nd_is_advert(const struct packet *packet, const struct parsed *parsed)
+{
+	const struct wire_ipv6 *ip = (const struct wire_ipv6 *)(packet->data + parsed->l3);
+	const struct wire_nd *nd = (const struct wire_nd *)(packet->data + parsed->l4);
+	size_t size = (size_t)(parsed->end - parsed->l4);
+	uint32_t sum = nd_pseudo_sum(ip->source, ip->destination, size);
+
+	return ip->hop_limit == HOP_LIMIT_ND && nd->code == 0 &&
+	       checksum_finish(checksum_add(sum, nd, size)) == 0;
+}
+
 static bool
 is_unspecified(const uint8_t address[16])
 {

@@ -12,8 +12,11 @@
 /* Whether an ARP packet is the sender's news about its own address, not a question. */
 bool arp_is_announcement(const struct packet *packet, const struct parsed *parsed);
 
+/* Whether the packet, of kind PARSED_ND_ADVERT, could come from a neighbour (RFC 4861 7.1.2). */
+bool nd_is_advert(const struct packet *packet, const struct parsed *parsed);
+
 /* Both return V_REPLY with the answer in the packet's place, or why there is none. 'mac' is the
- * port's. The packet is of kind PARSED_ARP, or of PARSED_ND_SOLICIT. */
+ * VIP's. The packet is of kind PARSED_ARP, or of PARSED_ND_SOLICIT. */
 enum verdict arp_answer(
 	struct packet *packet, const struct parsed *parsed, const uint8_t mac[static 6]);
 enum verdict nd_answer(

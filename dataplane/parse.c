@@ -159,13 +159,13 @@ parse_icmp6_error(const uint8_t *data, struct parsed *p)
 }
 
 static enum verdict
-parse_nd_solicit(const uint8_t *data, struct parsed *p)
+parse_nd(const uint8_t *data, enum parsed_kind kind, struct parsed *p)
 {
 	const struct wire_nd *nd = (const struct wire_nd *)(data + p->l4);
 
 	if (!room(p, p->l4, sizeof(*nd)))
 		return V_DROP_TRUNCATED_L4;
-	p->kind = PARSED_ND_SOLICIT;
+	p->kind = (uint8_t)kind;
 	memcpy(p->target.address, nd->target, sizeof(nd->target));
 	return FINE;
 }
@@ -179,7 +179,9 @@ parse_icmp6(const uint8_t *data, struct parsed *p)
 	if (!room(p, p->l4, sizeof(*icmp)))
 		return V_DROP_TRUNCATED_L4;
 	if (icmp->type == ICMP6_ND_SOLICIT)
-		return parse_nd_solicit(data, p);
+		return parse_nd(data, PARSED_ND_SOLICIT, p);
+	if (icmp->type == ICMP6_ND_ADVERT)
+		return parse_nd(data, PARSED_ND_ADVERT, p);
 	if (icmp->type >= ICMP6_UNREACHABLE && icmp->type <= ICMP6_PARAMETER)
 		return parse_icmp6_error(data, p);
 	if (icmp->type == ICMP6_ECHO)

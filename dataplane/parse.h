@@ -18,6 +18,7 @@ enum parsed_kind {
 	PARSED_ECHO,       /* ICMP echo request. */
 	PARSED_ICMP,       /* ICMP of another kind. */
 	PARSED_ND_SOLICIT, /* Neighbour solicitation for 'target'. */
+	PARSED_ND_ADVERT,  /* Neighbour advertisement of 'target'. */
 	PARSED_ARP,        /* Request or reply about 'target'. */
 	PARSED_IP,         /* IP with something else inside. */
 	PARSED_OTHER,      /* Neither IP nor ARP. */

@@ -5,25 +5,13 @@
 #ifndef DATAPLANE_PARSE_PLAIN_H
 #define DATAPLANE_PARSE_PLAIN_H
 
+#include "common/checksum.h"
 #include "dataplane/parse.h"
 
 /* The offsets are constants, so that all lengths are compared with constants as well. */
 #define PLAIN_L3 ((uint32_t)sizeof(struct wire_ethernet))
 #define PLAIN4_L4 (PLAIN_L3 + (uint32_t)sizeof(struct wire_ipv4))
 #define PLAIN6_L4 (PLAIN_L3 + (uint32_t)sizeof(struct wire_ipv6))
-
-/* Whether the checksum of an IPv4 header of 20 bytes is right. The sum is the same in either byte
- * order (RFC 1071 2.B), and that of ten words needs two folds. */
-static inline bool
-plain_checksum_good(const uint8_t *ip)
-{
-	uint64_t sum = (uint64_t)load32(ip) + load32(ip + 4) + load32(ip + 8) + load32(ip + 12) +
-		       load32(ip + 16);
-	uint32_t folded =
-		(uint32_t)(sum & 0xffff) + (uint32_t)(sum >> 16 & 0xffff) + (uint32_t)(sum >> 32);
-
-	return (folded & 0xffff) + (folded >> 16) == 0xffff;
-}
 
 /* What the TCP or UDP header at 'l4', of which 'room' bytes are the packet's, tells about its flow;
  * FLOW_SIGNAL_NONE if it is neither, or not whole. 20 bytes may be read. */
@@ -73,8 +61,8 @@ plain4(const struct packet *packet, struct parsed *out)
 		total < sizeof(*ip) || total > packet->size - PLAIN_L3)
 		return false;
 	signal = plain_signal(l4, ip->protocol, total - (uint32_t)sizeof(*ip));
-	if (signal == FLOW_SIGNAL_NONE || (!(packet->flags & PACKET_CHECKSUM_GOOD) &&
-						  !plain_checksum_good((const uint8_t *)ip)))
+	if (signal == FLOW_SIGNAL_NONE ||
+		(!(packet->flags & PACKET_CHECKSUM_GOOD) && be16_to(checksum_ipv4(ip)) != 0))
 		return false;
 	out->target.address_words[0] = load32(ip->destination);
 	out->target.address_words[1] = 0;

@@ -11,6 +11,9 @@
  *   3 compare tags                    -> flow entry (or, without a match, the other bucket)
  *   4 compare the key, pick or keep the backend, rewrite
  *
+ * Between the last two, where there are services in modes nat and fullnat, the flow's second entry
+ * is prefetched as well.
+ *
  * What belongs to no service is decided in the last pass, one by one (local.c). */
 #include "dataplane/passes.h"
 
@@ -22,6 +25,7 @@
 #include "dataplane/nat.h"
 #include "dataplane/parse_plain.h"
 #include "dataplane/rewrite.h"
+#include "dataplane/syn_gate.h"
 #include "dataplane/sync_path.h"
 #include "dataplane/takeover.h"
 
@@ -129,24 +133,6 @@ pass_flow(const struct burst *burst)
 	}
 }
 
-/* Whether the packet's flow is at 'slot'. */
-static inline bool __attribute__((always_inline))
-is_at(const struct work *work, struct flow_slot slot)
-{
-	return slot.bucket->tags[slot.i] == flow_tag(work->hash) &&
-	       flow_key_equal(&flow_entry_at(slot)->key, &work->parsed.key);
-}
-
-/* The flow of the packet as it was before it, or nowhere. An earlier packet of the burst may have
- * made, moved or removed it since pass_flow(). */
-static struct flow_slot
-find_flow(const struct flow_table *flows, const struct work *work)
-{
-	if (work->slot.bucket && is_at(work, work->slot))
-		return work->slot;
-	return flow_find(flows, &work->parsed.key, work->hash);
-}
-
 /* What a packet is that belongs to no flow. */
 static const uint8_t occasions[N_FLOW_SIGNALS] = {
 	[FLOW_SIGNAL_NONE] = SCHEDULER_STRAY,
@@ -225,7 +211,7 @@ choose_backend(
 	struct pipeline *pipeline = burst->pipeline;
 	const struct flow_key *key = &work->parsed.key;
 	enum flow_signal signal = (enum flow_signal)work->parsed.signal;
-	struct flow_slot slot = find_flow(pipeline->flows, work);
+	struct flow_slot slot = work_find_flow(pipeline->flows, work);
 	uint16_t backend = 0;
 
 	if (__builtin_expect(pipeline_sync(pipeline) != NULL, 0))
@@ -281,19 +267,28 @@ count_forwarded(struct stats *stats, uint16_t service, uint16_t backend, uint32_
 /* The packet of a service, whatever state its flow is in; it may be another worker's flow. */
 static enum verdict
 serve(const struct burst *burst, const struct path_service *service, struct packet *packet,
-	const struct work *work)
+	struct work *work)
 {
 	struct stats *stats = burst->pipeline->stats;
-	enum verdict verdict;
+	enum verdict verdict = V_FORWARD;
 	uint16_t backend = 0;
 	uint32_t size = packet->size; /* As it came, whatever is put around it. */
 
 	if ((service->options & PATH_TRANSLATED) &&
 		steer_away_client(&burst->pipeline->steering, packet, &work->parsed, service->mode))
 		return V_STEER;
+	packet->backend = 0;
 	burst->pipeline->refusal = V_DROP_NO_BACKEND;
-	if (!admission_bars(burst, service, work) && !admission_exceeds(burst, service, work))
-		backend = choose_backend(burst, service, work);
+	if (!admission_bars(burst, service, work) && !admission_exceeds(burst, service, work)) {
+		if (service->options & PATH_COOKIES)
+			verdict = syn_gate(burst, service, packet, work);
+		if (verdict == V_REPLY_SYN_COOKIE)
+			return verdict;
+		if (verdict == V_FORWARD)
+			backend = choose_backend(burst, service, work);
+		else
+			burst->pipeline->refusal = verdict;
+	}
 	packet->backend = backend;
 	verdict =
 		backend ? send_to(burst, service, backend, packet, work) : burst->pipeline->refusal;
@@ -308,7 +303,7 @@ serve(const struct burst *burst, const struct path_service *service, struct pack
 
 /* All packets but those of decide_steady(). */
 static __attribute__((noinline)) enum verdict
-decide_otherwise(const struct burst *burst, struct packet *packet, const struct work *work)
+decide_otherwise(const struct burst *burst, struct packet *packet, struct work *work)
 {
 	if (!work->service)
 		return local_run(&burst->pipeline->local, burst->snapshot, packet, &work->parsed,
@@ -336,7 +331,8 @@ decide_steady(const struct burst *burst, struct packet *packet, const struct wor
 	service = &burst->snapshot->path_services[work->service->service];
 	entry = flow_entry_at(work->slot);
 	backend = entry->backend;
-	if ((service->options & (PATH_METERED | PATH_LISTED)) || !is_at(work, work->slot) ||
+	if ((service->options & (PATH_METERED | PATH_LISTED | PATH_COOKIES)) ||
+		!work_is_at(work, work->slot) ||
 		!flow_is_steady(pipeline->flows, work->slot, (enum flow_signal)work->parsed.signal,
 			flow_tick(burst->now_ns)) ||
 		!keeps_flows(burst->snapshot, service, backend))
@@ -348,6 +344,21 @@ decide_steady(const struct burst *burst, struct packet *packet, const struct wor
 	else
 		stats_add(&pipeline->stats->services[service->id].n_drops, 1);
 	return true;
+}
+
+/* Flows with two entries need both, wherever a packet comes from. */
+static __attribute__((noinline)) void
+pass_pair(const struct pipeline *pipeline, const struct snapshot *snapshot, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		const struct work *work = &pipeline->work[i];
+
+		if (!work->service || !work->slot.bucket)
+			continue;
+		if (nat_is_return(work->service) ||
+			(snapshot->path_services[work->service->service].options & PATH_TRANSLATED))
+			flow_prefetch_other(pipeline->flows, work->slot);
+	}
 }
 
 static void
@@ -376,6 +387,8 @@ passes_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct pa
 	pass_parse(&burst);
 	pass_service(&burst);
 	pass_flow(&burst);
+	if (snapshot->nat)
+		pass_pair(pipeline, snapshot, n);
 	pass_decide(&burst);
 }
 

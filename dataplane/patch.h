@@ -9,6 +9,7 @@
 #define DATAPLANE_PATCH_H
 
 #include "common/checksum.h"
+#include "dataplane/wire.h"
 
 #include <string.h>
 
@@ -22,6 +23,23 @@ patch_replace(uint8_t *at, const void *with, size_t size)
 
 	memcpy(at, with, size);
 	return checksum_add(0, with, size) + (PATCH_SUM_BITS ^ old);
+}
+
+/* As patch_replace(), of as many words of 32 bits as 'size', a constant, has. These are added up
+ * whole, which comes to the same: 2^16 is 1 in such sums. */
+static inline uint32_t __attribute__((always_inline))
+patch_words(uint8_t *at, const uint8_t *with, size_t size)
+{
+	uint64_t delta = 0;
+
+	for (size_t i = 0; i < size; i += 4) {
+		uint32_t is = load32(with + i);
+
+		delta += (uint64_t)is + (uint32_t)~load32(at + i);
+		store32(at + i, is);
+	}
+	delta = (delta & UINT32_MAX) + (delta >> 32);
+	return (uint32_t)(delta & PATCH_SUM_BITS) + (uint32_t)(delta >> 16);
 }
 
 static inline uint32_t
@@ -40,14 +58,29 @@ patch_u32(uint8_t *at, uint32_t value)
 	return patch_replace(at, &word, sizeof(word));
 }
 
+/* As patch_replace(), of one word of 16 bits. */
+static inline uint32_t
+patch_word(uint8_t *at, be16 with)
+{
+	uint16_t was, is;
+
+	memcpy(&was, at, sizeof(was));
+	memcpy(&is, &with, sizeof(is));
+	memcpy(at, &is, sizeof(is));
+	return (uint32_t)is + (PATCH_SUM_BITS ^ was);
+}
+
 /* The checksum at 'at' after a change of what it covers. */
 static inline be16
 patch_checksum(const uint8_t *at, uint32_t delta)
 {
 	uint16_t old;
+	uint32_t sum;
 
 	memcpy(&old, at, sizeof(old));
-	return checksum_finish((PATCH_SUM_BITS ^ old) + delta);
+	sum = (PATCH_SUM_BITS ^ old) + (delta & PATCH_SUM_BITS) + (delta >> 16);
+	sum = (sum & PATCH_SUM_BITS) + (sum >> 16);
+	return (BE_FORCE be16)(uint16_t) ~(sum + (sum >> 16));
 }
 
 #endif /* DATAPLANE_PATCH_H */

@@ -40,7 +40,11 @@ static void
 decide(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
 	unsigned int n, uint64_t now_ns)
 {
+	pipeline->outbox.n = 0;
 	if (snapshot) {
+		if (__builtin_expect(snapshot->virtual_macs != NULL, 0))
+			virtual_mac_receive(snapshot->virtual_macs, pipeline->local.leases,
+				pipeline->local.ports, packets, n, now_ns);
 		passes_run(pipeline, snapshot, packets, n, now_ns);
 	} else {
 		for (unsigned int i = 0; i < n; i++)
@@ -62,6 +66,7 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 	pipeline->memory = *memory;
 	pipeline->nexthops = config->nexthops;
 	pipeline->next_local = (uint32_t)config->seed; /* Not where it was before a restart. */
+	pipeline->cookie_secret = config->cookie_secret;
 	pipeline->local.ports = config->ports;
 	pipeline->local.leases = config->leases;
 	rc = stats_new(&pipeline->stats, memory);
@@ -192,6 +197,12 @@ pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 			zero_counters(&pipeline->stats->backends[backends[i].id]);
 	flow_set_timeouts(pipeline->flows, &snapshot->flow_timeouts);
 	return 0;
+}
+
+const struct outbox *
+pipeline_outbox(const struct pipeline *pipeline)
+{
+	return &pipeline->outbox;
 }
 
 const struct stats *

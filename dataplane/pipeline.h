@@ -10,9 +10,11 @@
 #include "dataplane/lease.h"
 #include "dataplane/memory.h"
 #include "dataplane/nexthop.h"
+#include "dataplane/outbox.h"
 #include "dataplane/packet.h"
 #include "dataplane/persistence.h"
 #include "dataplane/port_table.h"
+#include "dataplane/siphash.h"
 #include "dataplane/snapshot.h"
 #include "dataplane/stats.h"
 #include "dataplane/steer.h"
@@ -26,8 +28,9 @@ struct pipeline_config {
 	/* Shared, and owned by the caller, who keeps them longer than the pipeline. */
 	const struct port_table *ports;
 	const struct nexthop_table *nexthops;
-	const struct lease_table *leases;
-	struct persistence *persistence; /* NULL: services keep clients by hash alone. */
+	struct lease_table *leases;
+	struct persistence *persistence;  /* NULL: services keep clients by hash alone. */
+	struct siphash_key cookie_secret; /* Of SYN cookies; the same for all workers. */
 	uint32_t n_workers; /* That share the limits of services and backends; 0: this one alone. */
 	const struct steer *steer; /* NULL: this worker has all flows. */
 	uint16_t worker;           /* Index, as 'steer' counts. */
@@ -55,6 +58,10 @@ void pipeline_take(struct pipeline *pipeline, const struct snapshot *snapshot,
  * only; call it after each burst until it returns 0, and about once a millisecond. */
 unsigned int pipeline_release(struct pipeline *pipeline, const struct snapshot *snapshot,
 	struct packet *packets, uint64_t now_ns);
+
+/* Frames to be sent besides the packets of the last pipeline_run() or pipeline_release(). Worker
+ * only. */
+const struct outbox *pipeline_outbox(const struct pipeline *pipeline);
 
 /* Takes away the buffer of one held packet, undecided; NULL when none is left. For the end. */
 void *pipeline_abandon(struct pipeline *pipeline);

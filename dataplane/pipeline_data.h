@@ -10,7 +10,9 @@
 #include "dataplane/parse.h"
 #include "dataplane/pipeline.h"
 #include "dataplane/scheduler.h"
+#include "dataplane/siphash.h"
 #include "dataplane/snapshot_data.h"
+#include "dataplane/syn_proxy.h"
 #include "dataplane/tunnel.h"
 
 /* What a packet carries from pass to pass. */
@@ -34,6 +36,9 @@ struct pipeline {
 	struct tunnel_state tunnel;
 	struct memory memory;
 	uint32_t next_local; /* See nat.h. */
+	struct siphash_key cookie_secret;
+	struct syn_opening opening; /* Of the packet at hand, if it opens a flow: syn_gate.h. */
+	struct outbox outbox;
 	struct steering steering;
 	struct sync_path *sync; /* control: writes once, worker: reads; NULL: no flow sync. */
 	bool news;              /* sync_path_tell() is to be called for the packet's flow. */
@@ -55,5 +60,23 @@ struct burst {
 	unsigned int n;
 	uint64_t now_ns;
 };
+
+/* Whether the packet's flow is at 'slot'. */
+static inline bool __attribute__((always_inline))
+work_is_at(const struct work *work, struct flow_slot slot)
+{
+	return slot.bucket->tags[slot.i] == flow_tag(work->hash) &&
+	       flow_key_equal(&flow_entry_at(slot)->key, &work->parsed.key);
+}
+
+/* The flow of the packet as it was before it, or nowhere. An earlier packet of the burst may have
+ * made, moved or removed it since it was looked up. */
+static inline struct flow_slot
+work_find_flow(const struct flow_table *flows, const struct work *work)
+{
+	if (work->slot.bucket && work_is_at(work, work->slot))
+		return work->slot;
+	return flow_find(flows, &work->parsed.key, work->hash);
+}
 
 #endif /* DATAPLANE_PIPELINE_DATA_H */

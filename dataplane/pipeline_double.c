@@ -11,12 +11,14 @@ pipeline_double(struct pipeline **out, const struct pipeline *original)
 {
 	const struct pipeline_config config = {
 		.n_flows = DOUBLE_FLOWS,
+		.seed = original->flows->seed, /* Tunnels choose by it what flows have outside. */
 		.n_workers = original->limits.n_workers,
 		.memory = memory_heap(),
 		.ports = original->local.ports,
 		.nexthops = original->nexthops,
 		.leases = original->local.leases,
 		.persistence = original->scheduler.persistence,
+		.cookie_secret = original->cookie_secret,
 	};
 
 	int rc = pipeline_new(out, &config);
@@ -44,6 +46,9 @@ pipeline_imitate(struct pipeline *pipeline, const struct pipeline *original,
 	memcpy(pipeline->flows->timeouts, original->flows->timeouts,
 		sizeof(pipeline->flows->timeouts));
 	scheduler_worker_imitate(&pipeline->scheduler, &original->scheduler);
+	pipeline->next_local = __atomic_load_n(&original->next_local, __ATOMIC_RELAXED);
+	flow_copy_words(&pipeline->tunnel.too_big, &original->tunnel.too_big,
+		sizeof(pipeline->tunnel.too_big));
 	if (flow)
 		flow_restore(pipeline->flows, flow, now_ns);
 	for (size_t i = 0; i < n_backends; i++)

@@ -212,6 +212,9 @@ port_open(struct port *port, const struct lb_port *config, unsigned int n_worker
 			strerror(-rc));
 	}
 	lower_mtu(port, config);
+	if (strncmp(config->device, "net_tap", 7) != 0)
+		eal_device_argument(
+			config->device, "iface", port->interface, sizeof(port->interface));
 	if (config->n_queues > info.max_rx_queues) {
 		rte_eth_dev_close(port->id);
 		return err_set(err, -EINVAL,
@@ -388,14 +391,6 @@ port_close(struct port *port)
 	rte_free(port->tx_locks);
 	port->tx_locks = NULL;
 	port->started = false;
-}
-
-bool
-port_is_up(const struct port *port)
-{
-	struct rte_eth_link link;
-
-	return rte_eth_link_get_nowait(port->id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
 int

@@ -36,6 +36,9 @@ struct port {
 	bool rx_interrupts; /* The driver has them. */
 	int rx_fd;          /* Readable while frames wait; -1: there is no such descriptor. */
 	bool started;
+	char interface[16];                 /* The kernel's under a virtual device; "": none. */
+	uint8_t macs[MODEL_ROUTERS_MAX][6]; /* Received beside 'mac'. */
+	size_t n_macs;
 	struct port_lock *tx_locks;        /* One a queue; NULL: each queue has one user. */
 	uint8_t rss_key[PORT_RSS_KEY_MAX]; /* Of a port with several queues; see port_rss.h. */
 };
@@ -63,7 +66,13 @@ int port_start(struct port *port, struct rte_mempool *pool, struct eal *eal, str
 /* Stops what was started and closes the device. */
 void port_close(struct port *port);
 
+/* Whether there is a link. */
 bool port_is_up(const struct port *port);
+
+/* Receives frames to these addresses too, and to no others beside the port's own. A port that
+ * cannot choose gets all. */
+void port_set_macs(struct port *port, const uint8_t (*macs)[6], size_t n);
+
 int port_stats(const struct port *port, struct port_stats *out);
 void port_describe(const struct port *port, struct port_info *info);
 

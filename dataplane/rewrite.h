@@ -35,19 +35,26 @@ rewrite_ttl(struct packet *packet, const struct parsed *parsed)
 	return V_FORWARD;
 }
 
-/* As rewrite_ttl(). 'port' is the one that the packet leaves by. The addresses are written as two
- * words made of those that hold them. */
-static inline enum verdict
-rewrite_dr(struct packet *packet, const struct parsed *parsed, const struct nexthop *hop,
-	const struct port_info *port)
+/* Makes the frame go by 'port' to 'hop'. The addresses are written as two words made of those that
+ * hold them. */
+static inline void
+rewrite_addresses(void *ethernet, const struct nexthop *hop, const struct port_info *port)
 {
 	uint64_t to = load64(hop);
 	uint64_t from = load64(port->mac);
 
+	store64(ethernet, (to & UINT64_C(0xffffffffffff)) | from << 48);
+	store32((uint8_t *)ethernet + sizeof(to), (uint32_t)(from >> 16));
+}
+
+/* As rewrite_ttl(). 'port' is the one that the packet leaves by. */
+static inline enum verdict
+rewrite_dr(struct packet *packet, const struct parsed *parsed, const struct nexthop *hop,
+	const struct port_info *port)
+{
 	if (rewrite_ttl(packet, parsed) != V_FORWARD)
 		return V_DROP_TTL;
-	store64(packet->data, (to & UINT64_C(0xffffffffffff)) | from << 48);
-	store32(packet->data + sizeof(to), (uint32_t)(from >> 16));
+	rewrite_addresses(packet->data, hop, port);
 	return V_FORWARD;
 }
 

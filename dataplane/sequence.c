@@ -55,3 +55,17 @@ sequence_sacks_back(
 	memset(to, TCP_OPTION_NOP, n - (size_t)(to - option));
 	return true;
 }
+
+bool
+sequence_sacks_shift(uint8_t *options, size_t size, uint32_t shift)
+{
+	uint8_t *option = tcp_option_find(options, size, TCP_OPTION_SACK);
+	size_t n;
+
+	if (!option)
+		return false;
+	n = (size_t)(option[1] - OPTION_HEADER_SIZE) / EDGE_SIZE;
+	for (uint8_t *at = option + OPTION_HEADER_SIZE; n > 0; n--, at += EDGE_SIZE)
+		write_edge(at, read_edge(at) + shift);
+	return true;
+}

@@ -24,6 +24,20 @@ static const struct {
 	{"rst", TCP_FLAG_RST},
 };
 
+/* Words for numbers; the index is the number. */
+static const char *const error_words[] = {
+	[TRACE_UNREACHABLE] = "unreachable",
+	[TRACE_TOO_BIG] = "too-big",
+	[TRACE_TIME_EXCEEDED] = "time-exceeded",
+	NULL,
+};
+static const char *const fragment_words[] = {
+	[TRACE_FIRST] = "first",
+	[TRACE_LATER] = "later",
+	[TRACE_LOST] = "lost",
+	NULL,
+};
+
 static const char *const choices[] = {
 	[TRACE_FLOW] = "flow",
 	[TRACE_MOVED] = "moved",
@@ -71,6 +85,57 @@ read_flags(json_t *params, struct trace_question *question, struct err *err)
 	return err_set(err, -EINVAL, "flags: '%s' is not syn, ack, fin or rst", word);
 }
 
+/* One of 'words', from 1 on; 0 where the member is missing. */
+static int
+read_word(json_t *params, const char *key, const char *const *words, unsigned int *out,
+	struct err *err)
+{
+	char word[WORD_SIZE];
+	char known[64] = "";
+	int rc;
+
+	*out = 0;
+	if (!json_object_get(params, key))
+		return 0;
+	rc = json_field_text(params, key, word, sizeof(word), err);
+	if (rc < 0)
+		return rc;
+	for (unsigned int i = 1; words[i]; i++) {
+		size_t used = strlen(known);
+
+		if (strcmp(words[i], word) == 0) {
+			*out = i;
+			return 0;
+		}
+		snprintf(known + used, sizeof(known) - used, "%s%s", i > 1 ? ", " : "", words[i]);
+	}
+	return err_set(err, -EINVAL, "%s: '%s' is none of %s", key, word, known);
+}
+
+/* What else the packet is than whole and of TCP or UDP. */
+static int
+read_kind(json_t *params, struct trace_question *question, struct err *err)
+{
+	unsigned int error, fragment;
+	int rc = read_word(params, "icmp", error_words, &error, err);
+
+	if (rc == 0)
+		rc = read_word(params, "fragment", fragment_words, &fragment, err);
+	if (rc < 0)
+		return rc;
+	if ((error || fragment) && question->protocol == IPPROTO_ICMP)
+		return err_set(err, -EINVAL,
+			"%s: give the tcp or udp flow that it is about, not icmp as protocol",
+			error ? "icmp" : "fragment");
+	if (error && fragment)
+		return err_set(err, -EINVAL, "fragment: ICMP errors are not fragmented");
+	if (error && json_object_get(params, "flags"))
+		return err_set(err, -EINVAL, "flags: an ICMP error has none");
+	question->error = (enum trace_error)error;
+	question->fragment = (enum trace_fragment)fragment;
+	return 0;
+}
+
 /* An address, with a port unless the protocol has none. */
 static int
 read_end(json_t *params, const char *key, uint8_t protocol, struct endpoint *out, struct err *err)
@@ -92,7 +157,8 @@ read_end(json_t *params, const char *key, uint8_t protocol, struct endpoint *out
 static int
 read_question(json_t *params, struct trace_question *question, struct err *err)
 {
-	static const char *const keys[] = {"protocol", "from", "to", "flags", "size", NULL};
+	static const char *const keys[] = {
+		"protocol", "from", "to", "flags", "size", "icmp", "fragment", NULL};
 	uint64_t size = 0;
 	int rc;
 
@@ -100,6 +166,7 @@ read_question(json_t *params, struct trace_question *question, struct err *err)
 	if ((rc = json_fields_known(params, keys, err)) < 0 ||
 		(rc = read_protocol(params, question, err)) < 0 ||
 		(rc = read_flags(params, question, err)) < 0 ||
+		(rc = read_kind(params, question, err)) < 0 ||
 		(rc = read_end(params, "from", question->protocol, &question->from, err)) < 0 ||
 		(rc = read_end(params, "to", question->protocol, &question->to, err)) < 0)
 		return rc;
@@ -185,16 +252,29 @@ show_end(uint8_t family, const uint8_t *address, be16 port)
 }
 
 static json_t *
+show_about(const struct trace *trace)
+{
+	char from[ENDPOINT_TEXT_SIZE], to[ENDPOINT_TEXT_SIZE];
+
+	if (!trace->is_error)
+		return json_null();
+	return json_pack("{s:s, s:s}", "from",
+		endpoint_format(&trace->about_from, from, sizeof(from)), "to",
+		endpoint_format(&trace->about_to, to, sizeof(to)));
+}
+
+static json_t *
 show_sent(const struct trace *trace)
 {
 	const struct parsed *sent = &trace->sent;
 
 	if (!trace->leaves)
 		return json_null();
-	return json_pack("{s:i, s:o, s:o, s:I, s:b}", "protocol", (int)sent->l4_protocol, "from",
-		show_end(sent->target.family, sent->key.client, sent->key.client_port), "to",
-		show_end(sent->target.family, sent->target.address, sent->target.port), "bytes",
-		(json_int_t)trace->size, "client_address", (int)trace->tells_client);
+	return json_pack("{s:i, s:o, s:o, s:o, s:I, s:b}", "protocol", (int)sent->l4_protocol,
+		"from", show_end(sent->target.family, sent->key.client, sent->key.client_port),
+		"to", show_end(sent->target.family, sent->target.address, sent->target.port),
+		"about", show_about(trace), "bytes", (json_int_t)trace->size, "client_address",
+		(int)trace->tells_client);
 }
 
 json_t *

@@ -130,6 +130,8 @@ snapshot_add_vip(
 	vip->addr = *addr;
 	vip->lease = lease;
 	vip->port = port;
+	vip->accept = true;
+	memcpy(vip->mac, s->tables.ports->ports[port].mac, sizeof(vip->mac));
 	rc = ids_assign(s->vip_ids, addr, sizeof(*addr), &vip->id, &is_new);
 	if (rc < 0)
 		return rc;
@@ -142,6 +144,33 @@ snapshot_add_vip(
 	return 0;
 }
 
+/* The MAC of a router's addresses; 'port' and 'lease' are there already. */
+static int
+set_mac(const struct snapshot_build *build, const struct control_router *from,
+	struct snapshot_router *router)
+{
+	struct snapshot *s = build->snapshot;
+	uint8_t family = from->n_addresses > 0 ? from->addresses[0].family : ADDR_V4;
+	uint16_t *lease;
+
+	memcpy(router->mac, s->tables.ports->ports[router->port].mac, sizeof(router->mac));
+	if (from->vrid == 0)
+		return 0;
+	if (!s->virtual_macs)
+		s->virtual_macs = calloc(1, sizeof(*s->virtual_macs));
+	if (!s->virtual_macs)
+		return snapshot_no_memory(build);
+	lease = &s->virtual_macs->leases[router->port][family == ADDR_V6][from->vrid];
+	if (*lease != LEASE_NONE)
+		return err_set(build->err, -EINVAL,
+			"virtual router %s: vrid %u is taken by another router of its port",
+			from->name, from->vrid);
+	*lease = router->lease;
+	router->virtual_mac = true;
+	virtual_mac_make(router->mac, (enum addr_family)family, from->vrid);
+	return 0;
+}
+
 static int
 add_router(const struct snapshot_build *build, const struct control_router *from,
 	struct addr *addresses)
@@ -149,7 +178,7 @@ add_router(const struct snapshot_build *build, const struct control_router *from
 	struct snapshot *s = build->snapshot;
 	struct snapshot_router *router = &s->routers[s->n_routers];
 	int port = port_table_find(s->tables.ports, from->port);
-	int lease;
+	int lease, rc;
 
 	if (port < 0)
 		return err_set(build->err, -EINVAL,
@@ -165,21 +194,25 @@ add_router(const struct snapshot_build *build, const struct control_router *from
 	router->port = (uint16_t)port;
 	router->addresses = addresses;
 	router->n_addresses = from->n_addresses + from->n_locals;
-	for (size_t i = 0; i < router->n_addresses; i++) {
+	rc = set_mac(build, from, router);
+	for (size_t i = 0; rc == 0 && i < router->n_addresses; i++) {
 		bool is_local = i >= from->n_addresses;
 		const struct addr *addr =
 			is_local ? &from->locals[i - from->n_addresses] : &from->addresses[i];
+		struct snapshot_vip *vip = &s->vips[s->n_vips];
 		char text[ADDR_TEXT_SIZE];
-		int rc = snapshot_add_vip(build, addr, router->lease, router->port);
 
+		rc = snapshot_add_vip(build, addr, router->lease, router->port);
 		if (rc < 0)
 			return err_set(build->err, rc == -EEXIST ? -EINVAL : rc,
 				"virtual router %s: address %s is given twice", from->name,
 				addr_format(addr, text, sizeof(text)));
-		s->vips[s->n_vips - 1].local = is_local;
+		vip->local = is_local;
+		vip->accept = from->accept;
+		memcpy(vip->mac, router->mac, sizeof(vip->mac));
 		addresses[i] = *addr;
 	}
-	return 0;
+	return rc;
 }
 
 static int
@@ -291,6 +324,7 @@ snapshot_free(struct snapshot *snapshot)
 	snapshot_free_former(snapshot);
 	service_table_fini(&snapshot->table);
 	snapshot_nat_free(snapshot->nat);
+	free(snapshot->virtual_macs);
 	snapshot_lists_free(snapshot->lists);
 	ids_free(snapshot->vip_ids);
 	ids_free(snapshot->service_ids);

@@ -26,6 +26,7 @@
 
 struct snapshot;
 struct sync_views;
+struct virtual_macs;
 
 /* The tables that a snapshot refers to; they live longer than it. */
 struct snapshot_tables {
@@ -40,6 +41,8 @@ struct snapshot_router {
 	char name[CONTROL_NAME_SIZE];
 	uint16_t lease; /* Slot in the lease table. */
 	uint16_t port;  /* Index into the port table. */
+	uint8_t mac[6]; /* Of its addresses: a virtual one, or the port's. */
+	bool virtual_mac;
 	const struct addr *addresses; /* Local ones last. */
 	size_t n_addresses;
 };
@@ -50,6 +53,8 @@ struct snapshot_vip {
 	uint16_t lease; /* LEASE_NONE: of no router. */
 	uint16_t port;  /* That it is answered on. */
 	bool local;     /* Mode fullnat speaks from it. Always held if of no router. */
+	bool accept;    /* Answers echo requests. */
+	uint8_t mac[6]; /* What ARP and ND say. */
 };
 
 struct snapshot_service {
@@ -96,6 +101,9 @@ const struct snapshot_router *snapshot_routers(const struct snapshot *snapshot, 
 const struct snapshot_vip *snapshot_vips(const struct snapshot *snapshot, size_t *n);
 const struct snapshot_service *snapshot_services(const struct snapshot *snapshot, size_t *n);
 const struct snapshot_backend *snapshot_backends(const struct snapshot *snapshot, size_t *n);
+
+/* Who has which virtual MAC; NULL: no router has one. */
+const struct virtual_macs *snapshot_virtual_macs(const struct snapshot *snapshot);
 
 /* What has an id or an address, or NULL. */
 const struct snapshot_vip *snapshot_vip_by_id(const struct snapshot *snapshot, uint16_t id);

@@ -11,6 +11,7 @@
 #include "dataplane/service.h"
 #include "dataplane/snapshot.h"
 #include "dataplane/snapshot_lists.h"
+#include "dataplane/virtual_mac.h"
 
 struct schedule;
 
@@ -19,6 +20,7 @@ struct schedule;
 #define PATH_MSS 0x02        /* Clamps the MSS of SYNs: snapshot.path_encaps. */
 #define PATH_TUNNEL 0x04     /* Mode tunnel: snapshot.path_encaps. */
 #define PATH_TRANSLATED 0x08 /* Mode nat or fullnat: snapshot.nat. */
+#define PATH_COOKIES 0x10    /* SYNs are answered with cookies: syn_gate.h. */
 #define PATH_LISTED 0x20     /* Clients are let in by lists: snapshot.lists. */
 #define PATH_LIMITED 0x40    /* New flows are limited: snapshot.path_limits, path_max_flows. */
 #define PATH_METERED 0x80    /* Packets are limited: snapshot.path_limits. */
@@ -83,7 +85,8 @@ struct snapshot {
 	struct addr *path_addrs;        /* Of backends, by id. */
 	struct snapshot_nat *nat;       /* NULL: no service whose packets come back. */
 	struct snapshot_lists *lists;
-	bool keeps_sequences;   /* A service shifts sequence numbers: flow_sequence(). */
+	bool keeps_sequences;              /* A service shifts sequence numbers: flow_sequence(). */
+	struct virtual_macs *virtual_macs; /* NULL: no router has one. */
 	uint64_t former_tcp_ns; /* How long after it was gained an address goes by former tables. */
 	uint64_t former_udp_ns;
 

@@ -83,3 +83,9 @@ snapshot_service_find(const struct snapshot *snapshot, const struct addr *addres
 	slot = service_find(&snapshot->table, &key, service_hash(&key));
 	return slot ? &snapshot->services[slot->service] : NULL;
 }
+
+const struct virtual_macs *
+snapshot_virtual_macs(const struct snapshot *snapshot)
+{
+	return snapshot->virtual_macs;
+}

@@ -37,6 +37,11 @@ check_service(const struct snapshot_build *build, const struct control_service *
 		return err_set(build->err, -EINVAL,
 			"service %s: backends are told of clients in mode fullnat only",
 			service->name);
+	if (service->syn_cookies &&
+		(service->protocol != PROTOCOL_TCP || !mode_translates(service->mode)))
+		return err_set(build->err, -EINVAL,
+			"service %s: SYN cookies are of TCP in modes nat and fullnat only",
+			service->name);
 	if (service->mode == MODE_TUNNEL)
 		return tunnel_check(
 			build->state, service, build->snapshot->tables.ports, build->err);
@@ -128,7 +133,10 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 				   (from->block.n + from->allow.n ? PATH_LISTED : 0));
 	s->path_encaps[s->n_services] =
 		(struct path_encap){from->tunnel, from->mss, from->client_address};
-	if (from->client_address == CLIENT_ADDRESS_PROXY2 && from->protocol == PROTOCOL_TCP)
+	if (from->syn_cookies)
+		path->options |= PATH_COOKIES;
+	if (from->syn_cookies ||
+		(from->client_address == CLIENT_ADDRESS_PROXY2 && from->protocol == PROTOCOL_TCP))
 		s->keeps_sequences = true;
 	add_limits(build, from);
 	s->n_services++;

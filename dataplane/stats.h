@@ -63,6 +63,8 @@ enum flow_event {
 	PATH_EVENT(TOA_ADDED, "toa_added", "packets that the TOA option was put into")             \
 	PATH_EVENT(                                                                                \
 		TOA_OMITTED, "toa_omitted", "packets that went without the TOA option: no room")   \
+	PATH_EVENT(SYN_COOKIES_GOOD, "syn_cookies_good", "flows opened by the cookie of a SYN")    \
+	PATH_EVENT(SYN_PROXY_ASKED, "syn_proxy_asked", "SYNs sent to backends for such flows")     \
 	PATH_EVENT(TOA_FORGED, "toa_forged", "packets that clients had put a TOA option into")     \
 	PATH_EVENT(RETURNS_HOME, "returns_home",                                                   \
 		"backends' packets that the port gave to their flow's worker")                     \

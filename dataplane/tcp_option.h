@@ -11,11 +11,16 @@ enum {
 	TCP_OPTION_END = 0,
 	TCP_OPTION_NOP = 1,
 	TCP_OPTION_MSS = 2,
-	TCP_OPTION_SACK = 5,  /* RFC 2018 3 */
-	TCP_OPTION_TOA = 254, /* For experiments (RFC 4727); see toa.h. */
+	TCP_OPTION_SCALE = 3,          /* RFC 7323 2.2 */
+	TCP_OPTION_SACK_PERMITTED = 4, /* RFC 2018 2 */
+	TCP_OPTION_SACK = 5,           /* RFC 2018 3 */
+	TCP_OPTION_STAMP = 8,          /* RFC 7323 3.2 */
+	TCP_OPTION_TOA = 254,          /* For experiments (RFC 4727); see toa.h. */
 };
 
 #define TCP_OPTION_MSS_SIZE 4
+#define TCP_OPTION_SCALE_SIZE 3
+#define TCP_OPTION_STAMP_SIZE 10
 #define TCP_OPTIONS_MAX 40
 
 /* Bytes of options; the header is known to be whole. */

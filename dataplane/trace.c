@@ -2,147 +2,13 @@
 /* Tracing; see trace.h. */
 #include "dataplane/trace.h"
 
-#include "common/checksum.h"
+#include "dataplane/fragment.h"
 #include "dataplane/nat.h"
 #include "dataplane/snapshot_data.h"
+#include "dataplane/trace_frame.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
-
-#define HEADROOM 128
-#define TAILROOM 128
-#define TTL 64
-
-/* A frame with room around it. */
-struct scratch {
-	uint8_t bytes[HEADROOM + sizeof(struct wire_ethernet) + TRACE_SIZE_MAX + TAILROOM];
-	struct packet packet;
-};
-
-static bool
-is_echo(const struct trace_question *question)
-{
-	return question->protocol != IPPROTO_TCP && question->protocol != IPPROTO_UDP;
-}
-
-/* Number of the upper layer's protocol; ICMP's is the family's. */
-static uint8_t
-wire_protocol(const struct trace_question *question)
-{
-	if (!is_echo(question))
-		return question->protocol;
-	return question->to.addr.family == ADDR_V4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-}
-
-static size_t
-l4_header_size(const struct trace_question *question)
-{
-	return question->protocol == IPPROTO_TCP ? sizeof(struct wire_tcp)
-						 : sizeof(struct wire_udp);
-}
-
-static void
-store_checksum(const struct trace_question *question, uint8_t *l4, size_t size, be16 *checksum)
-{
-	uint8_t protocol = wire_protocol(question);
-	uint32_t sum = protocol == IPPROTO_ICMP ? 0
-						: checksum_add_pseudo(0, &question->from.addr,
-							  &question->to.addr, protocol, size);
-	be16 value = checksum_finish(checksum_add(sum, l4, size));
-
-	memcpy(checksum, &value, sizeof(value));
-}
-
-/* Writes the upper layer's 'size' bytes. */
-static void
-build_l4(const struct trace_question *question, uint8_t *l4, size_t size)
-{
-	if (question->protocol == IPPROTO_TCP) {
-		struct wire_tcp *tcp = (struct wire_tcp *)l4;
-
-		tcp->source_port = be16_from(question->from.port);
-		tcp->destination_port = be16_from(question->to.port);
-		tcp->sequence = be32_from(question->sequence);
-		tcp->offset = sizeof(*tcp) / 4 << 4;
-		tcp->flags = question->tcp_flags;
-		tcp->window = be16_from(UINT16_MAX);
-		store_checksum(question, l4, size,
-			(be16 *)(void *)(l4 + offsetof(struct wire_tcp, checksum)));
-	} else if (question->protocol == IPPROTO_UDP) {
-		struct wire_udp *udp = (struct wire_udp *)l4;
-
-		udp->source_port = be16_from(question->from.port);
-		udp->destination_port = be16_from(question->to.port);
-		udp->size = be16_from((uint16_t)size);
-		store_checksum(question, l4, size,
-			(be16 *)(void *)(l4 + offsetof(struct wire_udp, checksum)));
-	} else {
-		struct wire_icmp *icmp = (struct wire_icmp *)l4;
-
-		icmp->type = question->to.addr.family == ADDR_V4 ? ICMP4_ECHO : ICMP6_ECHO;
-		store_checksum(question, l4, size,
-			(be16 *)(void *)(l4 + offsetof(struct wire_icmp, checksum)));
-	}
-}
-
-static void
-build_ipv4(const struct trace_question *question, uint8_t *l3, size_t l4_size)
-{
-	struct wire_ipv4 *ip = (struct wire_ipv4 *)l3;
-
-	ip->version_ihl = 0x45;
-	ip->total_size = be16_from((uint16_t)(sizeof(*ip) + l4_size));
-	ip->ttl = TTL;
-	ip->protocol = wire_protocol(question);
-	memcpy(ip->source, question->from.addr.bytes, sizeof(ip->source));
-	memcpy(ip->destination, question->to.addr.bytes, sizeof(ip->destination));
-	ip->checksum = checksum_finish(checksum_add(0, ip, sizeof(*ip)));
-	build_l4(question, l3 + sizeof(*ip), l4_size);
-}
-
-static void
-build_ipv6(const struct trace_question *question, uint8_t *l3, size_t l4_size)
-{
-	struct wire_ipv6 *ip = (struct wire_ipv6 *)l3;
-
-	ip->version_class_label = be32_from(UINT32_C(6) << 28);
-	ip->payload_size = be16_from((uint16_t)l4_size);
-	ip->next_header = wire_protocol(question);
-	ip->hop_limit = TTL;
-	memcpy(ip->source, question->from.addr.bytes, sizeof(ip->source));
-	memcpy(ip->destination, question->to.addr.bytes, sizeof(ip->destination));
-	build_l4(question, l3 + sizeof(*ip), l4_size);
-}
-
-/* Builds the frame as it comes in by 'port'. */
-static void
-build(struct scratch *scratch, const struct trace_question *question, uint16_t in_port,
-	const uint8_t mac[static 6])
-{
-	bool v4 = question->to.addr.family == ADDR_V4;
-	size_t l3_size = v4 ? sizeof(struct wire_ipv4) : sizeof(struct wire_ipv6);
-	size_t l4_size = l4_header_size(question);
-	struct wire_ethernet *ethernet;
-	struct packet *packet = &scratch->packet;
-
-	if (question->size > l3_size + l4_size && question->size <= TRACE_SIZE_MAX)
-		l4_size = question->size - l3_size;
-	memset(scratch, 0, sizeof(*scratch));
-	packet->data = scratch->bytes + HEADROOM;
-	packet->size = (uint32_t)(sizeof(*ethernet) + l3_size + l4_size);
-	packet->headroom = HEADROOM;
-	packet->tailroom = (uint16_t)(sizeof(scratch->bytes) - HEADROOM - packet->size);
-	packet->in_port = in_port;
-	ethernet = (struct wire_ethernet *)packet->data;
-	memcpy(ethernet->destination, mac, sizeof(ethernet->destination));
-	ethernet->source[0] = 0x02; /* Anybody's. */
-	ethernet->type = be16_from(v4 ? ETHER_IPV4 : ETHER_IPV6);
-	if (v4)
-		build_ipv4(question, packet->data + sizeof(*ethernet), l4_size);
-	else
-		build_ipv6(question, packet->data + sizeof(*ethernet), l4_size);
-}
 
 /* Who the packet is for. */
 static void
@@ -177,6 +43,49 @@ find_flow(const struct trace_scene *scene, const struct flow_key *key, struct fl
 	return false;
 }
 
+static struct addr
+addr_of(uint8_t family, const uint8_t *bytes)
+{
+	struct addr addr = {.family = family};
+
+	memcpy(addr.bytes, bytes, sizeof(addr.bytes));
+	return addr;
+}
+
+/* Who sends the packet, whatever it is about. */
+static struct addr
+sender_of(const struct packet *packet, const struct parsed *parsed)
+{
+	const uint8_t *ip = packet->data + parsed->l3;
+	be32 v4;
+
+	if (parsed->target.family != ADDR_V4)
+		return addr_from_v6(((const struct wire_ipv6 *)ip)->source);
+	memcpy(&v4, ((const struct wire_ipv4 *)ip)->source, sizeof(v4));
+	return addr_from_v4(v4);
+}
+
+/* Of an ICMP error parse() tells the flow that it is about. */
+static void
+read_error(const struct packet *packet, struct trace *out)
+{
+	struct parsed *sent = &out->sent;
+	struct addr sender = sender_of(packet, sent);
+
+	out->is_error = true;
+	out->about_from = (struct endpoint){
+		.addr = addr_of(sent->target.family, sent->target.address),
+		.port = be16_to(sent->target.port),
+	};
+	out->about_to = (struct endpoint){
+		.addr = addr_of(sent->key.family, sent->key.client),
+		.port = be16_to(sent->key.client_port),
+	};
+	memcpy(sent->key.client, sender.bytes, sizeof(sent->key.client));
+	sent->key.client_port = be16_from(0);
+	sent->target.port = be16_from(0);
+}
+
 static void
 read_result(const struct trace_scene *scene, const struct stats *stats, const struct packet *packet,
 	struct trace *out)
@@ -202,6 +111,39 @@ read_result(const struct trace_scene *scene, const struct stats *stats, const st
 	out->size = packet->size;
 	memcpy(out->mac, packet->data, sizeof(out->mac));
 	parse(packet, &out->sent);
+	if (out->sent.kind == PARSED_ICMP_ERROR)
+		read_error(packet, out);
+}
+
+/* The service that the packet's flow is of. */
+static const struct snapshot_service *
+service_of(const struct snapshot *snapshot, const struct service_slot *slot,
+	const struct flow_copy *flow)
+{
+	const struct flow_key *key;
+	const struct snapshot_vip *vip;
+
+	if (!slot || !nat_is_return(slot))
+		return slot ? &snapshot->services[slot->service] : NULL;
+	if (!flow)
+		return NULL;
+	key = &flow->entry.key;
+	vip = snapshot_vip_by_id(snapshot, key->vip);
+	return vip ? snapshot_service_find(
+			     snapshot, &vip->addr, be16_to(key->vip_port), key->protocol)
+		   : NULL;
+}
+
+/* Runs the frame; one that waits for another in vain does so until it is given up. */
+static void
+run(struct pipeline *pipeline, const struct trace_scene *scene, struct packet *packet)
+{
+	struct packet late[PACKET_BURST_MAX];
+
+	pipeline_run(pipeline, scene->snapshot, packet, 1, scene->now_ns);
+	if (packet->verdict == V_HOLD && pipeline_release(pipeline, scene->snapshot, late,
+						 scene->now_ns + FRAGMENT_HOLD_NS) == 1)
+		*packet = late[0];
 }
 
 /* The number of the first byte that the flow's client sends, or of its SYN. */
@@ -214,13 +156,13 @@ first_number(const struct trace_question *question, const struct flow_copy *flow
 int
 trace_run(const struct trace_scene *scene, const struct trace_question *question, struct trace *out)
 {
-	const uint8_t *mac;
-	const struct service_slot *slot;
-	struct trace_question exact = *question;
+	const struct service_slot *slot = NULL;
 	struct pipeline *pipeline = NULL;
-	struct scratch scratch;
+	struct trace_question exact = *question;
+	struct trace_frame frame;
 	struct flow_copy flow;
 	struct flow_key key;
+	const uint8_t *mac;
 	bool known;
 	int rc = pipeline_double(&pipeline, scene->pipelines[0]);
 
@@ -229,19 +171,23 @@ trace_run(const struct trace_scene *scene, const struct trace_question *question
 	memset(out, 0, sizeof(*out));
 	find_vip(scene, question, out);
 	mac = scene->ports->ports[out->in_port].mac;
-	build(&scratch, question, out->in_port, mac);
-	slot = pipeline_locate(pipeline, scene->snapshot, &scratch.packet, &key);
-	if (slot && !nat_is_return(slot))
-		out->service = &scene->snapshot->services[slot->service];
+	/* Fragments are of the flow that the whole packet is of, unless nobody knows its ports. */
+	trace_frame_build(&frame, question, TRACE_WHOLE, out->in_port, mac);
+	if (question->fragment != TRACE_LOST)
+		slot = pipeline_locate(pipeline, scene->snapshot, &frame.packet, &key);
 	known = slot && find_flow(scene, &key, &flow, out);
-	if (known && (flow.sequence.bits & SEQUENCE_SHIFTED)) {
+	if (known && (flow.sequence.bits & SEQUENCE_SHIFTED))
 		exact.sequence = first_number(question, &flow);
-		build(&scratch, &exact, out->in_port, mac);
-	}
+	out->service = service_of(scene->snapshot, slot, known ? &flow : NULL);
 	pipeline_imitate(pipeline, scene->pipelines[out->worker], scene->snapshot,
 		known ? &flow : NULL, scene->now_ns);
-	pipeline_run(pipeline, scene->snapshot, &scratch.packet, 1, scene->now_ns);
-	read_result(scene, pipeline_stats(pipeline), &scratch.packet, out);
+	if (question->fragment == TRACE_LATER) {
+		trace_frame_build(&frame, &exact, TRACE_FIRST, out->in_port, mac);
+		run(pipeline, scene, &frame.packet);
+	}
+	trace_frame_build(&frame, &exact, question->fragment, out->in_port, mac);
+	run(pipeline, scene, &frame.packet);
+	read_result(scene, pipeline_stats(pipeline), &frame.packet, out);
 	pipeline_free(pipeline);
 	return 0;
 }

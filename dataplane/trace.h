@@ -3,9 +3,10 @@
  *
  * Nothing here decides: the frame is built and run through a double of a worker's pipeline that
  * knows what the worker knows of the packet's flow, so the answer is the packet path's own,
- * whatever modes, schedulers and limits that has. The workers go on meanwhile, so an answer is true
- * of one moment. Which worker the packet would reach is the port's choice (RSS): it is taken to be
- * the one that knows its flow, else the first. */
+ * whatever modes, schedulers and limits that has. Of fragments it knows only those of the
+ * question. The workers go on meanwhile, so an answer is true of one moment. Which worker the
+ * packet would reach is the port's choice (RSS): it is taken to be the one that knows its flow,
+ * else the first. */
 #ifndef DATAPLANE_TRACE_H
 #define DATAPLANE_TRACE_H
 
@@ -20,6 +21,22 @@
 
 #define TRACE_SIZE_MAX 9000 /* Of an IP packet. */
 
+/* An ICMP error that a router of the client, or the client, sends about a packet to it. */
+enum trace_error {
+	TRACE_NO_ERROR,
+	TRACE_UNREACHABLE,
+	TRACE_TOO_BIG,
+	TRACE_TIME_EXCEEDED,
+};
+
+/* Which part of a packet it is. */
+enum trace_fragment {
+	TRACE_WHOLE,
+	TRACE_FIRST,
+	TRACE_LATER, /* The first one came just before. */
+	TRACE_LOST,  /* As TRACE_LATER, but the first one does not come. */
+};
+
 struct trace_question {
 	/* IANA number: TCP, UDP, or ICMP, which means an echo request of the addresses' family. */
 	uint8_t protocol;
@@ -28,12 +45,15 @@ struct trace_question {
 	uint32_t sequence;    /* TCP; of a flow whose numbers are kept, trace_run() chooses it. */
 	struct endpoint from; /* Both of one family; without ports for ICMP. */
 	struct endpoint to;
+	/* Both of TCP and UDP only, and at most one of them. */
+	enum trace_error error; /* About a packet that 'to' has sent to 'from'. */
+	enum trace_fragment fragment;
 };
 
 /* Where the answer is looked for. */
 struct trace_scene {
 	const struct port_table *ports;
-	const struct lease_table *leases;
+	struct lease_table *leases;
 	const struct snapshot *snapshot;
 	const struct pipeline *const *pipelines; /* Of all workers; at least one. */
 	unsigned int n_pipelines;
@@ -66,7 +86,11 @@ struct trace {
 	uint8_t mac[6];     /* To which. */
 	uint32_t size;      /* Of the frame. */
 	struct parsed sent; /* Its headers. */
-	bool tells_client;  /* It carries the client's address. */
+	/* An ICMP error leaves: the packet that it is about, from 'about_from' to 'about_to'. */
+	bool is_error;
+	struct endpoint about_from;
+	struct endpoint about_to;
+	bool tells_client; /* It carries the client's address. */
 };
 
 /* Returns 0 or -ENOMEM. Control thread. */

@@ -3,6 +3,7 @@
 #include "dataplane/tunnel.h"
 
 #include "common/checksum.h"
+#include "dataplane/mss.h"
 #include "dataplane/rewrite.h"
 
 #include <stddef.h>
@@ -56,7 +57,10 @@ write_source(uint8_t *to, const struct tunnel_source *source, uint64_t hash)
 	unsigned int bits = size * 8 - source->prefix;
 	uint32_t low;
 
-	memcpy(to, source->addr.bytes, size);
+	if (size == 4) /* By constants, so that no call is made for it. */
+		memcpy(to, source->addr.bytes, 4);
+	else
+		memcpy(to, source->addr.bytes, 16);
 	if (bits == 0)
 		return;
 	low = hash_range((uint32_t)hash, (uint32_t)((UINT64_C(1) << (bits < 32 ? bits : 32)) - 2));
@@ -156,7 +160,7 @@ write_v4(uint8_t *at, struct tunnel_state *state, const struct tunnel_way *way,
 		ip->id = be16_from(++state->id);
 	write_source(ip->source, tunnel_source_of(way->tunnel, ADDR_V4), way->hash >> 32);
 	memcpy(ip->destination, way->backend->bytes, sizeof(ip->destination));
-	ip->checksum = checksum_finish(checksum_add(0, ip, sizeof(*ip)));
+	ip->checksum = checksum_ipv4(ip);
 	if (way->tunnel->type == TUNNEL_GUE)
 		write_gue(at + sizeof(*ip), way, inner);
 	return ETHER_IPV4;
@@ -207,12 +211,13 @@ tunnel_send(struct tunnel_state *state, const struct tunnel_way *way, struct pac
 		return V_DROP_NO_ROOM;
 	if (rewrite_ttl(packet, parsed) != V_FORWARD)
 		return V_DROP_TTL;
+	if (way->mss && !parsed->fragment)
+		mss_clamp(packet, parsed, way->mss);
 	type = way->backend->family == ADDR_V6
 		       ? write_v6(inner.data - overhead, way, &inner, parsed)
 		       : write_v4(inner.data - overhead, state, way, &inner);
 	ethernet = (struct wire_ethernet *)(inner.data - n_headers);
-	memcpy(ethernet->destination, way->hop->mac, sizeof(ethernet->destination));
-	memcpy(ethernet->source, way->out->mac, sizeof(ethernet->source));
+	rewrite_addresses(ethernet, way->hop, way->out);
 	ethernet->type = be16_from(type);
 	/* The frame's padding stays behind. */
 	packet->headroom = (uint16_t)(packet->headroom + parsed->l3 - n_headers);

@@ -28,6 +28,7 @@ struct tunnel_state {
 /* Where a packet goes. */
 struct tunnel_way {
 	const struct tunnel *tunnel;
+	uint16_t mss; /* That SYNs may offer; 0: any. What is answered is quoted as it came. */
 	const struct addr *backend;
 	const struct nexthop *hop;
 	const struct port_info *out; /* That the next hop is behind. */

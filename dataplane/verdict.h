@@ -11,6 +11,7 @@
 	VERDICT(FORWARD, "forward", "sent to a backend")                                           \
 	VERDICT(REPLY, "reply", "answered by the dataplane itself (ARP, ND, ICMP echo)")           \
 	VERDICT(REPLY_TOO_BIG, "reply_too_big", "too big for the tunnel: the client was told")     \
+	VERDICT(REPLY_SYN_COOKIE, "reply_syn_cookie", "SYN answered with a cookie")                \
 	VERDICT(RETURN, "return", "a backend's, sent back to the client (nat, fullnat)")           \
 	VERDICT(HOST, "host", "handed to the host's kernel")                                       \
 	VERDICT(DROP_TRUNCATED, "drop_truncated", "shorter than its headers say")                  \
@@ -21,6 +22,7 @@
 		"fragment of neither TCP nor UDP, or mode nat or fullnat")                         \
 	VERDICT(DROP_TTL, "drop_ttl", "time to live used up")                                      \
 	VERDICT(DROP_NOT_HELD, "drop_not_held", "ARP, ND or echo for a VIP held by another node")  \
+	VERDICT(DROP_NOT_ACCEPTED, "drop_not_accepted", "echo to a VIP that does not answer it")   \
 	VERDICT(DROP_VIP_CLAIMED, "drop_vip_claimed", "another station announces a VIP held here") \
 	VERDICT(DROP_NO_SERVICE, "drop_no_service", "VIP without a service on that port")          \
 	VERDICT(DROP_ICMP, "drop_icmp", "ICMP for a VIP that needs no answer and fits no flow")    \
@@ -40,6 +42,10 @@
 	VERDICT(DROP_NO_LOCAL, "drop_no_local", "mode fullnat, and no local port free")            \
 	VERDICT(DROP_NAT_CLASH, "drop_nat_clash",                                                  \
 		"mode nat, and another flow of the client has the way back")                       \
+	VERDICT(DROP_SYN_COOKIE, "drop_syn_cookie",                                                \
+		"service with SYN cookies, and neither of a flow nor of a cookie")                 \
+	VERDICT(DROP_HANDSHAKE, "drop_handshake",                                                  \
+		"a backend's, out of place in a handshake with it")                                \
 	VERDICT(DROP_TX_FULL, "drop_tx_full", "transmit queue full")                               \
 	VERDICT(DROP_HOST_FULL, "drop_host_full", "queue to the host's kernel full")               \
 	VERDICT(DROP_TRUNCATED_L4, "drop_truncated_l4", "TCP, UDP or ICMP shorter than it says")   \

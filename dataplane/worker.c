@@ -28,6 +28,9 @@
 
 LOG_MODULE("worker");
 
+/* No turn takes so long: the process stood still. See pulse.h for what the host sends. */
+#define STILL_NS (300 * NS_PER_MS)
+
 #define SWEEP_NS NS_PER_MS
 #define SWEEP_ROUNDS_MAX 64 /* Rounds made up for at once after a sleep. */
 
@@ -46,6 +49,7 @@ struct worker {
 
 	/* The worker's own. */
 	uint64_t swept_ns;
+	uint64_t turned_ns; /* When the last turn began. */
 	struct batch batches[MODEL_PORTS_MAX];
 	struct batch to_host;
 	struct packet packets[PACKET_BURST_MAX];
@@ -154,6 +158,26 @@ add_to_port(struct worker *worker, const struct packet *packet)
 	rte_pktmbuf_free(batch->mbufs[batch->n]);
 }
 
+/* Adds what the packet core sends besides. Without a buffer it is lost, as on the wire. */
+static void
+add_made(struct worker *worker)
+{
+	const struct outbox *outbox = pipeline_outbox(worker->pipeline);
+
+	for (unsigned int i = 0; i < outbox->n; i++) {
+		const struct outbox_frame *frame = &outbox->frames[i];
+		struct port *port = &worker->shared->ports[frame->out_port];
+		struct rte_mbuf *mbuf = rte_pktmbuf_alloc(worker->shared->pool);
+
+		if (!mbuf)
+			continue;
+		memcpy(rte_pktmbuf_append(mbuf, frame->size), frame->bytes, frame->size);
+		port_tag(port, mbuf);
+		if (port_transmit(port, worker->index, &mbuf, 1) != 1)
+			rte_pktmbuf_free(mbuf);
+	}
+}
+
 /* Does with packets what their verdicts say. */
 static void
 act(struct worker *worker, unsigned int n)
@@ -171,6 +195,8 @@ act(struct worker *worker, unsigned int n)
 			rte_pktmbuf_free(packet->buffer);
 	}
 	flush_batches(worker);
+	if (pipeline_outbox(worker->pipeline)->n > 0)
+		add_made(worker);
 }
 
 /* Handles packets that had been held and need be no longer. */
@@ -234,11 +260,29 @@ run_injected(struct worker *worker)
 	for (unsigned int i = 0; i < n; i++)
 		port_tag(port, mbufs[i]);
 	n_sent = port_transmit(port, worker->index, mbufs, (uint16_t)n);
+	/* As in flush_batches(). */
+	if (n_sent < n)
+		n_sent +=
+			port_transmit(port, worker->index, mbufs + n_sent, (uint16_t)(n - n_sent));
 	if (n_sent < n) {
 		stats_add(&worker->n_inject_drops, n - n_sent);
 		rte_pktmbuf_free_bulk(mbufs + n_sent, n - n_sent);
 	}
 	return n;
+}
+
+/* Frames that waited while the process stood still may say what is no longer true. */
+static void
+note_turn(struct worker *worker, uint64_t now_ns)
+{
+	bool stood_still = now_ns - worker->turned_ns > STILL_NS;
+	struct rte_mbuf *mbuf;
+
+	worker->turned_ns = now_ns;
+	while (stood_still && rte_ring_sc_dequeue(worker->inject, (void **)&mbuf) == 0) {
+		stats_add(&worker->n_inject_drops, 1);
+		rte_pktmbuf_free(mbuf);
+	}
 }
 
 static void
@@ -287,12 +331,16 @@ run(void *arg)
 		shared->ports[worker->port].name, worker->queue, worker->lcore,
 		idle_name(&worker->idle));
 	worker->swept_ns = clock_now_ns();
+	worker->turned_ns = worker->swept_ns;
 	rte_rcu_qsbr_thread_register(shared->rcu, worker->index);
 	rte_rcu_qsbr_thread_online(shared->rcu, worker->index);
 	while (!__atomic_load_n(&shared->stopping, __ATOMIC_RELAXED)) {
 		uint64_t now_ns = clock_now_ns();
-		unsigned int n = run_burst(worker, now_ns) + run_handed_over(worker, now_ns) +
-				 run_injected(worker);
+		unsigned int n;
+
+		note_turn(worker, now_ns);
+		n = run_burst(worker, now_ns) + run_handed_over(worker, now_ns) +
+		    run_injected(worker);
 
 		rte_rcu_qsbr_quiescent(shared->rcu, worker->index);
 		sweep(worker, now_ns);
@@ -437,6 +485,12 @@ worker_queue(const struct worker *worker)
 	return worker->queue;
 }
 
+unsigned int
+worker_lcore(const struct worker *worker)
+{
+	return worker->lcore;
+}
+
 int
 worker_socket(const struct worker *worker)
 {
@@ -457,6 +511,12 @@ worker_inject(struct worker *worker, struct rte_mbuf *mbuf)
 	if (idle_is_woken_by_hand(&worker->idle))
 		worker_wake(worker);
 	return 0;
+}
+
+unsigned int
+worker_inject_room(const struct worker *worker)
+{
+	return rte_ring_free_count(worker->inject);
 }
 
 uint64_t

@@ -20,6 +20,7 @@
 
 struct handover;
 struct rte_mbuf;
+struct rte_mempool;
 struct rte_rcu_qsbr;
 struct rte_ring;
 
@@ -32,6 +33,7 @@ struct worker_shared {
 	struct port *ports; /* Constant once workers run. */
 	uint16_t n_ports;
 	const struct snapshot *snapshot; /* main: writes (release), workers: read (acquire). */
+	struct rte_mempool *pool;        /* For frames that workers make. */
 	struct rte_rcu_qsbr *rcu;        /* Who may still use the previous snapshot. */
 	bool stopping;                   /* main: writes, workers: read; relaxed atomic. */
 	struct handover *handovers[RSS_WORKERS_MAX]; /* By worker; constant once workers run. */
@@ -69,6 +71,8 @@ struct pipeline *worker_pipeline(struct worker *worker);
 uint16_t worker_port(const struct worker *worker);
 uint16_t worker_queue(const struct worker *worker);
 
+unsigned int worker_lcore(const struct worker *worker);
+
 /* NUMA node of its lcore; the worker's memory is there. */
 int worker_socket(const struct worker *worker);
 
@@ -78,6 +82,9 @@ struct rte_ring *worker_host_ring(struct worker *worker);
 /* Hands a frame to be sent by the worker's port to it; on failure (-ENOBUFS) the frame stays the
  * caller's. Main thread. */
 int worker_inject(struct worker *worker, struct rte_mbuf *mbuf);
+
+/* How many more frames could be injected now. Main thread. */
+unsigned int worker_inject_room(const struct worker *worker);
 
 /* Frames injected that the port did not take. Any thread. */
 uint64_t worker_n_inject_drops(const struct worker *worker);

@@ -45,6 +45,7 @@ station_answer(const struct station *station, struct packet *packet, const uint8
 		return icmp_echo_answer(packet, &parsed, mac) == V_REPLY;
 	case PARSED_FLOW:
 	case PARSED_ICMP_ERROR:
+	case PARSED_ND_ADVERT:
 	case PARSED_FRAGMENT:
 	case PARSED_ICMP:
 	case PARSED_IP:
@@ -172,5 +173,5 @@ station_learn(const struct packet *packet, const struct addr *target, uint8_t ma
 	parse(packet, &parsed);
 	if (parsed.kind == PARSED_ARP)
 		return learn_arp(packet, &parsed, target, mac);
-	return parsed.kind == PARSED_ICMP && learn_nd(packet, &parsed, target, mac);
+	return parsed.kind == PARSED_ND_ADVERT && learn_nd(packet, &parsed, target, mac);
 }

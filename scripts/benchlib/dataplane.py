@@ -2,11 +2,13 @@
 """`scripts/bench dataplane`: runs the plan and collects the results."""
 
 import json
+import os
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchlib import goals, machine, peers, plan, plots, programs, publish, report, testpmd
+from benchlib import goals, machine, peers, pktgen, plan, plots, programs, publish, report, testpmd
 from lablib import building
 from lablib.errors import LabError
 from lablib.progress import complain, say, step
@@ -84,6 +86,18 @@ class Bench:
                 found[name] = {"skipped": str(error)}
         self.results["peers"] = found
 
+    def pair(self):
+        """Generator and balancer as two processes, each with a core."""
+        if self.quick:
+            return
+        found = []
+        for flows in plan.PAIR_FLOWS:
+            say(f"  {flows} flows")
+            trial = pktgen.results_of_own(["--rate", "max", "--duration", "2", "--flows",
+                                           str(flows)])["trials"][0]
+            found.append({"at": flows, **trial})
+        self.results["pair"] = found
+
     def stages(self):
         windows = {"windows": 5 if self.quick else 15, "window_ms": 20}
         build = programs.stage(stage="maglev-build", backends=plan.MAGLEV_BACKENDS, flows=plan.K,
@@ -95,14 +109,17 @@ class Bench:
                 for name, parameters in plan.STAGES]
 
     def instructions(self):
-        found = {}
-        for name, parameters in plan.STAGES:
-            if self.quick and not name.startswith("whole, "):
-                continue
-            found[name] = programs.count(**parameters, flows=plan.COUNT_FLOWS)
-            if not self.quick and parameters["stage"] == "pipeline":
-                found[name] |= programs.count(**parameters, flows=plan.MISS_FLOWS, caches=True)
-        self.results["instructions"] = found
+        """Side by side, since what is counted is not time."""
+        def count(stage):
+            name, parameters = stage
+            caches = not self.quick and parameters["stage"] == "pipeline"
+            flows = plan.MISS_FLOWS if caches else plan.COUNT_FLOWS
+            return name, programs.count(**parameters, flows=flows, caches=caches)
+
+        stages = [stage for stage in plan.STAGES
+                  if not self.quick or stage[1]["stage"] == "pipeline"]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            self.results["instructions"] = dict(pool.map(count, stages))
 
 
 # In this order; a name on the command line, and the method that does it.
@@ -111,6 +128,7 @@ PARTS = (
     ("series", Bench.series),
     ("latency", Bench.latency),
     ("peers", Bench.peers),
+    ("pair", Bench.pair),
     ("stages", Bench.stages),
     ("instructions", Bench.instructions),
 )
@@ -140,13 +158,16 @@ def run(arguments):
     building.install_dependencies("run", "build", "bench")
     with step("building the measuring programs", own_lines=True):
         programs.build()
-    begin = time.monotonic()
-    with machine.huge_pages(QUICK_HUGE_MB if arguments.quick else HUGE_MB) as huge, \
+    with machine.alone(), \
+            machine.huge_pages(QUICK_HUGE_MB if arguments.quick else HUGE_MB) as huge, \
             tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
+        begin = time.monotonic()
         bench = Bench(arguments, huge, folder)
         for name, method in parts:
             with step(name, own_lines=True):
                 method(bench)
+            # What there is stays, should a later part fail.
+            _write(bench.results, arguments.out / "results.json")
     bench.results["seconds"] = round(time.monotonic() - begin, 1)
     _write(bench.results, arguments.out / "results.json")
     if arguments.json:

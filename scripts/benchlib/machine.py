@@ -2,12 +2,15 @@
 """The machine: what it is, and the huge pages that a benchmark borrows from it."""
 
 import ctypes
+import errno
 import os
 import platform
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +21,10 @@ from lablib.progress import complain
 PAGES = Path("/proc/sys/vm/nr_hugepages")
 FREE_PAGES = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
 PAGE_MB = 2
+RUNTIME = Path("/var/run/dpdk")
 CLONE_NEWNS = 0x20000
+LOCK = "\0weir-bench"
+POLL_S = 0.5
 
 
 def require_root():
@@ -72,9 +78,39 @@ def _own_mounts():
     run(["mount", "--make-rprivate", "/"])
 
 
-def _is_mounted():
+def _mounts():
     with open("/proc/mounts", encoding="utf-8") as mounts:
-        return any(line.split()[2] == "hugetlbfs" for line in mounts)
+        return [Path(line.split()[1]) for line in mounts if line.split()[2] == "hugetlbfs"]
+
+
+def free_huge_pages():
+    """DPDK leaves its files of huge pages behind, and the pages are taken as long as they exist.
+    So it does with the folder in which processes find each other."""
+    for folder in RUNTIME.glob("weir-bench*-box"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for folder in _mounts():
+        for path in folder.glob("weir-bench*map_*"):
+            path.unlink()
+
+
+@contextmanager
+def alone():
+    """Waits until no other benchmark runs: they would take processors and pages from each other.
+    What is held is a name in the kernel, which goes with the process."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as name:
+        told = False
+        while True:
+            try:
+                name.bind(LOCK)
+                break
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            if not told:
+                complain("bench: waiting for another benchmark of this machine to end")
+            told = True
+            time.sleep(POLL_S)
+        yield
 
 
 @contextmanager
@@ -87,7 +123,7 @@ def huge_pages(megabytes):
         missing = megabytes // PAGE_MB - int(FREE_PAGES.read_text(encoding="ascii"))
         if missing > 0:
             PAGES.write_text(f"{before + missing}\n", encoding="ascii")
-        if not _is_mounted():
+        if not _mounts():
             folder = tempfile.mkdtemp(prefix="weir-bench-huge-")
             _own_mounts()
             run(["mount", "-t", "hugetlbfs", "none", folder])
@@ -101,6 +137,7 @@ def huge_pages(megabytes):
     try:
         yield enough
     finally:
+        free_huge_pages()
         if folder:
             subprocess.run(["umount", folder], check=False)
             shutil.rmtree(folder, ignore_errors=True)

@@ -8,6 +8,7 @@ a load balancer of its own, in a network namespace, joined by shared memory (mem
     kernel -- weir0 (TAP)                                     which plays clients and backends
 """
 
+import json
 import os
 import shutil
 import signal
@@ -164,6 +165,17 @@ def _measure_own(options):
                 f"{CLIENT},{BACKENDS[0]}-{BACKENDS[-1]}", *OWN_OPTIONS,
                 *([] if "--rate" in _names(options) else SEARCH), *options]
         return subprocess.run(namespaces.exec_argv(namespace, argv), check=False).returncode
+
+
+def results_of_own(options):
+    """Measures a load balancer of its own; returns the generator's results."""
+    _build([PKTGEN, DATAPLANE, CONTROLPLANE])
+    with tempfile.TemporaryDirectory(prefix="weir-pktgen-") as folder:
+        path = Path(folder) / "results.json"
+        status = _measure_own([*options, "--json", str(path)])
+        if status != 0:
+            raise LabError(f"weir-pktgen failed (exit status {status})", "see the messages above")
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
 def run(arguments):

@@ -97,7 +97,7 @@ STAGES = (
 )
 STAGE_FLOWS = M
 COUNT_FLOWS = 16 * K  # Instructions do not depend on it.
-MISS_FLOWS = 262144   # Misses do, up to where nothing of the table is in the caches.
+MISS_FLOWS = 131072   # Misses do, up to where nothing of the table is in the caches.
 MAGLEV_BACKENDS = 1000
 
 TESTPMD_MODES = ("io", "macswap", "5tswap")
@@ -105,3 +105,6 @@ QUICK_TESTPMD_MODES = ("macswap",)
 
 # Flows that the peers forward; nftables' tracking table has 262 144 places by default.
 PEER_FLOWS = (4 * K, 64 * K)
+
+# Of the form with two processes.
+PAIR_FLOWS = (K, 64 * K)

@@ -70,8 +70,9 @@ def _full(results, path):
 def _latency(results, path):
     figure, axes = pyplot.subplots(figsize=(6, 3.2))
     rates = [run["rate"] / 1e6 for run in results["latency"]]
-    for key, name, style, colour in (("p50_us", "median", "o-", BEST), ("p99_us", "p99", "o--", INK),
-                                     ("p999_us", "p99.9", "s:", THIRD)):
+    lines = (("p50_us", "median", "o-", BEST), ("p99_us", "p99", "o--", INK),
+             ("p999_us", "p99.9", "s:", THIRD))
+    for key, name, style, colour in lines:
         axes.plot(rates, [run["times"][key] for run in results["latency"]], style, color=colour,
                   label=name)
     axes.set_xlabel("offered load, million packets/s")

@@ -52,7 +52,10 @@ class Loop:
         common = {"main_cpu": self.cpus[0], "cpu": self.cpus[1], "windows": self.windows,
                   "window_ms": self.window_ms, "huge_pages": "yes" if self.huge_pages else "no"}
         argv = [PROGRAMS / "bench-loop", *words({**common, **parameters})]
-        return json.loads(run(argv, timeout_s=TIMEOUT_S))
+        try:
+            return json.loads(run(argv, timeout_s=TIMEOUT_S))
+        finally:
+            machine.free_huge_pages()
 
     def best(self, **parameters):
         """Over all rounds: the best of the best windows, the median of the medians."""

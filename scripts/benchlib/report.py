@@ -142,6 +142,17 @@ def _peers_table(results):
     return table
 
 
+def _pair_table(results):
+    table = Table("generator and balancer as two processes over memif, no huge pages, dr, 64-byte "
+                  "frames at full speed", "flows", "sent Mpps", "through Mpps", "p50 us", "p99 us")
+    for run in results["pair"]:
+        latency = run["latency_ns"]
+        table.add(str(run["at"]), run["sent_pps"] / 1e6,
+                  run["received"] / run["duration_s"] / 1e6, latency["p50"] / 1e3,
+                  latency["p99"] / 1e3)
+    return table
+
+
 def _stages_table(results):
     instructions = results.get("instructions", {})
     table = Table("stages of the packet core alone, 1 M flows, a packet", "stage", "best ns",
@@ -173,6 +184,8 @@ def tables(results):
         found += [_latency_table(results), _idle_table(results)]
     if "peers" in results:
         found.append(_peers_table(results))
+    if "pair" in results:
+        found.append(_pair_table(results))
     if "stages" in results:
         found.append(_stages_table(results))
     elif "instructions" in results:

@@ -7,6 +7,7 @@
  * far end drops all. Those that leave by the interface "backs", which drops them, are counted. */
 #include "load.h"
 #include "parameters.h"
+#include "thread_clock.h"
 #include "windows.h"
 
 #include "common/clock.h"
@@ -92,24 +93,15 @@ send_burst(struct sender *sender)
 	return (unsigned int)n;
 }
 
-static uint64_t
-thread_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
-}
-
 static double
 run_window(struct sender *sender, uint64_t window_ns)
 {
-	uint64_t begin_ns = thread_ns();
+	uint64_t begin_ns = thread_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	uint64_t n = 0, ns;
 
 	do {
 		n += send_burst(sender);
-		ns = thread_ns() - begin_ns;
+		ns = thread_clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin_ns;
 	} while (ns < window_ns);
 	return n > 0 ? (double)ns / (double)n : 0;
 }

@@ -76,46 +76,18 @@ sleep_until(uint64_t ns)
 		continue;
 }
 
-static uint64_t
-n_frames(const struct box *box)
-{
-	uint64_t n = 0;
-
-	for (uint32_t i = 0; i < box->config->n_workers; i++)
-		n += __atomic_load_n(&box->sources[i].n_frames, __ATOMIC_RELAXED);
-	return n;
-}
-
-static uint64_t
-read_clock(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
-}
-
-/* Processor time of all threads but this one: on a shared machine others may take the processor
- * from a worker, and that is not what a frame costs. */
-static uint64_t
-workers_ns(void)
-{
-	return read_clock(CLOCK_PROCESS_CPUTIME_ID) - read_clock(CLOCK_THREAD_CPUTIME_ID);
-}
-
-/* Frames received, and the workers' time at which that was so. Taken anew if this thread lost its
- * processor in between. */
+/* Frames of all workers so far, and their threads' processor time then. */
 static uint64_t
 take_sample(const struct box *box, uint64_t *ns)
 {
-	uint64_t begin_ns, n;
+	uint64_t n = 0;
 
-	for (unsigned int i = 0; i < SAMPLE_TRIES; i++) {
-		begin_ns = workers_ns();
-		n = n_frames(box);
-		*ns = workers_ns();
-		if (*ns - begin_ns < SAMPLE_NS)
-			break;
+	*ns = 0;
+	for (uint32_t i = 0; i < box->config->n_workers; i++) {
+		uint64_t worker_ns;
+
+		n += source_sample(&box->sources[i], &worker_ns);
+		*ns += worker_ns;
 	}
 	return n;
 }
@@ -123,9 +95,9 @@ take_sample(const struct box *box, uint64_t *ns)
 static struct counts
 take_counts(const struct box *box)
 {
-	struct counts counts = {.n_frames = n_frames(box), .at_ns = clock_now_ns()};
+	struct counts counts = {.at_ns = clock_now_ns()};
 
-	counts.cpu_ns = workers_ns();
+	counts.n_frames = take_sample(box, &counts.cpu_ns);
 	for (uint32_t i = 0; i < box->config->n_workers; i++)
 		counts.n_missed += __atomic_load_n(&box->sources[i].n_missed, __ATOMIC_RELAXED);
 	counts.n_forwarded = box_verdicts(box, V_FORWARD);

@@ -2,7 +2,10 @@
 /* Frames for a port without a wire; see source.h. */
 #include "source.h"
 
+#include "thread_clock.h"
+
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include <rte_cycles.h>
@@ -12,6 +15,8 @@
 #include <rte_mempool.h>
 
 #define FRACTION_BITS 16
+#define SAMPLE_TRIES 100
+#define SAMPLE_MAX_NS 5000u /* Between two readings of the clock around a counter. */
 
 static uint64_t *
 stamp_of(const struct source *source, struct rte_mbuf *mbuf)
@@ -75,7 +80,9 @@ receive(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n_recei
 	}
 	if (source->interval)
 		stamp(source, mbufs, n);
-	__atomic_store_n(&source->n_frames, source->n_frames + n, __ATOMIC_RELAXED);
+	if (source->n_frames == 0)
+		pthread_getcpuclockid(pthread_self(), &source->clock);
+	__atomic_store_n(&source->n_frames, source->n_frames + n, __ATOMIC_RELEASE);
 	if (!source->steady)
 		__atomic_store_n(
 			&source->steady, traffic_is_steady(&source->traffic), __ATOMIC_RELAXED);
@@ -127,6 +134,24 @@ source_set_rate(struct source *source, uint64_t n_per_s)
 	uint64_t interval = n_per_s ? (rte_get_tsc_hz() << FRACTION_BITS) / n_per_s : 0;
 
 	__atomic_store_n(&source->wanted_interval, interval, __ATOMIC_RELAXED);
+}
+
+/* Taken anew if the calling thread has lost its processor in between. */
+uint64_t
+source_sample(const struct source *source, uint64_t *ns)
+{
+	uint64_t n = __atomic_load_n(&source->n_frames, __ATOMIC_ACQUIRE);
+
+	*ns = 0;
+	for (unsigned int i = 0; n > 0 && i < SAMPLE_TRIES; i++) {
+		uint64_t begin_ns = thread_clock_ns(source->clock);
+
+		n = __atomic_load_n(&source->n_frames, __ATOMIC_ACQUIRE);
+		*ns = thread_clock_ns(source->clock);
+		if (*ns - begin_ns < SAMPLE_MAX_NS)
+			break;
+	}
+	return n;
 }
 
 uint64_t

@@ -14,6 +14,7 @@
 #include "traffic.h"
 
 #include <stdbool.h>
+#include <time.h>
 
 struct rte_mempool;
 
@@ -35,7 +36,8 @@ struct source {
 	/* worker: writes, main: reads; relaxed atomic. */
 	uint64_t n_frames;
 	uint64_t n_missed;
-	bool steady; /* All flows have been begun. */
+	bool steady;     /* All flows have been begun. */
+	clockid_t clock; /* Processor time of the worker's thread; set before 'n_frames' is. */
 };
 
 struct source_config {
@@ -52,6 +54,9 @@ int source_init(struct source *source, const struct source_config *config, struc
 
 /* How many frames a second are due from now on; 0: as many as are asked for. Main thread. */
 void source_set_rate(struct source *source, uint64_t n_per_s);
+
+/* Frames so far, and in '*ns' the processor time of the worker's thread then. Main thread. */
+uint64_t source_sample(const struct source *source, uint64_t *ns);
 
 /* Ticks a second, of the times that sources take. */
 uint64_t source_tick_hz(void);

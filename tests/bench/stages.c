@@ -5,6 +5,7 @@
 
 #include "dataplane/maglev.h"
 #include "dataplane/nat.h"
+#include "dataplane/pipeline_data.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/scheduler.h"
 
@@ -172,6 +173,8 @@ run_rewrite_tunnel(struct stand *stand)
 static inline void
 translate(struct stand *stand, uint8_t mode)
 {
+	struct pipeline *pipeline = stand->pipeline;
+
 	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++) {
 		const struct nat_job job = {
 			.flows = stand->flows,
@@ -181,7 +184,10 @@ translate(struct stand *stand, uint8_t mode)
 			.packet = &stand->packets[i],
 			.parsed = &stand->parsed[i],
 			.now_ns = stand->now_ns,
-			.next_local = &stand->next_local,
+			.next_local = &pipeline->next_local,
+			.stats = pipeline->stats,
+			.too_big = &pipeline->tunnel.too_big,
+			.steering = &pipeline->steering,
 		};
 
 		stand->sum += nat_forward(&job, mode, stand->backends[i], stand->slots[i]);

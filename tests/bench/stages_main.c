@@ -132,7 +132,7 @@ main(int argc, char **argv)
 	struct job job = {.load = LOAD_DEFAULT, .n_windows = 15, .window_ms = 20};
 
 	parameters_parse(parameters, sizeof(parameters) / sizeof(parameters[0]), &job, argc, argv);
-	if (stand_init(&stand, &job.load) < 0) {
+	if (stand_init(&stand, &job.load, job.n_counted > 0) < 0) {
 		fprintf(stderr, "bench-stages: %s\n", stand.err.text);
 		return EXIT_FAILURE;
 	}

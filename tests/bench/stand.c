@@ -29,7 +29,8 @@ set_packet(struct stand *stand, unsigned int i, uint32_t size)
 void
 stand_fill(struct stand *stand)
 {
-	stand->now_ns = clock_now_ns();
+	if (!stand->still)
+		stand->now_ns = clock_now_ns();
 	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++) {
 		uint8_t *data = stand->frames + i * STAND_FRAME_STRIDE + STAND_HEADROOM;
 
@@ -40,7 +41,8 @@ stand_fill(struct stand *stand)
 void
 stand_fill_unknown(struct stand *stand)
 {
-	stand->now_ns = clock_now_ns();
+	if (!stand->still)
+		stand->now_ns = clock_now_ns();
 	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++) {
 		uint8_t *data = stand->frames + i * STAND_FRAME_STRIDE + STAND_HEADROOM;
 
@@ -109,7 +111,7 @@ check_flows(struct stand *stand)
 }
 
 int
-stand_init(struct stand *stand, const struct load *load)
+stand_init(struct stand *stand, const struct load *load, bool still)
 {
 	const struct traffic_config traffic = load_traffic(load, port_mac);
 	const struct scene_config scene = load_scene(load);
@@ -117,7 +119,8 @@ stand_init(struct stand *stand, const struct load *load)
 		.n_flows = load_places(load), .seed = SEED, .memory = huge_memory()};
 	int rc;
 
-	*stand = (struct stand){.n_backends = load->n_backends};
+	*stand = (struct stand){
+		.n_backends = load->n_backends, .now_ns = clock_now_ns(), .still = still};
 	if (traffic_init(&stand->traffic, &traffic) < 0)
 		return err_set(&stand->err, -EINVAL,
 			"there is no such traffic: the frames are too "

@@ -23,8 +23,8 @@ struct stand {
 	struct tunnel_state tunnel;
 	struct err err;
 	uint64_t now_ns;
-	uint64_t sum; /* Of results, so that none is left out. */
-	uint32_t next_local;
+	bool still;          /* Time stands still, so that the same is done every time. */
+	uint64_t sum;        /* Of results, so that none is left out. */
 	uint32_t n_backends; /* Of the Maglev table to be built. */
 	/* The burst. */
 	struct packet packets[PACKET_BURST_MAX];
@@ -37,7 +37,7 @@ struct stand {
 };
 
 /* Returns 0, or a negative errno with stand->err set. */
-int stand_init(struct stand *stand, const struct load *load);
+int stand_init(struct stand *stand, const struct load *load, bool still);
 void stand_fini(struct stand *stand);
 
 /* Writes the next frames of the load. */

@@ -96,6 +96,7 @@ status_tells_node_dataplane_and_routers(void **state)
 	addr_parse("10.77.1.12", &peer, NULL);
 	cluster_router_set_state(fixture->cluster, 0, VRRP_BACKUP, "started", clock_now_ns());
 	cluster_router_set_master(fixture->cluster, 0, &peer, 100);
+	cluster_router_set_priority(fixture->cluster, 0, 150);
 	status = ask(fixture, &asked, "status", "{}");
 	assert_non_null(status);
 	assert_string_equal(json_string_value(json_object_get(status, "node")), "lb1");
@@ -107,10 +108,10 @@ status_tells_node_dataplane_and_routers(void **state)
 	router = json_array_get(json_object_get(status, "routers"), 0);
 	assert_true(json_number_value(json_object_get(router, "since_s")) >= 0);
 	json_object_del(router, "since_s");
-	json_t *wanted = json_pack("{s:s, s:i, s:s, s:i, s:[s], s:i, s:s, s:i, s:s}", "name",
-		"front4", "vrid", 51, "state", "backup", "priority", 200, "addresses",
-		"10.77.1.100", "transitions", 1, "master_address", "10.77.1.12", "master_priority",
-		100, "reason", "started");
+	json_t *wanted = json_pack("{s:s, s:i, s:s, s:i, s:i, s:n, s:[s], s:i, s:s, s:i, s:s}",
+		"name", "front4", "vrid", 51, "state", "backup", "priority", 150,
+		"configured_priority", 200, "sync_group", "addresses", "10.77.1.100", "transitions",
+		1, "master_address", "10.77.1.12", "master_priority", 100, "reason", "started");
 	assert_true(json_equal(router, wanted));
 	json_decref(wanted);
 	json_decref(status);
@@ -118,6 +119,43 @@ status_tells_node_dataplane_and_routers(void **state)
 	status = ask(fixture, &asked, "status", "{}");
 	assert_true(json_is_true(json_object_get(json_object_get(status, "dataplane"), "up")));
 	json_decref(status);
+}
+
+static void
+history_tells_the_last_transitions_and_why(void **state)
+{
+	struct fixture *fixture = *state;
+	struct asked asked;
+	json_t *history, *last;
+
+	history = ask(fixture, &asked, "history", "{}");
+	assert_int_equal(json_array_size(history), 0);
+	json_decref(history);
+	for (int i = 0; i < 3; i++) {
+		cluster_router_set_state(fixture->cluster, 0, VRRP_BACKUP, "ready", clock_now_ns());
+		cluster_router_set_state(
+			fixture->cluster, 1, VRRP_MASTER, "nobody else", clock_now_ns());
+	}
+	history = ask(fixture, &asked, "history", "{}");
+	assert_int_equal(json_array_size(history), 6);
+	last = json_array_get(history, 5);
+	assert_string_equal(json_string_value(json_object_get(last, "router")), "front6");
+	assert_string_equal(json_string_value(json_object_get(last, "from")), "master");
+	assert_string_equal(json_string_value(json_object_get(last, "to")), "master");
+	assert_string_equal(json_string_value(json_object_get(last, "reason")), "nobody else");
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(history, 1), "from")), "init");
+	assert_int_equal(strlen(json_string_value(json_object_get(last, "time"))),
+		strlen("2026-01-01T00:00:00.000Z"));
+	assert_true(json_number_value(json_object_get(last, "age_s")) >= 0);
+	json_decref(history);
+	history = ask(fixture, &asked, "history", "{\"router\": \"front4\", \"limit\": 2}");
+	assert_int_equal(json_array_size(history), 2);
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(history, 0), "router")), "front4");
+	json_decref(history);
+	expect_error(fixture, "history", "{\"router\": \"nobody\"}", "weirctl status");
+	expect_error(fixture, "history", "{\"limit\": 0}", "limit");
 }
 
 #define WEB1_WEB4                                                                 \
@@ -291,6 +329,7 @@ main(void)
 {
 	const struct CMUnitTest cases[] = {
 		CASE(status_tells_node_dataplane_and_routers),
+		CASE(history_tells_the_last_transitions_and_why),
 		CASE(backends_tell_health_drain_and_counters),
 		CASE(drained_backends_are_drained_in_all_pools_or_in_one),
 		CASE(services_tell_who_holds_them_and_counters),

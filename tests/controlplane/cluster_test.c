@@ -37,7 +37,8 @@ static int
 set_up(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	struct cluster_listener listener = {count_state, count_failover, fixture};
+	struct cluster_listener listener = {
+		.on_state = count_state, .on_failover = count_failover, .ctx = fixture};
 
 	if (!fixture || config_load(getenv("WEIR_SAMPLE"), &fixture->model, NULL) < 0)
 		return -1;

@@ -2,8 +2,10 @@
 /* Replays scripts of events against real state machines on a simulated network and clock.
  *
  * A script is lines of words; its clock moves in milliseconds and only by "run" and "until":
- *   node NAME PRIORITY ADDRESS ADVERT_MS preempt|stay DELAY_MS   a new node, in init
- *   startup|shutdown|resign NAME, fault NAME WORD                an event
+ *   node NAME PRIORITY ADDRESS ADVERT_MS preempt|stay DELAY_MS [grouped]   a new node, in init
+ *   startup|shutdown|resign|take NAME, fault|yield NAME WORD     an event
+ *   priority NAME N WORD                                         its priority is N now
+ *   stall NAME MS                                                its dataplane has stood so long
  *   freeze NAME, thaw NAME     the process stops; goes on and first hears what has come in since
  *   lose NAME, hear NAME       adverts of NAME reach nobody; reach all again
  *   forge NAME PRIORITY ADDRESS ADVERT_MS                        NAME receives such an advert
@@ -12,6 +14,7 @@
  *   took MIN MAX               the last "until" took so many milliseconds
  *   is NAME STATE              must be so now
  *   holds NAME yes|no          must be so now: its lease has not run out
+ *   waits NAME yes|no          must be so now: would be master but for its group
  *   says NAME TEXT...          the last transition's reason contains TEXT
  *   apart MS                   two nodes have held at once for at most MS in all since the start
  *   gap MS                     since the last "clear" nobody held for at most MS in all
@@ -98,8 +101,9 @@ deliver(struct world *world, struct node *node, const struct vrrp_event *event)
 	if (actions.changed) {
 		assert_int_equal(actions.to, node->fsm.state);
 		assert_true(actions.why[0] != '\0');
-		memcpy(node->why, actions.why, sizeof(node->why));
 	}
+	if (actions.why[0] != '\0')
+		memcpy(node->why, actions.why, sizeof(node->why));
 	assert_true(actions.hold ? node->fsm.state == VRRP_MASTER : true);
 }
 
@@ -174,6 +178,7 @@ do_node(struct world *world, char **words)
 		.advert_cs = (uint16_t)(number(words[4]) / 10),
 		.preempt = strcmp(words[5], "preempt") == 0,
 		.preempt_delay_ns = number(words[6]) * NS_PER_MS,
+		.grouped = words[7] != NULL,
 	};
 
 	assert_true(world->n_nodes <= NODES_MAX);
@@ -192,6 +197,8 @@ do_event(struct world *world, char **words)
 		{"shutdown", VRRP_EVENT_SHUTDOWN},
 		{"resign", VRRP_EVENT_RESIGN},
 		{"fault", VRRP_EVENT_FAULT},
+		{"take", VRRP_EVENT_TAKE},
+		{"yield", VRRP_EVENT_YIELD},
 	};
 
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
@@ -225,6 +232,23 @@ do_forge(struct world *world, char **words)
 	};
 
 	post(world, find(world, words[1]), &event);
+}
+
+static void
+do_priority(struct world *world, char **words)
+{
+	deliver(world, find(world, words[1]),
+		&(struct vrrp_event){.kind = VRRP_EVENT_PRIORITY,
+			.priority = (uint8_t)number(words[2]),
+			.why = words[3]});
+}
+
+static void
+do_stall(struct world *world, char **words)
+{
+	deliver(world, find(world, words[1]),
+		&(struct vrrp_event){.kind = VRRP_EVENT_STALL,
+			.since_ns = now_ns(world) - number(words[2]) * NS_PER_MS});
 }
 
 static void
@@ -263,6 +287,8 @@ check(struct world *world, char **words)
 		good = is_in(world, words);
 	else if (strcmp(verb, "holds") == 0)
 		good = node_holds(world, find(world, words[1])) == (strcmp(words[2], "yes") == 0);
+	else if (strcmp(verb, "waits") == 0)
+		good = find(world, words[1])->fsm.waits == (strcmp(words[2], "yes") == 0);
 	else if (strcmp(verb, "says") == 0)
 		good = strstr(find(world, words[1])->why, strstr(world->line, words[2])) != NULL;
 	else if (strcmp(verb, "took") == 0)
@@ -299,6 +325,10 @@ obey(struct world *world, char **words)
 		{"shutdown", do_event},
 		{"resign", do_event},
 		{"fault", do_event},
+		{"take", do_event},
+		{"yield", do_event},
+		{"priority", do_priority},
+		{"stall", do_stall},
 		{"freeze", do_switch},
 		{"thaw", do_switch},
 		{"lose", do_switch},
@@ -422,8 +452,74 @@ static void
 one_way_loss_does_not_make_a_better_holder_yield(void **state)
 {
 	(void)state;
-	SCRIPT(PAIR, "lose a", "run 2000", "is a master", "is b master", "hear a", "run 102",
+	/* For a while: b may only have missed some. */
+	SCRIPT(PAIR, "lose a", "until b master 400", "run 300", "is a master", "hear a", "run 102",
 		"is b backup", "is a master");
+}
+
+static void
+a_master_that_is_not_heard_yields_and_tries_again_after_a_minute(void **state)
+{
+	(void)state;
+	SCRIPT(PAIR, "lose a", "until b master 400", "until a backup 700", "took 499 502",
+		"says a 192.0.2.2 does not hear this node", "is b master", "apart 502", "run 59000",
+		"is a backup", "is b master",
+		/* Still not heard. */
+		"until a master 1400", "until a backup 700", "took 499 602", "is b master",
+		/* And when it is heard it is the master again. */
+		"hear a", "run 59000", "is b master", "until a master 1400", "run 2", "is b backup",
+		"run 5000", "is a master", "apart 1110");
+}
+
+static void
+a_lower_priority_lets_the_other_one_take_over(void **state)
+{
+	(void)state;
+	SCRIPT(PAIR, "priority a 50 pool", "is a master", "says a priority 200 -> 50: pool",
+		"until b master 400", "run 2", "is a backup", "apart 2", "gap 0", "run 600",
+		"priority a 200 pool", "until a master 400", "run 2", "is b backup");
+	/* In init it is for later. */
+	SCRIPT("node a 200 192.0.2.1 100 preempt 0", "node b 100 192.0.2.2 100 preempt 0",
+		"priority a 50 pool", "startup a", "startup b", "until b master 400", "run 1000",
+		"is a backup");
+}
+
+static void
+an_owner_preempts_whatever_its_configuration_says(void **state)
+{
+	(void)state;
+	SCRIPT("node a 255 192.0.2.1 100 stay 0", "node b 254 192.0.2.2 100 stay 0", "startup a",
+		"startup b", "run 100", "stall a 500", "is a backup", "run 500", "is a master",
+		"is b backup");
+}
+
+static void
+a_master_whose_dataplane_stalled_listens_first(void **state)
+{
+	(void)state;
+	/* Not for less than what the others wait for. */
+	SCRIPT(PAIR, "stall a 299", "is a master", "stall a 300", "is a backup", "holds a no",
+		"says a was stopped for 300 ms", "until a master 200", "took 170 174",
+		"is b backup", "run 500", "is b backup", "apart 0");
+	/* A stop that the machine itself was in is seen by its own clock. */
+	SCRIPT(PAIR, "freeze a", "lose b", "run 2000", "is b master", "thaw a", "run 1",
+		"is a backup", "says a listens first", "apart 0");
+	SCRIPT(PAIR, "resign a", "stall a 300", "is a backup", "until b master 400", "run 5000",
+		"is b master");
+	SCRIPT(PAIR, "shutdown a", "stall a 300", "is a init", "until b master 400");
+}
+
+static void
+a_router_of_a_group_waits_for_its_word(void **state)
+{
+	(void)state;
+	SCRIPT("node a 200 192.0.2.1 100 preempt 0 grouped", "startup a", "run 1000", "is a backup",
+		"waits a yes", "take a", "is a master", "says a no master heard", "holds a yes",
+		"yield a inside", "is a backup", "says a inside", "holds a no", "waits a no",
+		"run 330", "waits a yes",
+		/* Whom it hears meanwhile it follows again. */
+		"forge a 250 192.0.2.9 100", "run 2", "waits a no", "run 330", "waits a yes",
+		"forge a 0 192.0.2.9 100", "run 2", "waits a no", "run 30", "waits a yes");
 }
 
 static void
@@ -562,10 +658,10 @@ a_lease_is_always_shorter_than_the_patience_of_the_others(void **state)
 	for (unsigned int advert_cs = 1; advert_cs <= 4095; advert_cs += 7) {
 		for (unsigned int priority = 1; priority <= 254; priority++) {
 			struct vrrp_event advert = {VRRP_EVENT_ADVERT, NULL, address("192.0.2.2"),
-				255, (uint16_t)advert_cs};
+				255, (uint16_t)advert_cs, 0};
 			struct vrrp_event startup = {.kind = VRRP_EVENT_STARTUP};
 			struct vrrp_fsm_config config = {(uint8_t)priority, (uint16_t)advert_cs,
-				true, 0, address("192.0.2.1")};
+				true, 0, false, address("192.0.2.1")};
 			struct vrrp_actions actions;
 			struct vrrp_fsm fsm;
 
@@ -589,6 +685,11 @@ main(void)
 		cmocka_unit_test(equal_priorities_are_decided_by_the_higher_address),
 		cmocka_unit_test(a_healed_split_leaves_the_higher_priority_within_one_advert),
 		cmocka_unit_test(one_way_loss_does_not_make_a_better_holder_yield),
+		cmocka_unit_test(a_master_that_is_not_heard_yields_and_tries_again_after_a_minute),
+		cmocka_unit_test(a_lower_priority_lets_the_other_one_take_over),
+		cmocka_unit_test(an_owner_preempts_whatever_its_configuration_says),
+		cmocka_unit_test(a_master_whose_dataplane_stalled_listens_first),
+		cmocka_unit_test(a_router_of_a_group_waits_for_its_word),
 		cmocka_unit_test(priority_0_lets_the_backup_take_over_after_its_skew),
 		cmocka_unit_test(a_master_answers_priority_0_of_another_at_once),
 		cmocka_unit_test(a_planned_failover_leaves_no_moment_without_a_holder),

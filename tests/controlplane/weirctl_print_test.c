@@ -229,6 +229,21 @@ what_was_done_is_said(void **state)
 }
 
 static void
+history_is_a_table_with_the_latest_at_its_end(void **state)
+{
+	(void)state;
+	expect(print_history, "[]", "no virtual router has changed its state\n");
+	expect(print_history,
+		"[{\"time\": \"2026-01-01T00:00:00.000Z\", \"age_s\": 61.5, \"router\": \"front4\","
+		" \"from\": \"backup\", \"to\": \"master\", \"reason\": \"master is silent\"},"
+		" {\"time\": \"2026-01-01T00:01:00.000Z\", \"age_s\": 1.5, \"router\": \"front4\","
+		" \"from\": \"master\", \"to\": \"init\", \"reason\": null}]",
+		"TIME                        AGE  ROUTER  FROM    TO      REASON\n"
+		"2026-01-01T00:00:00.000Z  1m01s  front4  backup  master  master is silent\n"
+		"2026-01-01T00:01:00.000Z  1.50s  front4  master  init    -\n");
+}
+
+static void
 answers_of_another_shape_are_shown_as_far_as_they_go(void **state)
 {
 	(void)state;
@@ -267,6 +282,23 @@ a_trace_is_told_step_by_step(void **state)
 		"verdict   forward: sent to a backend\n");
 	expect(print_trace,
 		"{\"in_port\": \"front\", \"vip\": null, \"service\": null, \"flow\": null,"
+		" \"choice\": null, \"backend\": null,"
+		" \"next_hop\": {\"port\": \"front\", \"mac\": \"02:00:00:00:00:01\"},"
+		" \"sent\": {\"protocol\": 1, \"from\": \"10.0.0.9\", \"to\": \"10.0.0.2\","
+		" \"about\": {\"from\": \"10.0.0.2:8080\", \"to\": \"10.0.0.9:1\"}, \"bytes\": 70},"
+		" \"verdict\": \"forward\", \"meaning\": \"sent to a backend\"}",
+		"STEP      RESULT\n"
+		"port      front\n"
+		"VIP       none has this address\n"
+		"service   none\n"
+		"flow      known to no worker\n"
+		"backend   none\n"
+		"sent      from 10.0.0.9 to 10.0.0.2, protocol 1, 70 bytes\n"
+		"about     a packet from 10.0.0.2:8080 to 10.0.0.9:1\n"
+		"next hop  02:00:00:00:00:01 by port front\n"
+		"verdict   forward: sent to a backend\n");
+	expect(print_trace,
+		"{\"in_port\": \"front\", \"vip\": null, \"service\": null, \"flow\": null,"
 		" \"choice\": null, \"backend\": null, \"next_hop\": null, \"sent\": null,"
 		" \"verdict\": \"host\", \"meaning\": \"handed to the host's kernel\"}",
 		"STEP     RESULT\n"
@@ -290,6 +322,7 @@ main(void)
 		cmocka_unit_test(stats_leave_out_what_did_not_happen),
 		cmocka_unit_test(a_trace_is_told_step_by_step),
 		cmocka_unit_test(what_was_done_is_said),
+		cmocka_unit_test(history_is_a_table_with_the_latest_at_its_end),
 		cmocka_unit_test(answers_of_another_shape_are_shown_as_far_as_they_go),
 	};
 

@@ -127,9 +127,15 @@ every_command_shows_a_table_and_json(void **state)
 			"established"},
 		{"trace --protocol tcp --from 10.77.1.10:4711 --to 10.77.1.100:80 --flags syn",
 			"backend   web1 (10.77.1.21) of pool web4: chosen by the scheduler"},
+		{"trace --protocol udp --from 10.77.1.10:4711 --to 10.77.1.100:53 --icmp too-big",
+			"backend   web1 (10.77.1.21) of pool web4: chosen by the scheduler"},
+		{"trace --protocol udp --from 10.77.1.10:4711 --to 10.77.1.100:53 --fragment first",
+			"backend   web1 (10.77.1.21) of pool web4: chosen by the scheduler"},
 		{"stats", "flows: 1.23k of at most 131k"},
 		{"drain web1", "backend web1 of pool web6: takes no new flows"},
 		{"undrain web1 --pool web6", "backend web1 of pool web6: takes new flows again"},
+		{"history", "front4  init  master"},
+		{"history front6", "no virtual router has changed its state"},
 		{"failover front4", "1 virtual router given up"},
 		{"check weir.yaml", "weir.yaml: fine: cluster lab, 9 nodes, 2 virtual routers"},
 	};
@@ -232,7 +238,7 @@ static void
 help_tells_of_every_command(void **state)
 {
 	static const char *const names[] = {"status", "services", "backends", "flows", "stats",
-		"drain", "undrain", "failover", "check"};
+		"drain", "undrain", "failover", "history", "check"};
 	struct fixture *fixture = *state;
 	struct run run;
 

@@ -55,7 +55,7 @@ golden_bytes_of_an_unsolicited_advertisement(void **state)
 }
 
 static void
-a_burst_is_followed_by_a_slow_refresh(void **state)
+a_burst_is_followed_by_repeats_and_a_slow_refresh(void **state)
 {
 	struct announce_schedule schedule;
 	uint64_t now_ns = 5000 * MS;
@@ -71,9 +71,48 @@ a_burst_is_followed_by_a_slow_refresh(void **state)
 		if (i + 1 < ANNOUNCE_BURST_ROUNDS)
 			now_ns += 100 * MS;
 	}
+	for (uint64_t s = 1; s <= 32; s *= 2) {
+		assert_false(announce_due(&schedule, now_ns + s * 1000 * MS - 1));
+		now_ns += s * 1000 * MS;
+		assert_true(announce_due(&schedule, now_ns));
+	}
 	assert_false(announce_due(&schedule, now_ns + 59999 * MS));
 	assert_true(announce_due(&schedule, now_ns + 60000 * MS));
 	assert_int_equal(schedule.next_ns, now_ns + 120000 * MS);
+}
+
+static void
+a_round_out_of_turn_is_soon_and_seldom(void **state)
+{
+	struct announce_schedule schedule;
+	uint64_t now_ns = 5000 * MS;
+
+	(void)state;
+	announce_init(&schedule);
+	announce_again(&schedule, now_ns);
+	assert_false(announce_due(&schedule, now_ns));
+	announce_start(&schedule, now_ns);
+	while (schedule.next_ns < 200000 * MS)
+		assert_true(announce_due(&schedule, schedule.next_ns));
+	/* Long after the last round it is due at once, ... */
+	now_ns = schedule.last_ns + 10000 * MS;
+	announce_again(&schedule, now_ns);
+	assert_true(announce_due(&schedule, now_ns));
+	/* ... and then no more than once in a second, however often it is asked for. */
+	for (int i = 0; i < 999; i++) {
+		announce_again(&schedule, now_ns + (uint64_t)i * MS);
+		assert_false(announce_due(&schedule, now_ns + (uint64_t)i * MS));
+	}
+	assert_true(announce_due(&schedule, now_ns + 1000 * MS));
+	/* And it is followed by others, as after a burst. */
+	assert_int_equal(schedule.next_ns, now_ns + 3000 * MS);
+	assert_true(announce_due(&schedule, now_ns + 3000 * MS));
+	assert_int_equal(schedule.next_ns, now_ns + 7000 * MS);
+	/* A burst that goes on is not disturbed. */
+	announce_start(&schedule, now_ns);
+	assert_true(announce_due(&schedule, now_ns));
+	announce_again(&schedule, now_ns);
+	assert_int_equal(schedule.next_ns, now_ns + 100 * MS);
 }
 
 static void
@@ -101,7 +140,8 @@ main(void)
 	const struct CMUnitTest cases[] = {
 		cmocka_unit_test(golden_bytes_of_gratuitous_arp),
 		cmocka_unit_test(golden_bytes_of_an_unsolicited_advertisement),
-		cmocka_unit_test(a_burst_is_followed_by_a_slow_refresh),
+		cmocka_unit_test(a_burst_is_followed_by_repeats_and_a_slow_refresh),
+		cmocka_unit_test(a_round_out_of_turn_is_soon_and_seldom),
 		cmocka_unit_test(stopping_ends_it_and_starting_again_bursts_again),
 	};
 

@@ -16,6 +16,7 @@
 #define UNIT 400 /* Bytes of a piece but the last. */
 #define LOAD 1000
 #define N_DATAGRAMS 60
+#define N_ANY 20000
 
 static const char *const clients[] = {"198.51.100.7", "2001:db8:c::7"};
 static const char *const vips[] = {WORLD_VIP4, WORLD_VIP6};
@@ -358,6 +359,103 @@ a_later_fragment_alone_is_lost(void **state)
 	}
 }
 
+/* A fragment of anything, from anybody who may be heard. */
+static void
+make_any(struct site *site, struct frame *frame, uint16_t *port)
+{
+	static const char *const senders[2][3] = {
+		{"198.51.100.7", "192.0.2.11", "192.0.2.222"},
+		{"2001:db8:c::7", "2001:db8::11", "2001:db8::222"},
+	};
+	static const char *const targets[2][4] = {
+		{WORLD_VIP4, SITE_LOCAL4, "198.51.100.7", "192.0.2.250"},
+		{WORLD_VIP6, SITE_LOCAL6, "2001:db8:c::7", "2001:db8::250"},
+	};
+	static const uint8_t protocols[] = {IPPROTO_UDP, IPPROTO_UDP, IPPROTO_TCP, IPPROTO_ICMP};
+	uint64_t random = site_draw(site);
+	unsigned int family = random & 1;
+	const char *from = senders[family][(random >> 1) % 3];
+	const char *to = targets[family][random >> 4 & 3];
+	uint8_t protocol = protocols[random >> 6 & 3];
+	uint16_t offset = (uint16_t)((random >> 8 & 7) * 8),
+		 size = random >> 12 & 7 ? 8 : random >> 15 & 63;
+	bool more = (random >> 21 & 3) > 0;
+	be16 ports[2] = {be16_from(53), be16_from((uint16_t)(2000 + (random >> 24 & 3)))};
+	struct wire_fragment header = {.next_header = protocol,
+		.offset = be16_from((uint16_t)(offset | more)),
+		.id = be32_from(random >> 32 & 3)};
+	uint8_t payload[sizeof(header) + 64] = {0};
+	size_t at = family == 0 ? 0 : sizeof(header);
+
+	if (random >> 26 & 1) {
+		ports[0] = ports[1];
+		ports[1] = be16_from(53);
+	}
+	memcpy(payload, &header, at);
+	memcpy(payload + at, ports, sizeof(ports));
+	payload[at + 5] = 64;
+	payload[at + 12] = 0x50;
+	frame_ip(frame, from, to, at ? IPPROTO_FRAGMENT : protocol, payload, at + size);
+	if (family == 0) {
+		frame_ipv4(frame)->id = be16_from((uint16_t)(random >> 32 & 3));
+		frame_ipv4(frame)->fragment =
+			be16_from((uint16_t)(offset / 8 | (more ? IPV4_MORE_FRAGMENTS : 0)));
+		frame_fix_ipv4(frame);
+	}
+	frame->packet.buffer = frame;
+	*port = random >> 40 & 1;
+}
+
+/* Each packet is held, and then comes back once, or has its verdict. */
+static void
+whatever_comes_has_one_fate(void **state)
+{
+	static struct frame frames[N_ANY];
+	struct site *site = *state;
+	unsigned int n_held = 0, n_released = 0;
+
+	site->steer.ports[SITE_FRONT].kind = STEER_UNKNOWN;
+	site->steer.ports[SITE_BACK].kind = STEER_UNKNOWN;
+	for (size_t i = 0; i < N_ANY; i++) {
+		uint16_t port;
+
+		if (i % 1000 == 0)
+			site_set_mode(site, modes[i / 1000 % 2]);
+		make_any(site, &frames[i], &port);
+		n_held += site_pass(site, &frames[i], port) == V_HOLD;
+		site->world.now_ns += 20 * NS_PER_MS;
+		if (i % 4 == 0)
+			n_released += site_release(site);
+	}
+	site->world.now_ns += FRAGMENT_HOLD_NS;
+	for (unsigned int n; (n = site_release(site)) > 0;)
+		n_released += n;
+	assert_true(n_held > 100 && n_released >= n_held);
+	for (size_t i = 0; i < N_ANY; i++)
+		assert_true(frames[i].packet.verdict < N_VERDICTS);
+	assert_true(site_count(site, PATH_FRAGMENTS_FOLLOWED) > 100);
+}
+
+/* The PROXY header would move all that comes behind it. Answers have none. */
+static void
+where_something_is_put_into_packets_fragments_are_not(void **state)
+{
+	static const uint8_t order[N_PIECES] = {0, 1, 2};
+	struct ends ends = ends_of_client(0, 2000), back;
+	struct site *site = *state;
+	struct frame pieces[N_PIECES], whole, reply;
+
+	site->world.services[WORLD_DNS4].client_address = CLIENT_ADDRESS_PROXY2;
+	world_apply(&site->world);
+	make_whole(&whole, &ends);
+	cut(&whole, &ends, 7, pieces);
+	assert_int_equal(site_pass(site, &whole, SITE_FRONT), V_FORWARD);
+	pass_pieces(site, pieces, SITE_FRONT, order, V_DROP_FRAGMENT);
+	back = answer_to(&whole.packet);
+	send_datagram(site, &back, SITE_BACK, 8, &reply);
+	assert_int_equal(ends_of_packet(&reply.packet).to_port, 2000);
+}
+
 /* About the first fragment of an answer: an error quotes as much of it as fits. */
 static void
 an_error_about_a_fragment_reaches_the_backend(void **state)
@@ -413,6 +511,8 @@ main(void)
 		CASE(identifications_of_different_senders_are_kept_apart),
 		CASE(fragments_of_backends_that_are_no_answers_are_the_hosts),
 		CASE(a_later_fragment_alone_is_lost),
+		CASE(where_something_is_put_into_packets_fragments_are_not),
+		CASE(whatever_comes_has_one_fate),
 		CASE(an_error_about_a_fragment_reaches_the_backend),
 #undef CASE
 	};

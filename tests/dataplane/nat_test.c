@@ -362,6 +362,19 @@ set_up_toa(void **state)
 	return set_up_told(state, CLIENT_ADDRESS_TOA);
 }
 
+static int
+set_up_cookies(void **state)
+{
+	int rc = set_up_told(state, CLIENT_ADDRESS_PROXY2);
+	struct world *world = *state;
+
+	if (rc < 0)
+		return rc;
+	world->services[WORLD_HTTP4].syn_cookies = true;
+	world_apply(world);
+	return 0;
+}
+
 static uint32_t
 n_local_port(struct frame *frame)
 {
@@ -615,6 +628,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			mutated_frames_are_survived, set_up_proxy, tear_down),
 		cmocka_unit_test_setup_teardown(mutated_frames_are_survived, set_up_toa, tear_down),
+		cmocka_unit_test_setup_teardown(
+			mutated_frames_are_survived, set_up_cookies, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_service_of_all_ports_is_translated, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -59,6 +59,7 @@ fill_state(struct world *world)
 		name(router->port, "front");
 		router->addresses = &world->vips[r];
 		router->n_addresses = 1;
+		router->accept = true;
 	}
 	for (int p = 0; p < WORLD_POOLS; p++) {
 		name(world->pools[p].name, "pool%d", p);

@@ -21,10 +21,11 @@ CORPUS = FOLDER / "corpus"
 PORT, CLIENT_MAC = "02:00:00:00:00:01", "02:00:00:00:00:c1"
 CLIENT4, CLIENT6 = "198.51.100.7", "2001:db8:c::7"
 VIP4, VIP6 = "192.0.2.100", "2001:db8::100"
+FAR4, FAR6 = "192.0.2.102", "2001:db8::102"
 GROUP, GROUP_MAC = "ff02::1:ff00:100", "33:33:ff:00:01:00"
 
 # Steps of pipeline_fuzz.c, by their numbers.
-RAW, MADE, MANY, TIME, LEASE, STATE, NEIGHBOUR, SWEEP = range(8)
+RAW, MADE, MANY, TIME, LEASE, STATE, NEIGHBOUR, SWEEP, BACK = range(9)
 V6 = 0x80
 TCP_FIN, TCP_DATA, TCP_SYN, UDP_, ECHO, ERROR, ASK, OTHER = 0x08, 0, 2, 3, 4, 5, 6, 7
 TCP_RST = 0x20
@@ -43,6 +44,13 @@ def made(kind, who=0, port=4711, cut=0, damage=()):
 
 def many(kind, n, who=0, port=1000):
     return bytes([MANY, kind, who]) + struct.pack("!HB", port, n)
+
+
+def back(which, error=0, router=0, flags=0, damage=()):
+    """An answer of a backend: 'flags' 0 ACK, 1 SYN, 2 FIN, 3 RST."""
+    changes = b"".join(bytes(change) for change in damage)
+    kind = which | error << 2 | router << 3 | flags << 4 | 0x40
+    return bytes([BACK, kind, len(damage)]) + changes
 
 
 def state(number):
@@ -121,6 +129,48 @@ def pipeline():
         seeds["damage" + family] = state(1) + both + b"".join(
             made(data, damage=[(at, value)]) for at in range(12, 60, 3) for value in (0, 255)) \
             + b"".join(made(syn, cut=n) for n in range(0, 60, 7))
+        seeds.update(modes(family, v6))
+    return seeds
+
+
+def modes(family, v6):
+    """Services of modes other than dr: their kind of packet, address and port as 'who' has them."""
+    far, alone = 1 << 2, 2 << 2
+    services = {"ipip": (TCP_SYN, far), "gue": (UDP_, far | 1 << 4), "nat": (TCP_SYN, far | 2 << 4),
+                "fullnat": (TCP_SYN, far | 3 << 4), "nat_udp": (UDP_, far | 4 << 4),
+                "fullnat_udp": (UDP_, far | 5 << 4), "cross": (TCP_SYN, far | 6 << 4),
+                "cross_gue": (UDP_, far | 6 << 4)}
+    seeds = {}
+    for name, (kind, who) in services.items():
+        begin, more = kind | v6, (TCP_DATA if kind == TCP_SYN else UDP_) | v6
+        answers = back(0) + back(0, flags=1) + back(0, error=1) + back(0, error=1, router=1)
+        seeds[name + family] = state(9) + made(begin, who) + answers + made(more, who, cut=1) \
+            + made(ERROR | v6, who) + made(ERROR | v6, who, port=1) + back(1, flags=2) \
+            + made(TCP_FIN | v6, who) + seconds(20) + made(more, who) + back(3, flags=3)
+        seeds[name + "_states" + family] = b"".join(
+            state(n) + many(begin, 9, who) + many(more, 9, who) + back(n % 4) + back(1, error=1)
+            for n in (9, 10, 11, 12, 13, 9))
+        seeds[name + "_full" + family] = state(10) + many(begin, 60, who) + many(more, 60, who) \
+            + seconds(9) + many(begin, 63, who, port=9000) + back(2) + minutes(6) \
+            + many(more, 60, who, port=5000)
+        seeds[name + "_fragments" + family] = state(9) + b"".join(
+            made((4 if kind == TCP_SYN else 0) | 0x40 | n | v6, who) for n in (0, 1, 3, 2))
+    shared = far | 2 << 4, alone | 2 << 4
+    seeds["clash" + family] = state(9) + b"".join(
+        made(kind | v6, who & ~(alone if v6 else 0)) for kind in (TCP_SYN, TCP_DATA)
+        for who in shared) + back(0) + back(1)
+    seeds["locals" + family] = state(9) + b"".join(
+        made(ECHO | v6 | n << 3, 0x40) + made(ASK | v6 | n << 4, 0x40) for n in (0, 1))
+    client, vip, ip = (CLIENT6, FAR6, IPv6) if v6 else (CLIENT4, FAR4, IP)
+    to_port = Ether(dst=PORT, src=CLIENT_MAC) / ip(src=client, dst=vip)
+    options = [("NOP", None), ("MSS", 1460), ("SAckOK", b"")]
+    seeds["mss" + family] = state(9) + b"".join(
+        raw(to_port / TCP(sport=4711, dport=port, flags="S", options=options))
+        for port in (80, 8080))
+    seeds["too_big_tunnel" + family] = state(9) + b"".join(
+        raw(to_port / layer / bytes(size), how) for how in (0x40, 4) for layer, size in (
+            (TCP(sport=4711, dport=80, flags="A"), 1350), (UDP(sport=4711, dport=53), 1350),
+            (UDP(sport=4711, dport=53), 1000)))
     return seeds
 
 
@@ -213,6 +263,27 @@ TEXTS = {
 }
 
 
+def sync_message():
+    def message(kind, body, sequence=0, version=1):
+        return struct.pack("!HBBBBHQQQQQQ", 0x7773, version, 1, kind, 0, len(body), 11, 22, 33,
+                           sequence, 44, 6) + body
+
+    def record(op, content):
+        return struct.pack("!BH", op, len(content)) + content
+
+    v4, v6 = bytes([198, 51, 100, 7, 192, 0, 2, 100]), bytes(range(32))
+    plain = bytes([1]) + v4
+    flows = record(1, b"\x00\x06\x12\x67\x00\x50" + v4 + plain) \
+        + record(1, b"\x3f\x06\x12\x67\x00\x50" + v6 + plain + b"\x9c\x40" + v6[:16]
+                 + bytes(range(16)) + v6[:6]) + record(2, b"\x00\x11\x12\x67\x00\x35" + v4)
+    view = record(3, struct.pack("!QHH", 7, 1, 1)) + record(4, b"\x06front4") \
+        + record(5, b"\x03web" + struct.pack("!HHHQHQH", 2, 0, 2, 5, 100, 6, 50))
+    return {"hello": message(1, b"\x03lb1"), "alive": message(2, b""),
+            "flows": message(3, record(6, b"") + flows + record(7, b""), 1),
+            "view": message(3, view, 2), "unknown": message(3, record(99, b"new") + view, 3),
+            "cut": message(3, flows[:-1], 4), "version": message(2, b"", version=2)}
+
+
 def config():
     sample = (FOLDER.parent.parent / "docs" / "weir.yaml").read_text(encoding="utf-8")
     lines = [line.split(" #")[0].rstrip() for line in sample.splitlines()]
@@ -236,7 +307,7 @@ def config():
 def main():
     targets = {"pipeline": pipeline(), "vrrp_packet": vrrp_packet(), "control": control(),
                "response_parser": response_parser(), "http_guard": http_guard(),
-               "config": config(), **TEXTS}
+               "config": config(), "sync_message": sync_message(), **TEXTS}
     for target, seeds in targets.items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)

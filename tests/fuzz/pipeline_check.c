@@ -6,20 +6,12 @@
 #include "common/checksum.h"
 #include "dataplane/flow_table.h"
 #include "fuzz.h"
-#include "tests/dataplane/frames.h"
+#include "pipeline_modes.h"
+#include "pipeline_tuple.h"
 
 #include <stdlib.h>
 
 #define FLOWS_MAX 1024
-
-/* The 5-tuple of a plain TCP or UDP packet. */
-struct tuple {
-	struct addr client;
-	struct addr vip;
-	uint16_t client_port;
-	uint16_t vip_port;
-	uint8_t protocol;
-};
 
 struct passage *
 passage_new(const uint8_t *frame, uint32_t size, uint16_t room, uint16_t in_port)
@@ -52,192 +44,53 @@ passage_of(const struct packet *packet)
 	return packet->buffer;
 }
 
-static uint16_t
-u16_at(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static struct addr
-v4_at(const uint8_t *at)
-{
-	be32 v4;
-
-	memcpy(&v4, at, sizeof(v4));
-	return addr_from_v4(v4);
-}
-
-/* Returns false for anything else than TCP or UDP right behind the IP header, and for fragments. */
+/* Whether this node answers for the address, at the port that the packet came by. */
 static bool
-read_tuple(const uint8_t *frame, struct tuple *tuple)
+answers_for(const struct fuzz_world *world, const struct packet *packet, const struct addr *addr)
 {
-	const uint8_t *ip = frame + FRAME_L3;
-	const uint8_t *l4 = ip + 40;
+	unsigned int router = addr->family == ADDR_V6 ? 1 : 0;
+	const struct control_state *state = &world->now->state;
+	struct addr local = world_local(packet->in_port, router == 1);
 
-	memset(tuple, 0, sizeof(*tuple));
-	if (u16_at(frame + 12) == ETHER_IPV4) {
-		l4 = ip + (ip[0] & 15) * 4;
-		tuple->protocol = ip[9];
-		tuple->client = v4_at(ip + 12);
-		tuple->vip = v4_at(ip + 16);
-		if (u16_at(ip + 6) & (IPV4_MORE_FRAGMENTS | IPV4_OFFSET_MASK))
-			return false;
-	} else {
-		tuple->protocol = ip[6];
-		tuple->client = addr_from_v6(ip + 8);
-		tuple->vip = addr_from_v6(ip + 24);
-	}
-	if (tuple->protocol != PROTOCOL_TCP && tuple->protocol != PROTOCOL_UDP)
+	if (state->n_locals > 0 && addr_equal(&local, addr))
+		return true;
+	if (packet->in_port != 0 || router >= state->n_routers ||
+		world->now_ns >= world->held_until_ns[router])
 		return false;
-	tuple->client_port = u16_at(l4);
-	tuple->vip_port = u16_at(l4 + 2);
-	return true;
-}
-
-static const struct control_service *
-find_service(const struct control_state *state, const struct tuple *tuple)
-{
-	const struct control_service *found = NULL;
-
-	for (size_t i = 0; i < state->n_services; i++) {
-		const struct control_service *service = &state->services[i];
-
-		if (service->protocol != tuple->protocol ||
-			!addr_equal(&service->address, &tuple->vip))
-			continue;
-		if (service->port == tuple->vip_port)
-			return service;
-		if (service->port == 0)
-			found = service;
-	}
-	return found;
-}
-
-/* The link-layer address of a backend, and the port that it is behind, as the world has them. */
-static struct nexthop
-hop_of(const struct fuzz_world *world, const struct addr *addr)
-{
-	const struct snapshot *snapshot = world->now->snapshot;
-	size_t n;
-	const struct snapshot_backend *backends = snapshot_backends(snapshot, &n);
-
-	for (size_t i = 0; i < n; i++)
-		if (addr_equal(&backends[i].addr, addr))
-			return nexthop_get(world->nexthops, backends[i].nexthop);
-	fuzz_require(false, "a backend of the state is in the snapshot");
-	return (struct nexthop){.state = NEXTHOP_UNKNOWN};
-}
-
-/* Whether a usable backend of the pool is where the frame goes to. */
-static bool
-goes_to(const struct fuzz_world *world, const struct control_pool *pool,
-	const struct packet *packet)
-{
-	for (size_t i = 0; i < pool->n_backends; i++) {
-		struct nexthop hop;
-
-		if (!pool->backends[i].up)
-			continue;
-		hop = hop_of(world, &pool->backends[i].addr);
-		if (hop.state == NEXTHOP_READY && hop.port == packet->out_port &&
-			memcmp(hop.mac, packet->data, sizeof(hop.mac)) == 0)
+	for (unsigned int i = 0; i < WORLD_VIPS; i++)
+		if (addr_equal(&world->now->vips[router][i], addr))
 			return true;
-	}
 	return false;
 }
 
-static void
-check_backend(const struct fuzz_world *world, const struct packet *packet, const uint8_t *before)
-{
-	const struct control_state *state = &world->now->state;
-	const struct control_service *service;
-	struct tuple tuple;
-	bool found = false;
-
-	if (read_tuple(before, &tuple)) {
-		service = find_service(state, &tuple);
-		fuzz_require(service != NULL, "what is forwarded is for a service");
-		fuzz_require(goes_to(world, &state->pools[service->pool], packet),
-			"it goes to a usable backend of the service's pool");
-		return;
-	}
-	for (size_t i = 0; i < state->n_pools; i++)
-		found |= goes_to(world, &state->pools[i], packet);
-	fuzz_require(found, "it goes to a usable backend");
-}
-
-/* Mode dr: but for the link-layer addresses, the time to live and the checksum over it, nothing
- * changes. */
-static void
-check_forwarded(const struct packet *packet, const struct passage *passage)
-{
-	const uint8_t *before = passage->before + FRAME_L3;
-	const uint8_t *after = packet->data + FRAME_L3;
-	size_t size = passage->size - FRAME_L3;
-
-	fuzz_require(packet->size == passage->size, "a forwarded packet has the same size");
-	fuzz_require(memcmp(packet->data + 12, passage->before + 12, 2) == 0, "... and type");
-	if (u16_at(passage->before + 12) == ETHER_IPV4) {
-		size_t header = (before[0] & 15) * 4u;
-
-		fuzz_require(before[8] > 1 && after[8] == before[8] - 1, "its TTL is one less");
-		fuzz_require(memcmp(after, before, 8) == 0 && after[9] == before[9] &&
-				     memcmp(after + 12, before + 12, size - 12) == 0,
-			"the rest of the IPv4 packet is the same");
-		if (checksum_finish(checksum_add(0, before, header)) == 0)
-			fuzz_require(checksum_finish(checksum_add(0, after, header)) == 0,
-				"a right checksum stays right");
-	} else {
-		fuzz_require(u16_at(passage->before + 12) == ETHER_IPV6, "only IP is forwarded");
-		fuzz_require(before[7] > 1 && after[7] == before[7] - 1, "its hops are one less");
-		fuzz_require(memcmp(after, before, 7) == 0 &&
-				     memcmp(after + 8, before + 8, size - 8) == 0,
-			"the rest of the IPv6 packet is the same");
-	}
-}
-
-static bool
-icmp6_checksum_good(const uint8_t *ip)
-{
-	struct addr from = addr_from_v6(ip + 8);
-	struct addr to = addr_from_v6(ip + 24);
-	size_t size = u16_at(ip + 4);
-	uint32_t sum = checksum_add_pseudo(0, &from, &to, IPPROTO_ICMPV6, size);
-
-	return checksum_finish(checksum_add(sum, ip + 40, size)) == 0;
-}
-
-/* Answers are given for VIPs that are held, and are right. */
+/* Answers are given for addresses that are held, and are right. */
 static void
 check_reply(const struct fuzz_world *world, const struct packet *packet)
 {
 	const uint8_t *l3 = packet->data + FRAME_L3;
 	uint16_t type = u16_at(packet->data + 12);
-	unsigned int router = type == ETHER_IPV6 ? 1 : 0;
+	struct addr from;
+	be32 sender;
 
-	fuzz_require(packet->in_port == 0 && packet->out_port == 0, "the VIPs are on port 0");
-	fuzz_require(world->now_ns < world->held_until_ns[router], "only a holder answers");
-	fuzz_require(router < world->now->state.n_routers, "only for addresses of the state");
-	fuzz_require(!(packet->data[0] & 1) || router == 1, "an answer goes to one station");
+	fuzz_require(packet->in_port == packet->out_port, "an answer goes where the question was");
 	if (type == ETHER_ARP) {
+		memcpy(&sender, l3 + 14, sizeof(sender));
+		from = addr_from_v4(sender);
 		fuzz_require(u16_at(l3 + 6) == ARP_REPLY, "it is an ARP reply");
 		fuzz_require(memcmp(l3 + 8, packet->data + 6, 6) == 0, "from the port's address");
-		fuzz_require(memcmp(l3 + 14, world->now->vips[0].bytes, 4) == 0, "for the VIP");
-	} else if (type == ETHER_IPV4) {
-		const uint8_t *icmp = l3 + (l3[0] & 15) * 4;
-		size_t size = u16_at(l3 + 2) - (l3[0] & 15) * 4u;
-
-		fuzz_require(l3[9] == IPPROTO_ICMP && icmp[0] == 0, "it is an echo reply");
-		fuzz_require(memcmp(l3 + 12, world->now->vips[0].bytes, 4) == 0, "of the VIP");
-		fuzz_require(checksum_finish(checksum_add(0, icmp, size)) == 0 &&
-				     checksum_finish(checksum_add(0, l3, (size_t)(icmp - l3))) == 0,
-			"its checksums are right");
 	} else {
-		fuzz_require(type == ETHER_IPV6, "nothing else is answered");
-		fuzz_require(memcmp(l3 + 8, world->now->vips[1].bytes, 16) == 0, "of the VIP");
-		if (l3[6] == IPPROTO_ICMPV6)
-			fuzz_require(icmp6_checksum_good(l3), "its checksum is right");
+		fuzz_require(type == ETHER_IPV4 || type == ETHER_IPV6, "nothing else is answered");
+		from = ip_source(l3);
+		fuzz_require(type == ETHER_IPV6 ||
+				     (l3[9] == IPPROTO_ICMP && l3[ip_header_size(l3)] == 0),
+			"it is an echo reply");
+		fuzz_require(
+			ip_checksum_good(l3) && ((type == ETHER_IPV6 && l3[6] != IPPROTO_ICMPV6) ||
+							l4_checksum_good(l3)),
+			"its checksums are right");
 	}
+	fuzz_require(!(packet->data[0] & 1) || type == ETHER_IPV6, "it goes to one station");
+	fuzz_require(answers_for(world, packet, &from), "only a holder answers");
 }
 
 void
@@ -259,7 +112,7 @@ check_packet(const struct fuzz_world *world, const struct packet *packet, bool r
 			"what is the host's or held is left alone");
 	if (!world->now)
 		fuzz_require(packet->verdict == V_HOST, "without a state all is the host's");
-	if (packet->verdict != V_FORWARD && packet->verdict != V_REPLY)
+	if (!verdict_leaves(packet->verdict))
 		return;
 	fuzz_require(packet->out_port < world->ports.n_ports, "what leaves does so by a port");
 	fuzz_require(memcmp(packet->data + 6, world->ports.ports[packet->out_port].mac, 6) == 0,
@@ -270,8 +123,12 @@ check_packet(const struct fuzz_world *world, const struct packet *packet, bool r
 	}
 	fuzz_require(memcmp(passage->before, world->ports.ports[passage->in_port].mac, 6) == 0,
 		"what is forwarded was sent to the port");
-	check_forwarded(packet, passage);
-	check_backend(world, packet, passage->before);
+	if (packet->verdict == V_FORWARD)
+		check_forwarded(world, packet);
+	else if (packet->verdict == V_RETURN)
+		check_returned(world, packet);
+	else
+		check_too_big(world, packet);
 }
 
 void
@@ -303,7 +160,27 @@ check_counters(const struct tally *before, const struct stats *stats, const stru
 	fuzz_require(stats->n_bytes == n_bytes, "all bytes are counted, when they are received");
 }
 
-/* The last packet of the burst that was forwarded went where its flow says. */
+/* Verdicts that packets of a service get after their flow has been looked up; such a packet is not
+ * truncated, so its 5-tuple can be read. */
+static bool
+may_have_flow(enum verdict verdict)
+{
+	static const uint8_t verdicts[N_VERDICTS] = {
+		[V_FORWARD] = 1,
+		[V_REPLY_TOO_BIG] = 1,
+		[V_DROP_TTL] = 1,
+		[V_DROP_NO_NEIGHBOUR] = 1,
+		[V_DROP_NO_ROOM] = 1,
+		[V_DROP_TOO_BIG] = 1,
+		[V_DROP_NO_FLOW] = 1,
+		[V_DROP_NO_LOCAL] = 1,
+		[V_DROP_NAT_CLASH] = 1,
+	};
+
+	return verdict < N_VERDICTS && verdicts[verdict];
+}
+
+/* If the flow's last packet in the burst was forwarded, it went where the flow says. */
 static void
 check_flow(const struct fuzz_world *world, const struct flow_view *flow,
 	const struct packet *packets, unsigned int n)
@@ -316,13 +193,16 @@ check_flow(const struct fuzz_world *world, const struct flow_view *flow,
 		struct tuple tuple;
 		struct nexthop hop;
 
-		if (packets[n].verdict != V_FORWARD ||
+		if (!may_have_flow(packets[n].verdict) ||
 			!read_tuple(passage_of(&packets[n])->before, &tuple) ||
 			tuple.protocol != flow->protocol || tuple.vip_port != flow->vip_port ||
 			tuple.client_port != flow->client_port ||
 			!addr_equal(&tuple.client, &flow->client) ||
 			!addr_equal(&tuple.vip, &vip->addr))
 			continue;
+		/* The flow may have been made anew by a packet that then was not sent. */
+		if (packets[n].verdict != V_FORWARD)
+			return;
 		backend = snapshot_backend_by_id(snapshot, flow->backend);
 		fuzz_require(backend && backend->up, "a flow that was served has a usable backend");
 		hop = nexthop_get(world->nexthops, backend->nexthop);
@@ -330,6 +210,28 @@ check_flow(const struct fuzz_world *world, const struct flow_view *flow,
 			"a packet goes where its flow says");
 		return;
 	}
+}
+
+/* Whether a flow of a client, to the service that the packet comes from, is in the table. */
+static bool
+has_flow(const struct fuzz_world *world, const struct packet *packet, const struct flow_view *flows,
+	uint32_t n_flows)
+{
+	struct tuple sent;
+
+	if (!read_tuple(packet->data, &sent))
+		return true;
+	for (uint32_t i = 0; i < n_flows; i++) {
+		const struct snapshot_vip *vip =
+			snapshot_vip_by_id(world->now->snapshot, flows[i].vip);
+
+		if (vip && addr_equal(&vip->addr, &sent.client) &&
+			addr_equal(&flows[i].client, &sent.vip) &&
+			flows[i].vip_port == sent.client_port &&
+			flows[i].client_port == sent.vip_port)
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -360,4 +262,8 @@ check_flows(const struct fuzz_world *world, const struct packet *packets, unsign
 		if (world->now)
 			check_flow(world, &flows[i], packets, n);
 	}
+	/* Of more packets one may have removed another's flow. */
+	if (n == 1 && packets[0].verdict == V_RETURN)
+		fuzz_require(has_flow(world, &packets[0], flows, n_flows),
+			"what is returned is for the client of a flow");
 }

@@ -15,7 +15,16 @@
 #define STEPS_MAX 400
 #define FRAGMENT_BYTES 64u
 #define ROOM_MAX 255
+#define SENT_MAX 4     /* Frames remembered, */
+#define SENT_BYTES 128 /* ... and how much of each. */
 #define UNDECIDED N_VERDICTS_ALL
+
+/* The begin of a frame that has left for a backend, which may answer it. */
+struct sent {
+	uint8_t frame[SENT_BYTES];
+	uint32_t size;
+	uint8_t port;
+};
 
 /* One input while it runs. */
 struct run {
@@ -24,6 +33,8 @@ struct run {
 	struct packet packets[PACKET_BURST_MAX];
 	unsigned int n;
 	unsigned int n_held; /* Passages that the pipeline has. */
+	struct sent sent[SENT_MAX];
+	unsigned int n_sent; /* In all. */
 };
 
 static const char *const clients[2][4] = {
@@ -31,10 +42,14 @@ static const char *const clients[2][4] = {
 	{"2001:db8:c::7", "2001:db8:c::8", "2001:db8:d::fffe", "fe80::7"},
 };
 static const char *const vips[2][4] = {
-	{WORLD_VIP4, WORLD_VIP4, WORLD_VIP4_ALONE, "192.0.2.3"},
-	{WORLD_VIP6, WORLD_VIP6, WORLD_VIP6, "2001:db8::3"},
+	{WORLD_VIP4, WORLD_VIP4_FAR, WORLD_VIP4_ALONE, "192.0.2.3"},
+	{WORLD_VIP6, WORLD_VIP6_FAR, WORLD_VIP6, "2001:db8::3"},
 };
-static const uint16_t ports[8] = {80, 53, 443, 80, 53, 81, 0, 65535};
+static const uint16_t ports[8] = {80, 53, 443, 8080, 5353, 81, 0, 65535};
+static const char *const locals[2][2] = {
+	{"192.0.2.110", "192.0.2.111"},
+	{"2001:db8::110", "2001:db8::111"},
+};
 
 static const struct snapshot *
 snapshot_of(const struct fuzz_world *world)
@@ -80,6 +95,20 @@ abandon(struct run *run)
 	fuzz_require(run->n_held == 0, "all that was held is given back");
 }
 
+/* Keeps what leaves for a backend, for step_back(). */
+static void
+remember(struct run *run, const struct packet *packet)
+{
+	struct sent *sent = &run->sent[run->n_sent % SENT_MAX];
+
+	if (packet->verdict != V_FORWARD)
+		return;
+	run->n_sent++;
+	sent->size = packet->size < SENT_BYTES ? packet->size : SENT_BYTES;
+	sent->port = (uint8_t)packet->out_port;
+	memcpy(sent->frame, packet->data, sent->size);
+}
+
 static void
 run_burst(struct run *run)
 {
@@ -96,6 +125,7 @@ run_burst(struct run *run)
 	check_counters(&tally, stats, run->packets, run->n, false);
 	check_flows(world, run->packets, run->n);
 	for (unsigned int i = 0; i < run->n; i++) {
+		remember(run, &run->packets[i]);
 		if (run->packets[i].verdict == V_HOLD)
 			run->n_held++;
 		else
@@ -193,17 +223,19 @@ make_frame(struct frame *frame, uint8_t kind, uint8_t who, uint16_t client_port)
 		frame_udp(frame, client, client_port, vip, port);
 		break;
 	case 4:
-		frame_echo(frame, client, vip);
+		frame_echo(frame, client, who & 0x40 ? locals[v6][kind >> 3 & 1] : vip);
 		break;
 	case 5:
 		frame_icmp_error(frame, clients[v6][2], client, client_port, vip, port);
 		break;
 	case 6:
 		if (v6)
-			frame_solicit(frame, who & 0x80 ? "::" : client, vip);
+			frame_solicit(frame, who & 0x80 ? "::" : client,
+				who & 0x40 ? locals[1][kind >> 4 & 1] : vip);
 		else
 			frame_arp(frame, kind & 8 ? ARP_REPLY : ARP_REQUEST,
-				who & 0x80 ? vip : client, vip);
+				who & 0x80 ? vip : client,
+				who & 0x40 ? locals[0][kind >> 4 & 1] : vip);
 		break;
 	default:
 		frame_ip(frame, client, vip, (uint8_t)client_port, clients, 32);
@@ -247,6 +279,87 @@ step_made(struct run *run)
 	add_frame(run, how, frame.packet.data, frame.packet.size);
 }
 
+static void
+exchange(uint8_t *a, uint8_t *b, size_t size)
+{
+	uint8_t kept[16];
+
+	memcpy(kept, a, size);
+	memcpy(a, b, size);
+	memcpy(b, kept, size);
+}
+
+/* Turns a frame round, as its receiver would answer it: checksums stay right. */
+static void
+turn(uint8_t *frame, size_t size)
+{
+	uint8_t *ip = frame + FRAME_L3;
+	bool v4 = ip[0] >> 4 == 4;
+	size_t l4 = FRAME_L3 + (v4 ? (ip[0] & 15) * 4u : 40);
+
+	exchange(frame, frame + 6, 6);
+	if (v4)
+		exchange(ip + 12, ip + 16, 4);
+	else
+		exchange(ip + 8, ip + 24, 16);
+	if (l4 + 4 <= size)
+		exchange(frame + l4, frame + l4 + 2, 2);
+}
+
+/* An ICMP error of its receiver about the frame. */
+static void
+make_complaint(struct frame *frame, const struct sent *sent, bool of_router)
+{
+	const uint8_t *ip = sent->frame + FRAME_L3;
+	bool v6 = ip[0] >> 4 == 6;
+	uint8_t payload[8 + SENT_BYTES] = {v6 ? 1 : 3, v6 ? 4 : 3};
+	size_t n_quoted = sent->size - FRAME_L3;
+	uint8_t *at = frame->buffer + FRAME_HEADROOM + FRAME_L3;
+
+	memcpy(payload + 8, ip, n_quoted);
+	frame_ip(frame, clients[v6][0], clients[v6][0], v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP, payload,
+		8 + n_quoted);
+	memcpy(at + (v6 ? 24 : 16), ip + (v6 ? 8 : 12), v6 ? 16 : 4);
+	if (!of_router)
+		memcpy(at + (v6 ? 8 : 12), ip + (v6 ? 24 : 16), v6 ? 16 : 4);
+	memcpy(frame_ethernet(frame)->source, sent->frame, 6);
+	memcpy(frame_ethernet(frame)->destination, sent->frame + 6, 6);
+	if (!v6)
+		frame_fix_ipv4(frame);
+	frame_fix_icmp(frame, FRAME_L3 + (v6 ? 40 : 20));
+}
+
+/* kind, damage: an answer to one of the last frames that left. Of 'kind' bits 0 and 1 are which,
+ * bit 2 that it is an ICMP error, bit 3 that a router sends that; bits 4 and 5 choose TCP flags. */
+static void
+step_back(struct run *run)
+{
+	static const uint8_t flags[4] = {TCP_FLAG_ACK, TCP_FLAG_SYN | TCP_FLAG_ACK,
+		TCP_FLAG_FIN | TCP_FLAG_ACK, TCP_FLAG_RST};
+	uint8_t kind = fuzz_byte(&run->input);
+	const struct sent *sent = &run->sent[kind % SENT_MAX];
+	size_t flags_at = FRAME_L3 + (sent->frame[FRAME_L3] >> 4 == 4 ? 20 : 40) + 13;
+	struct frame frame;
+
+	run_burst(run);
+	if (sent->size == 0)
+		return;
+	if (kind & 4) {
+		make_complaint(&frame, sent, kind & 8);
+	} else {
+		frame_ip(&frame, clients[0][0], clients[0][0], 0, clients, 0);
+		frame.packet.size = sent->size;
+		memcpy(frame.packet.data, sent->frame, sent->size);
+		turn(frame.packet.data, sent->size);
+		if (sent->frame[FRAME_L3 + (frame.packet.data[FRAME_L3] >> 4 == 4 ? 9 : 6)] ==
+				IPPROTO_TCP &&
+			flags_at < sent->size)
+			frame.packet.data[flags_at] = flags[kind >> 4 & 3];
+	}
+	damage(run, &frame, kind & 0x40);
+	add_frame(run, 0x40 | sent->port, frame.packet.data, frame.packet.size);
+}
+
 /* kind, who, first client's port (2), number: as many flows */
 static void
 step_many(struct run *run)
@@ -260,7 +373,7 @@ step_many(struct run *run)
 		struct frame frame;
 
 		make_frame(&frame, kind, who, (uint16_t)(client_port + i));
-		add_frame(run, 0, frame.packet.data, frame.packet.size);
+		add_frame(run, 0x40, frame.packet.data, frame.packet.size);
 	}
 }
 
@@ -317,7 +430,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const steps[])(struct run *) = {step_raw, step_made, step_many, step_time,
-		step_lease, step_state, step_neighbour, step_sweep};
+		step_lease, step_state, step_neighbour, step_sweep, step_back};
 	static struct fuzz_world world;
 	struct run run = {.world = &world, .input = {data, size}};
 

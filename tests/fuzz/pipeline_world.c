@@ -10,25 +10,9 @@
 
 #define N_FLOWS 20 /* Few, so that inputs fill the table. */
 
-static const struct {
-	const char *name;
-	const char *vip;
-	uint16_t port;
-	uint8_t protocol;
-	uint8_t pool;
-	uint8_t other_pool;
-} services[WORLD_SERVICES] = {
-	{"http4", WORLD_VIP4, 80, PROTOCOL_TCP, 0, 2},
-	{"dns4", WORLD_VIP4, 53, PROTOCOL_UDP, 0, 2},
-	{"http6", WORLD_VIP6, 80, PROTOCOL_TCP, 1, 3},
-	{"dns6", WORLD_VIP6, 53, PROTOCOL_UDP, 1, 3},
-	{"any4", WORLD_VIP4, 0, PROTOCOL_TCP, 2, 0},
-	{"alone4", WORLD_VIP4_ALONE, 80, PROTOCOL_TCP, 0, 2},
-	{"any6", WORLD_VIP6, 0, PROTOCOL_UDP, 3, 1},
-	{"https4", WORLD_VIP4, 443, PROTOCOL_TCP, 2, 0},
-};
+#define PERSISTENCE_CLIENTS 64
 
-/* What a state has, as bits of backends and services. */
+/* What a state has, as bits of backends, of plain services and of far ones. */
 static const struct {
 	uint16_t weights[WORLD_BACKENDS];
 	uint8_t down;
@@ -36,16 +20,23 @@ static const struct {
 	uint8_t services;
 	uint8_t n_routers;
 	bool other_pools;
+	uint16_t far;
+	uint8_t max_flows;
 } variants[WORLD_STATES] = {
-	{{100, 100, 100, 100}, 0, 0, 0x0f, 2, false},
-	{{1, 3, 50, 1000}, 0, 0, 0xff, 2, false},
-	{{0, 100, 100, 100}, 0, 0, 0x2f, 2, false},
-	{{100, 100, 100, 100}, 1, 0, 0x1f, 2, false},
-	{{100, 100, 100, 100}, 15, 0, 0x0f, 2, false},
-	{{0, 0, 0, 0}, 0, 0, 0x0f, 2, false},
-	{{100, 100, 100, 100}, 0, 1, 0x43, 2, false},
-	{{100, 100, 100, 100}, 0, 12, 0x0f, 1, true},
-	{{100, 100, 100, 100}, 0, 0, 0x00, 0, false},
+	{{100, 100, 100, 100}, 0, 0, 0x0f, 2, false, 0, 0},
+	{{1, 3, 50, 1000}, 0, 0, 0xff, 2, false, 0, 0},
+	{{0, 100, 100, 100}, 0, 0, 0x2f, 2, false, 0, 0},
+	{{100, 100, 100, 100}, 1, 0, 0x1f, 2, false, 0, 0},
+	{{100, 100, 100, 100}, 15, 0, 0x0f, 2, false, 0, 0},
+	{{0, 0, 0, 0}, 0, 0, 0x0f, 2, false, 0, 0},
+	{{100, 100, 100, 100}, 0, 1, 0x43, 2, false, 0, 0},
+	{{100, 100, 100, 100}, 0, 12, 0x0f, 1, true, 0, 0},
+	{{100, 100, 100, 100}, 0, 0, 0x00, 0, false, 0, 0},
+	{{100, 100, 100, 100}, 0, 0, 0x0f, 2, false, 0x1ff, 0},
+	{{1, 2, 3, 1000}, 2, 0, 0x5f, 2, false, 0x1ff, 2},
+	{{100, 0, 100, 100}, 0, 4, 0x2f, 2, true, 0x0ff, 0},
+	{{100, 100, 100, 100}, 0, 3, 0x0f, 2, false, 0x133, 1},
+	{{100, 100, 100, 100}, 5, 0, 0x0f, 1, false, 0x0cf, 0},
 };
 
 static void
@@ -63,7 +54,17 @@ host_address(bool v6, unsigned int host)
 	return frame_addr(text);
 }
 
-/* Backend 'i' of pool 'p' is host i, or host i + 2 in the pools 2 and 3. */
+struct addr
+world_local(unsigned int port, bool v6)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	snprintf(text, sizeof(text), v6 ? "2001:db8::%u" : "192.0.2.%u", 110 + port);
+	return frame_addr(text);
+}
+
+/* Backend 'i' of pool 'p' is host i, or host i + 2 in the pools 2 and 3. Some of far services are
+ * at ports of their own. */
 static size_t
 fill_pool(struct prepared *prepared, unsigned int p, unsigned int v)
 {
@@ -82,28 +83,65 @@ fill_pool(struct prepared *prepared, unsigned int p, unsigned int v)
 		backend->addr = host_address(p & 1, i + (p & 2));
 		backend->weight = variants[v].weights[i];
 		backend->up = !(variants[v].down & 1u << i);
+		if (p < WORLD_FAR_POOL)
+			continue;
+		backend->port = i & 1 ? (uint16_t)(7000 + i) : 0;
+		backend->max_flows = variants[v].max_flows;
 	}
 	pool->n_backends = n;
 	return n;
 }
 
+static bool
+has_service(unsigned int v, unsigned int i)
+{
+	if (i < WORLD_PLAIN)
+		return variants[v].services & 1u << i;
+	return variants[v].far & 1u << (i - WORLD_PLAIN) / 2;
+}
+
 static void
 fill_services(struct prepared *prepared, unsigned int v)
 {
-	for (unsigned int i = 0; i < WORLD_SERVICES; i++) {
-		struct control_service *service = &prepared->services[prepared->state.n_services];
+	for (unsigned int i = 0; i < WORLD_SERVICES; i++)
+		if (has_service(v, i))
+			world_fill_service(&prepared->services[prepared->state.n_services++], i,
+				variants[v].other_pools);
+}
 
-		if (!(variants[v].services & 1u << i))
-			continue;
-		prepared->state.n_services++;
-		snprintf(service->name, sizeof(service->name), "%s", services[i].name);
-		service->address = frame_addr(services[i].vip);
-		service->port = services[i].port;
-		service->protocol = services[i].protocol;
-		service->mode = MODE_DR;
-		service->scheduler = SCHEDULER_MAGLEV;
-		service->pool = variants[v].other_pools ? services[i].other_pool : services[i].pool;
+static void
+fill_routers(struct prepared *prepared)
+{
+	static const char *const vips[WORLD_ROUTERS][WORLD_VIPS] = {
+		{WORLD_VIP4, WORLD_VIP4_FAR}, {WORLD_VIP6, WORLD_VIP6_FAR}};
+
+	for (unsigned int r = 0; r < WORLD_ROUTERS; r++) {
+		struct control_router *router = &prepared->routers[r];
+
+		for (unsigned int i = 0; i < WORLD_VIPS; i++)
+			prepared->vips[r][i] = frame_addr(vips[r][i]);
+		snprintf(router->name, sizeof(router->name), "front%d", r == 0 ? 4 : 6);
+		snprintf(router->port, sizeof(router->port), "port0");
+		router->addresses = prepared->vips[r];
+		router->n_addresses = WORLD_VIPS;
+		router->accept = true;
 	}
+}
+
+static void
+fill_locals(struct prepared *prepared)
+{
+	for (unsigned int port = 0; port < WORLD_PORTS; port++) {
+		struct control_local *local = &prepared->locals[port];
+
+		snprintf(local->port, sizeof(local->port), "port%u", port);
+		for (unsigned int i = 0; i < WORLD_LOCALS; i++)
+			prepared->local_addresses[port][i] = world_local(port, i == 1);
+		local->addresses = prepared->local_addresses[port];
+		local->n_addresses = WORLD_LOCALS;
+	}
+	prepared->state.locals = prepared->locals;
+	prepared->state.n_locals = WORLD_PORTS;
 }
 
 static void
@@ -121,15 +159,9 @@ prepare(struct fuzz_world *world, unsigned int v)
 	prepared->state.pools = prepared->pools;
 	prepared->state.n_pools = WORLD_POOLS;
 	prepared->state.services = prepared->services;
-	for (unsigned int r = 0; r < WORLD_ROUTERS; r++) {
-		struct control_router *router = &prepared->routers[r];
-
-		prepared->vips[r] = frame_addr(r == 0 ? WORLD_VIP4 : WORLD_VIP6);
-		snprintf(router->name, sizeof(router->name), "front%d", r == 0 ? 4 : 6);
-		snprintf(router->port, sizeof(router->port), "port0");
-		router->addresses = &prepared->vips[r];
-		router->n_addresses = 1;
-	}
+	fill_routers(prepared);
+	if (variants[v].far)
+		fill_locals(prepared);
 	for (unsigned int p = 0; p < WORLD_POOLS; p++)
 		fill_pool(prepared, p, v);
 	fill_services(prepared, v);
@@ -157,6 +189,8 @@ world_new(struct fuzz_world *world)
 	config.ports = &world->ports;
 	config.nexthops = world->nexthops;
 	config.leases = world->leases;
+	must(persistence_new(&world->persistence, PERSISTENCE_CLIENTS, 42) == 0);
+	config.persistence = world->persistence;
 	must(pipeline_new(&world->pipeline, &config) == 0);
 	world->n_buckets = pipeline_flows(world->pipeline)->n_buckets;
 	for (unsigned int v = 0; v < WORLD_STATES; v++)
@@ -181,8 +215,12 @@ world_reset(struct fuzz_world *world)
 		"a sweep over all buckets removes all flows that have timed out");
 	/* Fragments have no sweep, but are forgotten when the time of another input has come. */
 	world->start_ns += 4 * WORLD_SPAN_NS;
-	if (world->start_ns >= WORLD_START_NS + WORLD_STARTS * 4 * WORLD_SPAN_NS)
+	if (world->start_ns >= WORLD_START_NS + WORLD_STARTS * 4 * WORLD_SPAN_NS) {
 		world->start_ns = WORLD_START_NS;
+		/* Limits remember times that would be far ahead now. */
+		for (unsigned int v = 0; v < WORLD_STATES; v++)
+			pipeline_prepare(world->pipeline, world->prepared[v].snapshot);
+	}
 	world->now_ns = world->start_ns;
 	world->now = NULL;
 	for (unsigned int r = 0; r < WORLD_ROUTERS; r++)

@@ -59,17 +59,22 @@ virtual_routers:
     port: front
     addresses: [10.77.1.100]
     advert_ms: 100
-    preempt: yes
     preempt_delay_ms: 300
-    members: [ {{ node: lb1, priority: {priority} }}, {{ node: lb2, priority: 100 }} ]
+    members:
+      - {{ node: lb1, priority: {priority}{address4a} }}
+      - {{ node: lb2, priority: 100{address4b} }}
+{more}
   - name: front6
     vrid: 61
     port: front
     addresses: ["fd77:1::100"]
     advert_ms: 100
-    preempt: yes
     preempt_delay_ms: 300
-    members: [ {{ node: lb1, priority: {priority} }}, {{ node: lb2, priority: 100 }} ]
+    members:
+      - {{ node: lb1, priority: {priority}{address6a} }}
+      - {{ node: lb2, priority: 100{address6b} }}
+{more}
+{scripts}
 pools:
   - name: web4
     backends: [ {{ name: web1, address: 10.77.1.12, weight: 100 }} ]
@@ -92,6 +97,7 @@ vrrp_instance front4 {{
     virtual_router_id 51
     priority {priority}
     advert_int 0.1
+    {more4}
     virtual_ipaddress {{
         10.77.1.100/24
     }}
@@ -102,6 +108,7 @@ vrrp_instance front6 {{
     virtual_router_id 61
     priority {priority}
     advert_int 0.1
+    {more6}
     virtual_ipaddress {{
         fd77:1::100/64
     }}
@@ -179,8 +186,16 @@ class Programs:
 class Weir(Programs):
     """A weir node: dataplane and control plane."""
 
-    def begin(self, priority):
-        (self.folder / "weir.yaml").write_text(WEIR_YAML.format(priority=priority))
+    def configure(self, priority, more="", scripts="", unicast=False):
+        """Writes weir.yaml; 'more' are keys of both routers, 'scripts' a section of the file."""
+        addresses = {key: f', address: "{text}"' if unicast else "" for key, text in (
+            ("address4a", "10.77.1.11"), ("address4b", "10.77.1.12"),
+            ("address6a", "fd77:1::11"), ("address6b", "fd77:1::12"))}
+        (self.folder / "weir.yaml").write_text(WEIR_YAML.format(
+            priority=priority, more=f"    {more}", scripts=scripts, **addresses))
+
+    def begin(self, priority, **options):
+        self.configure(priority, **options)
         self.start("dataplane", BUILD / "dataplane" / "weir-dataplane", *self.options())
         self.start_control()
 
@@ -207,12 +222,25 @@ class Weir(Programs):
 class Keepalived(Programs):
     """Debian's keepalived as it comes."""
 
-    def begin(self, priority):
+    def configure(self, priority, more="", unicast=False):
+        """Writes the configuration; 'more' goes into both instances."""
+        more4 = more6 = more
+        if unicast:
+            more4 += "\n    unicast_src_ip 10.77.1.12\n    unicast_peer { 10.77.1.11 }"
+            more6 += "\n    unicast_src_ip fd77:1::12\n    unicast_peer { fd77:1::11 }"
         conf = self.folder / "keepalived.conf"
-        conf.write_text(KEEPALIVED_CONF.format(priority=priority))
+        conf.write_text(KEEPALIVED_CONF.format(priority=priority, more4=more4, more6=more6))
+        return conf
+
+    def begin(self, priority, **options):
+        conf = self.configure(priority, **options)
         self.start("keepalived", "keepalived", "--dont-fork", "--log-console", "--log-detail",
                    "--vrrp", "--use-file", conf, "--pid", self.folder / "main.pid",
                    "--vrrp_pid", self.folder / "vrrp.pid")
+
+    def reload(self, priority):
+        self.configure(priority)
+        self.processes["keepalived"].send_signal(signal.SIGHUP)
 
     def held(self):
         links = json.loads(self.namespace.run("ip -j addr show dev front"))
@@ -247,9 +275,23 @@ def connect(switch, namespace, number):
     namespace.run("ip link set front up")
 
 
+def mute(switch, *ports):
+    """Adverts that come into the switch by these ports are lost."""
+    switch.run("nft add table netdev mute")
+    for port in ports:
+        switch.run(f"nft add chain netdev mute {port} "
+                   f"{{ type filter hook ingress device {port} priority 0; }}")
+        switch.run(f"nft add rule netdev mute {port} ip protocol 112 drop")
+        switch.run(f"nft add rule netdev mute {port} ip6 nexthdr 112 drop")
+
+
+def unmute(switch):
+    switch.run("nft delete table netdev mute")
+
+
 @pytest.fixture
 def network():
-    """The namespaces of weir and of keepalived."""
+    """The namespaces of the switch, of weir and of keepalived."""
     namespaces = []
     try:
         for name in ("switch", "weir", "keepalived"):
@@ -267,7 +309,7 @@ def network():
         weir.run("ip addr add 10.77.1.11/24 dev weir0")
         weir.run("ip addr add fd77:1::11/64 dev weir0")
         weir.run("ip link set weir0 up")
-        yield weir, keepalived
+        yield namespaces
     finally:
         for namespace in reversed(namespaces):
             namespace.remove()
@@ -277,7 +319,7 @@ def network():
 def pair(network, tmp_path):
     """A weir node and a keepalived node, not started yet."""
     programs = []
-    for kind, namespace in zip((Weir, Keepalived), network):
+    for kind, namespace in zip((Weir, Keepalived), network[1:]):
         folder = tmp_path / kind.__name__.lower()
         folder.mkdir()
         programs.append(kind(namespace, folder))

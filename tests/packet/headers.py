@@ -40,6 +40,17 @@ class Packet:
     l3: int = 14
     l4: int = 0
     end: int = 0
+    inner: int = 0           # Of an error: where TCP or UDP of the packet that it is about begins.
+    is_fragment: bool = False
+    is_later: bool = False   # A fragment without ports of its own.
+
+    @property
+    def sender(self):
+        return self.frame[26:30] if self.family == 4 else self.frame[22:38]
+
+    @property
+    def receiver(self):
+        return self.frame[30:34] if self.family == 4 else self.frame[38:54]
 
 
 class Bad(Exception):
@@ -165,7 +176,7 @@ def _read_error(packet):
     _need(packet, l4, 8, CUT_INNER)
     vip_port, client_port = struct.unpack_from("!HH", frame, l4)
     return replace(packet, kind="error", client=client, client_port=client_port,
-                   target_port=vip_port, protocol=protocol, signal="none")
+                   target_port=vip_port, protocol=protocol, signal="none", inner=l4)
 
 
 def _read_icmp(packet):
@@ -251,6 +262,70 @@ def read(frame):
         return replace(packet, kind="fragment")
 
 
+def read_fragment(packet):
+    """What a plain fragment, of IPv4 without options or of IPv6 with no other extension header,
+    says of itself: (key, begin, end, more); None of any other. The packet returned has 'l4' and
+    'protocol' set."""
+    frame = packet.frame
+    if packet.family == 4:
+        if frame[14] != 0x45:
+            return None, packet
+        number, word = struct.unpack_from("!HH", frame, 18)
+        total, protocol = struct.unpack_from("!H", frame, 16)[0], frame[23]
+        begin, more, l4 = (word & 0x1fff) * 8, bool(word & 0x2000), 34
+        packet = replace(packet, end=14 + total)
+        key = packet.client, packet.target, number, protocol
+    else:
+        if frame[20] != FRAGMENT:
+            return None, packet
+        protocol, _, word, number = struct.unpack_from("!BBHI", frame, 54)
+        begin, more, l4 = word & 0xfff8, bool(word & 1), 62
+        packet = replace(packet, end=54 + struct.unpack_from("!H", frame, 18)[0])
+        key = packet.client, packet.target, number
+    packet = replace(packet, l4=l4, protocol=protocol, is_fragment=True, is_later=begin > 0)
+    return (key, begin, begin + packet.end - l4, more), packet
+
+
+def load(packet):
+    """Some of what TCP, UDP or a fragment carries, behind the headers; nothing of all else."""
+    if packet.kind == "fragment":
+        packet = read_fragment(packet)[1]
+        at = packet.l4 + (8 if packet.is_later else 20)
+        return packet.frame[at:at + 8]
+    if packet.kind != "flow":
+        return b""
+    size = 8 if packet.protocol == UDP else (packet.frame[packet.l4 + 12] >> 4) * 4
+    return packet.frame[packet.l4 + size:packet.end]
+
+
+def read_first(packet):
+    """The first fragment as a packet of its flow; raises Bad if it has not its whole header."""
+    try:
+        if packet.protocol == UDP:
+            _need(packet, packet.l4, 8, CUT_L4)
+            signal = "udp"
+        else:
+            signal = _read_tcp(packet)
+    except Bad as bad:
+        raise Bad("drop_fragment_tiny" if str(bad) == CUT_L4 else str(bad)) from bad
+    client_port, target_port = struct.unpack_from("!HH", packet.frame, packet.l4)
+    return replace(packet, kind="flow", signal=signal, client_port=client_port,
+                   target_port=target_port)
+
+
+def l4_is_right(packet):
+    """Whether the checksum of TCP or UDP is right, or there is none that covers just all of it."""
+    segment = packet.frame[packet.l4:packet.end]
+    is_udp = packet.protocol == UDP
+    if packet.is_fragment or packet.l4 - packet.l3 != (20 if packet.family == 4 else 40):
+        return True
+    if is_udp and (segment[6:8] == b"\0\0" or
+                   struct.unpack_from("!H", segment, 4)[0] != len(segment)):
+        return True
+    return checksum(pseudo_header(packet.sender, packet.receiver, packet.protocol, len(segment))
+                    + segment) == 0
+
+
 # --- Building ---------------------------------------------------------------------------------
 
 
@@ -258,14 +333,16 @@ def ethernet(destination, source, kind, payload):
     return destination + source + struct.pack("!H", kind) + payload
 
 
-def ip(source, destination, protocol, payload, ttl=64, options=b"", fragment=0):
+def ip(source, destination, protocol, payload, ttl=64, options=b"", fragment=0, tos=0,
+       number=0x1234):
     """An IPv4 packet or, by the addresses, an IPv6 one ('options' are then extension headers of
     which 'protocol' is the first)."""
     if len(source) == 16:
-        return struct.pack("!IHBB", 0x60012345, len(options) + len(payload), protocol, ttl) \
-            + source + destination + options + payload
+        head = struct.pack("!IHBB", 0x60012345 | tos << 20, len(options) + len(payload), protocol,
+                           ttl)
+        return head + source + destination + options + payload
     size = 20 + len(options)
-    head = struct.pack("!BBHHHBBH", 0x40 | size // 4, 0, size + len(payload), 0x1234, fragment,
+    head = struct.pack("!BBHHHBBH", 0x40 | size // 4, tos, size + len(payload), number, fragment,
                        ttl, protocol, 0) + source + destination + options
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
@@ -277,6 +354,13 @@ def tcp(source_port, destination_port, flags, payload=b""):
 
 def udp(source_port, destination_port, payload=b""):
     return struct.pack("!HHHH", source_port, destination_port, 8 + len(payload), 0) + payload
+
+
+def summed(source, destination, protocol, segment):
+    """TCP or UDP with its checksum."""
+    at = 16 if protocol == TCP else 6
+    value = checksum(pseudo_header(source, destination, protocol, len(segment)) + segment)
+    return segment[:at] + struct.pack("!H", value or 0xffff) + segment[at + 2:]
 
 
 def icmp(source, destination, kind, code, rest, payload=b""):

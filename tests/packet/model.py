@@ -2,32 +2,33 @@
 """The balancer as it ought to be, slow and simple: a reference that the dataplane is compared with
 (test_model.py). Frames go in; a verdict and, where something leaves, the exact frame come out.
 
-The parts, each to be extended for itself:
-    SCHEDULERS   how a service picks a backend for a new flow
-    MODES        what a frame looks like when it leaves for the backend
-    Flows        which backend a flow has: a dictionary with timeouts, without limits
-    Balancer     state, leases, neighbours; what happens to a frame
+It is written from docs/packet-path.md. Its parts, each to be extended for itself:
+    model_schedulers.py  how a service picks a backend for a new flow, and what is kept of clients
+    model_modes.py       what a frame looks like when it leaves for the backend, or comes back
+    model_flows.py       which backend a flow has: a dictionary with timeouts, without limits
+    model_fragments.py   which flow a fragment belongs to
+    Balancer             state, leases, neighbours; what happens to a frame
 
-Time is an interval, since nobody outside knows the moment at which a packet was looked at. Where
-the interval leaves it open whether a flow has timed out, Uncertain is raised and nothing is
-changed: such a packet is not to be sent."""
+Some choices are the worker's own affair. So run() is also given the frame that was seen to leave,
+and says what had to leave given such choices, after judging whether they were allowed."""
 
+import contextlib
 import ipaddress
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import headers
+from model_flows import Flows
+from model_fragments import Fragments
+from model_modes import MODES, Outcome, Way, give_back, may_be_answered
+from model_schedulers import SCHEDULERS, Mismatch, Persistence, Uncertain, client_hash
 
 ALL_NODES, ALL_NODES_MAC = ipaddress.ip_address("ff02::1").packed, bytes.fromhex("333300000001")
-MASK = (1 << 64) - 1
+LOCAL = object()  # In place of a router: an address of the node's own.
 
 
 def pack(address):
     return ipaddress.ip_address(address).packed
-
-
-class Uncertain(Exception):
-    """The packet may come just before or just after a timeout, or it is a fragment."""
 
 
 @dataclass(frozen=True)
@@ -40,207 +41,12 @@ class Backend:
     life: int
 
 
-@dataclass(frozen=True)
-class Outcome:
-    verdict: str
-    frame: bytes = None
-    why: str = ""
-
-
-# --- Schedulers -------------------------------------------------------------------------------
-
-
-def mix(h):
-    h = (h ^ h >> 33) * 0xff51afd7ed558ccd & MASK
-    h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53 & MASK
-    return h ^ h >> 33
-
-
-def hash_bytes(seed, data):
-    h = seed ^ len(data)
-    for at in range(0, len(data), 8):
-        h = mix(h ^ int.from_bytes(data[at:at + 8], "little"))
-    return h
-
-
-class Maglev:
-    """The table that dataplane/maglev.h describes."""
-
-    SIZE = 65537
-    NAME_SEED, FLOW_SEED = 0x776569722d6d6776, 0x776569722d666c77
-    tables = {}  # By members: tables are the same for the same members.
-
-    def __init__(self, members):
-        """'members' are (backend, weight) pairs that may take new flows."""
-        seeded = sorted(((self.seed(backend), weight, backend) for backend, weight in members),
-                        key=lambda entry: entry[0])
-        key = tuple(entry[:2] for entry in seeded)
-        if key not in self.tables:
-            self.tables[key] = self.fill([weight for _, weight, _ in seeded],
-                                         [seed for seed, _, _ in seeded])
-        self.table = self.tables[key]
-        self.backends = [backend for _, _, backend in seeded]
-
-    @classmethod
-    def seed(cls, backend):
-        return hash_bytes(cls.NAME_SEED ^ hash_bytes(0, backend.address), backend.name.encode())
-
-    @classmethod
-    def fill(cls, weights, seeds):
-        """Returns a list of indices into both lists, which are sorted by seed."""
-        if len(seeds) < 2:
-            return [0] * len(seeds)
-        size, largest = cls.SIZE, max(weights)
-        table, left = [None] * size, size
-        next_slot = [(seed >> 32) % size for seed in seeds]
-        skip = [(seed & 0xffffffff) % (size - 1) + 1 for seed in seeds]
-        taken = [0] * len(seeds)
-        rounds = {0: list(range(len(seeds)))[::-1]}  # The front of a list is its end here.
-        turn = 0
-        while left:
-            for member in reversed(rounds.pop(turn, ())):
-                if not left:
-                    break
-                while table[next_slot[member]] is not None:
-                    next_slot[member] = (next_slot[member] + skip[member]) % size
-                table[next_slot[member]] = member
-                left -= 1
-                taken[member] += 1
-                later = taken[member] * largest // weights[member]
-                rounds.setdefault(later, []).append(member)
-            turn += 1
-        return table
-
-    def pick(self, packet):
-        if not self.table:
-            return None
-        key = packet.client.ljust(16, b"\0") + struct.pack(
-            "!HHB", packet.client_port, packet.target_port, packet.protocol)
-        h = hash_bytes(self.FLOW_SEED, key.ljust(24, b"\0"))
-        return self.backends[self.table[(h >> 32) * len(self.table) >> 32]]
-
-
-SCHEDULERS = {"maglev": Maglev}
-
-
-# --- Modes ------------------------------------------------------------------------------------
-
-
-def one_hop_less(packet):
-    """The IP packet with its time to live lowered, or None when that is used up."""
-    ip = packet.frame[packet.l3:]
-    at = 8 if packet.family == 4 else 7
-    if ip[at] <= 1:
-        return None
-    ip = ip[:at] + bytes([ip[at] - 1]) + ip[at + 1:]
-    if packet.family == 4:
-        size = (ip[0] & 15) * 4
-        head = ip[:10] + b"\0\0" + ip[12:size]
-        ip = ip[:10] + struct.pack("!H", headers.checksum(head)) + ip[12:]
-    return ip
-
-
-def direct_routing(packet, port_mac, backend_mac):
-    """Mode dr: the packet goes on as it is, to the backend's link-layer address."""
-    ip = one_hop_less(packet)
-    return None if ip is None else backend_mac + port_mac + packet.frame[12:14] + ip
-
-
-MODES = {"dr": direct_routing}
-
-
-# --- Flows ------------------------------------------------------------------------------------
-
-TICK_S = 2 ** 28 / 1e9  # Times of flows are as coarse as this.
-TIMEOUTS_S = {"embryonic": 10, "established": 900, "fin": 30, "closed": 2, "udp_new": 10,
-              "udp": 60}
-NEW = "new"  # The packet begins another flow in the old one's place.
-FIRST = {"syn": "embryonic", "data": "embryonic", "udp": "udp_new"}
-NEXT = {
-    "embryonic": {"syn": "embryonic", "data": "established", "fin": "fin", "rst": "closed"},
-    "established": {"syn": "established", "data": "established", "fin": "fin", "rst": "closed"},
-    "fin": {"syn": NEW, "data": "fin", "fin": "fin", "rst": "closed"},
-    "closed": {"syn": NEW, "data": "established", "fin": "fin", "rst": "closed"},
-    "udp_new": {"udp": "udp"},
-    "udp": {"udp": "udp"},
-}
-
-
-@dataclass
-class Flow:
-    state: str
-    backend: Backend
-    seen: tuple  # Between these two times.
-
-    def has_timed_out(self, now):
-        timeout = TIMEOUTS_S[self.state]
-        if now[1] - self.seen[0] <= timeout:
-            return False
-        if now[0] - self.seen[1] >= timeout + 2 * TICK_S:
-            return True
-        raise Uncertain(self.state)
-
-
-class Flows:
-    """Which backend each flow has."""
-
-    def __init__(self):
-        self.flows = {}
-        self.touched = []  # Since settle().
-
-    def __len__(self):
-        return len(self.flows)
-
-    def count(self, *states):
-        return sum(flow.state in states for flow in self.flows.values())
-
-    def clear(self):
-        self.flows.clear()
-
-    def find(self, key, signal, now):
-        """The flow as this packet leaves it, or None if the packet belongs to none."""
-        flow = self.flows.get(key)
-        if flow is None:
-            return None
-        if flow.has_timed_out(now):
-            del self.flows[key]
-            return None
-        if signal == "none":
-            return flow
-        state = NEXT[flow.state][signal]
-        if state == NEW:
-            del self.flows[key]
-            return None
-        flow.state = state
-        self._touch(flow, now)
-        return flow
-
-    def enter(self, key, signal, backend, now):
-        if signal in FIRST:
-            self.flows[key] = Flow(FIRST[signal], backend, now)
-            self._touch(self.flows[key], now)
-
-    def _touch(self, flow, now):
-        flow.seen = now
-        self.touched.append(flow)
-
-    def forget_silent(self, now):
-        """Drops the flows that have timed out by now; raises Uncertain if one might have."""
-        gone = [key for key, flow in self.flows.items() if flow.has_timed_out((now, now))]
-        for key in gone:
-            del self.flows[key]
-
-    def settle(self, now):
-        """Everything since the last call has happened by 'now'."""
-        for flow in self.touched:
-            flow.seen = (flow.seen[0], min(flow.seen[1], now))
-        self.touched.clear()
-
-
 # --- The balancer -----------------------------------------------------------------------------
 
 
 PROTOCOLS = {"tcp": headers.TCP, "udp": headers.UDP}
+OCCASIONS = {"syn": "begin", "udp": "begin", "data": "join"}  # Others are strays.
+RETURN_SIGNALS = {"syn": "none"}  # It answers the client's and is no sign of a new connection.
 
 
 @dataclass(frozen=True)
@@ -249,17 +55,16 @@ class Service:
     pool: str
     mode: object
     scheduler: object
+    mss: int = 0
+    persistence: dict = None
+    ports: dict = field(default_factory=dict)  # Of backends that have one.
+
+    def port_of(self, backend, packet):
+        return self.ports.get(backend) or packet.target_port
 
 
 def is_group(mac):
     return bool(mac[0] & 1)
-
-
-def may_be_answered(address):
-    """Whether it is one station's address (RFC 1122 3.2.2.6, RFC 4443 2.4)."""
-    if len(address) == 16:
-        return address[0] != 0xff and any(address)
-    return 0 < address[0] < 224 and address[0] != 127
 
 
 class Balancer:
@@ -269,12 +74,25 @@ class Balancer:
         self.port, self.mac = port, mac
         self.neighbours = {}   # Backend's address: link-layer address.
         self.held = frozenset()
-        self.vips = {}         # Address: name of its router, or None.
+        self.vips = {}         # Address: name of its router, LOCAL, or None.
+        self.locals = frozenset()
         self.services = {}     # By (address, port, protocol); port 0: all.
         self.usable = set()    # Backends that keep their flows.
         self.present = set()   # VIPs and backends of the state,
         self.lives = {}        # ... and how often each has come into one.
         self.flows = Flows()
+        self.fragments = Fragments()
+        self.persistence = Persistence()
+        self.tunnels = {}      # What outer headers of each flow have in common.
+        self.ids = {}          # Identifications given to packets in fragments.
+        self.schedulers = {}   # What each service's scheduler is known to be at.
+        self.now = (0, 0)
+
+    def forget(self):
+        """Nothing is known of what the worker remembers; packets to come are of new flows."""
+        self.flows.forget()
+        self.fragments.forget()
+        self.schedulers.clear()
 
     # --- What the control plane says ---
 
@@ -283,25 +101,37 @@ class Balancer:
 
     def set_state(self, state):
         services = state["services"]
+        self.locals = frozenset(pack(address) for local in state.get("locals", ())
+                                for address in local["addresses"])
         self.vips = {pack(service["address"]): None for service in services}
         for router in state["routers"]:
             self.vips.update({pack(address): router["name"] for address in router["addresses"]})
         pools = {pool["name"]: [(pool["name"], b["name"], pack(b["address"]), b)
                                 for b in pool["backends"]] for pool in state["pools"]}
         self._enter(set(self.vips) | {entry[:3] for pool in pools.values() for entry in pool})
+        self.vips.update({address: LOCAL for address in self.locals})
         self.usable.clear()
-        members = {}
+        members, ports = {}, {}
         for name, entries in pools.items():
             backends = [(Backend(*entry[:3], self.lives[entry[:3]]), entry[3])
                         for entry in entries]
             self.usable.update(backend for backend, fields in backends if fields["up"])
+            ports.update({backend: fields.get("port") for backend, fields in backends})
             members[name] = [(backend, fields["weight"]) for backend, fields in backends
                              if fields["up"] and fields["weight"]]
         names = list(pools)
-        self.services = {
-            (pack(s["address"]), s["port"], PROTOCOLS[s["protocol"]]):
-            Service(s["name"], names[s["pool"]], MODES[s["mode"]],
-                    SCHEDULERS[s["scheduler"]](members[names[s["pool"]]])) for s in services}
+        there = {service["name"] for service in services}  # Those that come back begin anew.
+        self.schedulers = {name: kept for name, kept in self.schedulers.items() if name in there}
+        self.services = {(pack(s["address"]), s["port"], PROTOCOLS[s["protocol"]]):
+                         self._make_service(s, names[s["pool"]], members, ports)
+                         for s in services}
+
+    def _make_service(self, fields, pool, members, ports):
+        kept = self.schedulers.setdefault(fields["name"], {})
+        kept["count"] = lambda backend: self.flows.load(backend, self.now)
+        scheduler = SCHEDULERS[fields["scheduler"]](members[pool], kept)
+        return Service(fields["name"], pool, MODES[fields["mode"]](fields), scheduler,
+                       fields.get("mss", 0), fields.get("persistence"), ports)
 
     def _enter(self, things):
         for thing in things - self.present:
@@ -310,15 +140,45 @@ class Balancer:
 
     # --- What happens to a frame ---
 
-    def run(self, frame, now):
-        """The outcome for a frame that comes at some time in the interval 'now'."""
+    def check_certain(self, frame, window):
+        """Raises Uncertain if it is not, whenever in 'window' the frame comes."""
         packet = headers.read(frame)
         if packet.kind == "fragment":
-            raise Uncertain("it depends on other fragments")
+            said, packet = headers.read_fragment(packet)
+            if frame[:6] != self.mac or said is None:
+                raise Uncertain("no plain fragment")
+            if not packet.is_later:  # Later ones are sent right behind it.
+                with contextlib.suppress(headers.Bad):
+                    packet = headers.read_first(packet)
         if packet.kind in ("flow", "error") and frame[:6] == self.mac:
             service = self._service(packet)
             if service:
-                return self._run_service(service, packet, now)
+                flow = self.flows.peek(self._key(packet), window)
+                if flow and packet.kind == "error" and flow.backend not in self.usable and \
+                        service.scheduler.opens:
+                    raise Uncertain("nobody sees where the flow goes")
+                if service.persistence:
+                    self.persistence.find(service, packet, service.scheduler.backends, window)
+            else:
+                flow = self._returning(packet)
+                if flow:
+                    flow.has_timed_out(window)
+
+    def run(self, frame, now, seen=None):
+        """The outcome for a frame that came at some time in the interval 'now', given that 'seen'
+        is the next one that left (None: nothing did any more)."""
+        self.now = now
+        packet = headers.read(frame)
+        if packet.kind == "fragment" and (packet.target in self.vips or
+                                          self._may_return(packet.client)):
+            return self._run_fragment(packet, now, seen)
+        if packet.kind in ("flow", "error") and frame[:6] == self.mac:
+            service = self._service(packet)
+            if service:
+                return self._run_service(service, packet, now, seen)
+            flow = self._returning(packet)
+            if flow:
+                return self._run_return(flow, packet, now, seen)
         return self._run_local(packet)
 
     def _service(self, packet):
@@ -328,33 +188,120 @@ class Balancer:
                 return service
         return None
 
-    def _choose(self, service, packet, now):
-        """The backend of the packet's flow, which may be a new one."""
-        key = (packet.target, self.lives[packet.target], packet.client, packet.client_port,
-               packet.target_port, packet.protocol)
-        flow = self.flows.find(key, packet.signal, now)
-        if flow is None:
-            backend = service.scheduler.pick(packet)
-            if backend:
-                self.flows.enter(key, packet.signal, backend, now)
-            return backend
-        if flow.backend.pool == service.pool and flow.backend in self.usable:
-            return flow.backend
-        backend = service.scheduler.pick(packet)
-        if backend:
-            flow.backend = backend
-        return backend
+    def _key(self, packet):
+        return (packet.target, self.lives[packet.target], packet.client, packet.client_port,
+                packet.target_port, packet.protocol)
 
-    def _run_service(self, service, packet, now):
-        backend = self._choose(service, packet, now)
+    # --- The client's packets ---
+
+    def _seen_backend(self, scheduler, seen):
+        """Who the frame that left went to."""
+        for backend in scheduler.backends:
+            if seen is not None and self.neighbours.get(backend.address) == seen[:6]:
+                return backend
+        raise Mismatch("nothing was seen to go to one of " +
+                       ", ".join(backend.name for backend in scheduler.backends))
+
+    def _pick(self, service, packet, occasion, now, seen):
+        scheduler = service.scheduler
+        if not scheduler.backends:
+            return None
+        is_open = scheduler.opens and occasion == "begin"
+        if service.persistence:
+            backend = self.persistence.find(service, packet, scheduler.backends, now)
+            if backend is None:
+                backend = scheduler.pick(packet, self._seen_backend(scheduler, seen)) \
+                    if is_open else scheduler.at(client_hash(packet.client,
+                                                             service.persistence["prefix"]))
+            if occasion != "stray":
+                self.persistence.keep(service, packet, backend, now)
+            return backend
+        if is_open:
+            return scheduler.pick(packet, self._seen_backend(scheduler, seen))
+        return scheduler.hashed(packet)
+
+    def _choose(self, service, packet, now, seen):
+        """The backend of the packet's flow, and that flow, which may be a new one."""
+        key = self._key(packet)
+        flow = self.flows.find(key, packet.signal, now)
+        if flow and flow.backend.pool == service.pool and flow.backend in self.usable:
+            return flow.backend, flow
+        occasion = "begin" if flow else OCCASIONS.get(packet.signal, "stray")
+        backend = self._pick(service, packet, occasion, now, seen)
+        if backend and flow:
+            self.flows.move(flow, backend)
+        elif backend:
+            flow = self.flows.enter(key, packet.signal, backend, now)
+        return backend, flow
+
+    def _run_service(self, service, packet, now, seen):
+        backend, flow = self._choose(service, packet, now, seen)
         if backend is None:
             return Outcome("drop_no_backend", why=f"service {service.name}")
         why = f"service {service.name}, backend {backend.name}"
         mac = self.neighbours.get(backend.address)
         if mac is None:
             return Outcome("drop_no_neighbour", why=why)
-        frame = service.mode(packet, self.mac, mac)
-        return Outcome("forward", frame, why) if frame else Outcome("drop_ttl", why=why)
+        outcome = service.mode.send(Way(service, backend, mac, self.mac, flow, self), packet, seen)
+        return Outcome(outcome.verdict, outcome.frame, why)
+
+    def _run_fragment(self, packet, now, seen):
+        _, packet = headers.read_fragment(packet)
+        try:
+            verdict, packet, held = self.fragments.follow(packet)
+        except headers.Bad as bad:
+            return Outcome(str(bad) if packet.target in self.vips else "host")
+        if verdict:
+            return Outcome(verdict, late=tuple(
+                (each, lambda _seen: Outcome("drop_fragment_overlap")) for each in held))
+        outcome = self._run_flow_of_fragment(packet, now, seen)
+        return Outcome(outcome.verdict, outcome.frame, outcome.why, tuple(
+            (each, lambda seen, each=each: self._run_flow_of_fragment(each, now, seen))
+            for each in held))
+
+    def _run_flow_of_fragment(self, packet, now, seen):
+        service = self._service(packet)
+        if service:
+            return self._run_service(service, packet, now, seen)
+        flow = self._returning(packet)
+        if flow:
+            return self._run_return(flow, packet, now, seen)
+        return Outcome("drop_no_service" if packet.target in self.vips else "host")
+
+    # --- The backends' packets ---
+
+    def _returning(self, packet):
+        """The flow, of a service that translates, whose backend sends such packets."""
+        ends = packet.client, packet.client_port, packet.target, packet.target_port
+        return self.flows.by_ends.get((ends, packet.protocol))
+
+    def _may_return(self, address):
+        """Whether a backend of a service that translates has the address."""
+        return any(backend.address == address for service in self.services.values()
+                   if service.mode.translates for backend in service.ports
+                   if backend.pool == service.pool)
+
+    def may_answer(self, flow):
+        """Whether the flow's backend and service are those of the state."""
+        target, _, _, _, port, protocol = flow.key
+        backend = flow.backend
+        thing = backend.pool, backend.name, backend.address
+        return flow.ends and flow.ends[0] == backend.address and \
+            (target, port, protocol) in self.services and thing in self.present and \
+            self.lives[thing] == backend.life
+
+    def _run_return(self, flow, packet, now, seen):
+        target, _, _, _, port, protocol = flow.key
+        service = self.services.get((target, port, protocol))
+        if service is None or not service.mode.translates:
+            return Outcome("drop_no_service")
+        signal = RETURN_SIGNALS.get(packet.signal, packet.signal)
+        if self.flows.find(flow.key, signal, now) is None:
+            return self._run_local(packet)
+        outcome = give_back(flow, (target, port), packet, self.mac, seen, self.ids)
+        return Outcome(outcome.verdict, outcome.frame, f"service {service.name}, back")
+
+    # --- What is for nobody behind us ---
 
     def _run_local(self, packet):
         destination = packet.frame[:6]
@@ -364,7 +311,8 @@ class Balancer:
             return Outcome("drop_other_station")
         if packet.target not in self.vips:
             return Outcome("host")
-        held = self.vips[packet.target] in self.held
+        router = self.vips[packet.target]
+        held = router is LOCAL or router in self.held
         answer = getattr(self, "_run_" + packet.kind)
         return answer(packet, held)
 

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from harness import CLIENT4, CLIENT6, VIP4, VIP6, backend, wait_until
+from harness import (CLIENT4, CLIENT6, HOST4, HOST6, VIP4, VIP6, backend, wait_until)
 from test_nat_kernel import LOCALS, SERVER4, SERVER6, SIZE, listen, receive, site
 
 __all__ = ["site"]
@@ -227,3 +227,67 @@ def test_100_kb_pass_each_way_with_toa(site, family):
                 sender.join()
     assert dataplane.path_event("toa_added") >= added + 2
     assert dataplane.stats()["path_events"]["toa_omitted"] == 0
+
+
+COOKIES = {"nat": {"mode": "nat"}, "fullnat": {"mode": "fullnat"}, "proxy2": PROXY2, "toa": TOA}
+
+
+@pytest.mark.parametrize("mode", COOKIES)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_100_kb_pass_each_way_behind_a_cookie(site, family, mode):
+    dataplane, client, server = site
+    four = family == socket.AF_INET
+    vip = push(dataplane, family, {**COOKIES[mode], "syn_cookies": True}, 8081)
+    if mode == "nat":
+        server.ip("route", "replace", "default", "via", HOST4 if four else HOST6, "dev", "eth0")
+    size = {"proxy2": 28 if four else 52}.get(mode, 0)
+    answered = dataplane.verdict("reply_syn_cookie")
+    question, answer = os.urandom(SIZE), os.urandom(SIZE)
+    with listen(server, family, 8081) as listener:
+        with client.socket(family, socket.SOCK_STREAM) as sock:
+            sock.settimeout(10)
+            sock.connect((vip, 80))
+            peer, _ = listener.accept()
+            with peer:
+                peer.settimeout(10)
+                assert receive(peer, size)[:12] == (SIGNATURE if size else b"")
+                for _ in range(2):
+                    sender = threading.Thread(target=sock.sendall, args=(question,))
+                    sender.start()
+                    assert receive(peer, SIZE) == question
+                    sender.join()
+                    sender = threading.Thread(target=peer.sendall, args=(answer,))
+                    sender.start()
+                    assert receive(sock, SIZE) == answer
+                    sender.join()
+                sock.shutdown(socket.SHUT_WR)
+                assert receive(peer, 1) == b""
+            assert receive(sock, 1) == b""
+    assert dataplane.verdict("reply_syn_cookie") == answered + 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nginx_reads_the_client_behind_a_cookie(web, family):
+    dataplane, client = web
+    vip = push(dataplane, family, {**PROXY2, "syn_cookies": True})
+    body = os.urandom(SIZE)
+    with client.socket(family, socket.SOCK_STREAM) as sock:
+        sock.settimeout(10)
+        sock.connect((vip, 80))
+        port = sock.getsockname()[1]
+        for _ in range(2):
+            response, echoed = post(sock, vip, body)
+            assert (response.status, echoed) == (200, body)
+            assert response.headers["X-Client"] == address(
+                CLIENT4 if family == socket.AF_INET else CLIENT6, port)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_server_that_refuses_is_told_to_the_client(site, family):
+    dataplane, client, _ = site
+    vip = push(dataplane, family, {"mode": "fullnat", "syn_cookies": True}, 8099)
+    with client.socket(family, socket.SOCK_STREAM) as sock:
+        sock.settimeout(10)
+        with pytest.raises(ConnectionResetError):
+            sock.connect((vip, 80))
+            sock.recv(1)

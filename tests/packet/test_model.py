@@ -12,16 +12,30 @@ import random
 import struct
 import time
 
+from scapy.layers.l2 import Ether
+
+import headers
 from harness import HOST4, HOST6, PORT_MAC, Dataplane, wait_until
-from model import Backend, Balancer, Maglev, Uncertain, hash_bytes, pack
+from model import Backend, Balancer, pack
+from model_modes import Outcome
+from model_schedulers import Maglev, Mismatch, Uncertain, hash_bytes
 from traffic import BACKENDS, MUTE, Cluster, Traffic, mac_of, raw
 
 SEED = int(os.environ.get("WEIR_MODEL_SEED", "1"))
 PACKETS = int(os.environ.get("WEIR_MODEL_PACKETS", "100000"))
 BATCH = 200          # Well below what the port's queue holds.
+LOST_EVERY = 20      # Batches.
+OVERTAKEN_MAX = 64   # Frames.
+LEAVE = ("forward", "reply", "reply_too_big", "return")
 WINDOW_S = 1.0       # In which a batch is expected to be through.
 CHANGE_EVERY = 5     # Batches.
 SLOW_MAX = 0.2       # Share of batches that may be too slow to judge.
+
+
+def is_advert(frame):
+    """Of an address, to all nodes: an announcement, or the answer to one who asks for itself."""
+    return frame[12:14] == b"\x86\xdd" and frame[20] == 58 and frame[54] == 136 and \
+        frame[38:54] == pack("ff02::1")
 
 
 def is_background(frame):
@@ -33,9 +47,114 @@ def is_background(frame):
     if kind == b"\x08\0":
         return frame[26:30] == pack(HOST4)
     if kind == b"\x86\xdd":
-        is_advert = frame[20] == 58 and frame[54] == 136 and frame[38:54] == pack("ff02::1")
-        return is_advert or source6[0] == 0xfe or not any(source6) or source6 == pack(HOST6)
+        return is_advert(frame) or source6[0] == 0xfe or not any(source6) or source6 == pack(HOST6)
     return False
+
+
+def decoded(frame):
+    """What a person sees in a frame."""
+    if frame is None:
+        return "    nothing"
+    lines = Ether(frame).show2(dump=True).splitlines()
+    return "\n".join([f"    {frame.hex()}", *(f"    {line}" for line in lines)])
+
+
+class Leaving:
+    """The frames that left in a batch, one after the other, but that a busy kernel may have let some
+    overtake others on the wire."""
+
+    def __init__(self, frames):
+        self.queue = [frame for frame in frames if not is_background(frame)]
+        self.background = collections.Counter(frame for frame in frames if is_background(frame))
+
+    def head(self):
+        return self.queue[0] if self.queue else None
+
+    def of(self, packet):
+        """The frame that carries what the packet does, else the next one."""
+        load = headers.load(packet)
+        if len(load) >= 8:
+            return next((frame for frame in self.queue[:OVERTAKEN_MAX] if load in frame),
+                        self.head())
+        return self.head()
+
+    def take(self, frame):
+        """Whether 'frame' has left, which is then over."""
+        if is_background(frame):
+            self.background[frame] -= 1
+            return self.background[frame] >= 0
+        if frame not in self.queue[:OVERTAKEN_MAX]:
+            return False
+        self.queue.remove(frame)
+        return True
+
+
+class Batch:
+    """Some packets that were sent: the model goes through them and what left, in step."""
+
+    def __init__(self, model, sent, now, frames):
+        self.model, self.sent, self.now = model, sent, now
+        self.leaving = Leaving(frames)
+        self.late = []  # Fragments that waited, and what is to be asked about each.
+        self.verdicts = collections.Counter()
+
+    def judge(self):
+        """Returns what is wrong, or None."""
+        for number, frame in enumerate(self.sent):
+            problem = self._take_late() or self._judge(number, frame)
+            if problem:
+                return problem
+        problem = self._take_late()
+        if problem or self.late or self.leaving.head():
+            waiting = [decoded(packet.frame) for _, packet, _ in self.late]
+            return problem or "fragments that should have left:\n" + "\n".join(waiting) \
+                + "\n  left and not expected:\n" + decoded(self.leaving.head())
+        self.verdicts["drop_fragment_lost"] += self.model.fragments.lost()
+        del self.verdicts["hold"]
+        return None
+
+    def _judge(self, number, frame):
+        try:
+            outcome = self.model.run(frame, self.now, self.leaving.of(headers.read(frame)))
+        except (Mismatch, Uncertain) as problem:  # The latter if it took too long.
+            return self._explain(number, frame, Outcome("", None, str(problem)))
+        if outcome.frame and not self.leaving.take(outcome.frame):
+            return self._explain(number, frame, outcome)
+        self.verdicts[outcome.verdict] += 1
+        self.late += [(number, *late) for late in outcome.late]
+        return None
+
+    def _take_late(self):
+        """Deals with fragments that waited and have left, or have been dropped, by now."""
+        for entry in list(self.late):
+            number, packet, ask = entry
+            load = packet.frame[packet.l4:packet.end]
+            head = next((frame for frame in self.leaving.queue[:OVERTAKEN_MAX] if load in frame),
+                        None)
+            left = head is not None
+            if not left and not self._is_dropped(ask):
+                continue
+            self.late.remove(entry)
+            try:
+                outcome = ask(head if left else None)
+            except (Mismatch, Uncertain) as problem:
+                return self._explain(number, packet.frame, Outcome("", None, str(problem)))
+            if left and not (outcome.frame and self.leaving.take(outcome.frame)):
+                return self._explain(number, packet.frame, outcome)
+            self.verdicts[outcome.verdict] += 1
+        return None
+
+    @staticmethod
+    def _is_dropped(ask):
+        try:
+            return ask(None).frame is None
+        except (Mismatch, Uncertain):
+            return False
+
+    def _explain(self, number, frame, outcome):
+        return f"packet {number}:\n{decoded(frame)}\n  expected {outcome.verdict} " \
+            f"({outcome.why}):\n{decoded(outcome.frame)}\n  seen next:\n" \
+            + decoded(self.leaving.head())
 
 
 class Comparison:
@@ -46,8 +165,8 @@ class Comparison:
         self.dataplane = dataplane
         self.wire = dataplane.wire
         self.cluster = Cluster(self.rng)
-        self.traffic = Traffic(self.rng)
         self.model = Balancer("front", raw(PORT_MAC))
+        self.traffic = Traffic(self.rng, self.model)
         for addresses in BACKENDS.values():
             for address in addresses:
                 self.wire.hosts[address] = mac_of(address)
@@ -80,94 +199,92 @@ class Comparison:
         self.changes.append(self.cluster.change())
         self.push()
 
+    def _make(self, window):
+        """Packets whose fate is certain, and at the end the one that is forwarded for sure."""
+        frames = [self.traffic.next() for _ in range(BATCH)]  # Whatever the clock says.
+        frames += self.traffic.waiting
+        self.traffic.waiting = []
+        if self.n_batches % LOST_EVERY == 0:
+            frames.append(self.traffic.lost_fragment())
+        sent = []
+        for frame in frames:
+            with contextlib.suppress(Uncertain):
+                self.model.check_certain(frame, window)
+                sent.append(frame)
+        return [*sent, self.traffic.mark()]
+
     def batch(self):
         """Sends some packets and compares what comes of them."""
         begin = time.monotonic()
-        sent = []
-        for _ in range(BATCH):  # Whatever the clock says, the same traffic is made.
-            frame = self.traffic.next()
-            try:
-                sent.append((frame, self.model.run(frame, (begin, begin + WINDOW_S))))
-            except Uncertain:
-                pass
+        sent = self._make((begin, begin + WINDOW_S))
         before = self.dataplane.stats()["verdicts"]
         self.wire.capture = []
-        for frame, _ in sent:
+        for frame in sent:
             self.wire.send(frame)
         wait_until(lambda: sum(self._counted(before).values()) >= len(sent),
                    f"verdicts of {len(sent)} packets (seed {SEED}, batch {self.n_batches})", 30)
+        with contextlib.suppress(AssertionError):  # It is told below what is missing.
+            wait_until(lambda: self._has_all(sent[-1], before), "the last packet", 3)
         end = time.monotonic()
-        problem = self._compare(sent, before)
-        self.model.flows.settle(time.monotonic())
+        problem = self._compare(Batch(self.model, sent, (begin, end), list(self.wire.capture)),
+                                before)
+        self.model.flows.settle(end)
         self.n_batches += 1
-        if problem and end - begin > WINDOW_S:
+        has_lost = self._counted(before)["drop_fragment_lost"] > 0
+        if problem and (has_lost or end - begin > WINDOW_S):
             self.n_slow += 1  # Then timeouts may have been on either side: start afresh.
-            self.model.flows.clear()
+            self.model.forget()
+            self.push()
             self.traffic.renew()
             return
         assert not problem, self._explain(problem)
         self.n_compared += len(sent)
-        self.verdicts.update(outcome.verdict for _, outcome in sent)
+
+    def _has_all(self, mark, before):
+        """Whether the last packet has left, and also a fragment that had to wait for longer."""
+        frames, counted = list(self.wire.capture), self._counted(before)
+        n_leave = sum(counted[name] for name in LEAVE)
+        n_seen = sum(is_advert(frame) or not is_background(frame) for frame in frames)
+        return n_seen >= n_leave and any(mark[42:] in frame for frame in frames)
 
     def pause(self):
         """Waits until half-open flows have timed out; then both must know the same number."""
         flows = self.model.flows
 
-        def are_gone():
-            try:
-                flows.forget_silent(time.monotonic())
-            except Uncertain:
-                return False
-            return not flows.count("embryonic", "udp_new", "closed")
+        def agree():
+            begin = time.monotonic()
+            n = self.dataplane.stats()["flows"]["active"]
+            least, most = flows.census((begin, time.monotonic()))
+            return not flows.count("embryonic", "udp_new", "closed") and least <= n <= most
 
-        wait_until(are_gone, "end of the half-open flows", 30)
-        if not self.n_slow:
-            wait_until(lambda: self.dataplane.stats()["flows"]["active"] == len(flows),
-                       f"{len(flows)} flows (seed {SEED}, batch {self.n_batches})")
+        wait_until(agree, f"about {len(flows)} flows (seed {SEED}, batch {self.n_batches})", 30)
 
     def _counted(self, before):
         after = self.dataplane.stats()["verdicts"]
         return {name: after[name] - before[name] for name in after}
 
-    def _compare(self, sent, before):
+    def _compare(self, batch, before):
         """Returns what is different, or None."""
-        expected = collections.Counter(outcome.verdict for _, outcome in sent)
-        frames = collections.Counter(outcome.frame for _, outcome in sent if outcome.frame)
+        problem = batch.judge()
+        if problem:
+            counted = {name: n for name, n in self._counted(before).items() if n}
+            return f"{problem}\n  all verdicts: {counted}\n  until then: {dict(batch.verdicts)}"
+        self.verdicts.update(batch.verdicts)
+        with contextlib.suppress(AssertionError):  # A fragment may be waiting for its first.
+            wait_until(lambda: not self._differences(batch, before), "verdicts", 3)
+        return "\n".join(f"verdict {name}: {n} packets instead of {batch.verdicts[name]}"
+                         for name, n in self._differences(batch, before).items())
 
-        def differences():
-            counted = self._counted(before)
-            # The kernel has packets of its own, and a queue that may be full.
-            n_host = counted["host"] + counted.pop("drop_host_full")
-            counted["host"] = min(n_host, expected["host"])
-            return {name: (n, expected[name]) for name, n in counted.items()
-                    if n != expected[name]}
-
-        def is_through():
-            seen = collections.Counter(list(self.wire.capture))
-            return not frames - seen and not differences()
-
-        with contextlib.suppress(AssertionError):  # It is told below what is missing.
-            wait_until(is_through, "packets", 3)
-        seen = collections.Counter(list(self.wire.capture))
-        missing = frames - seen
-        extra = [frame for frame in (seen - frames).elements() if not is_background(frame)]
-        problem = differences(), missing, extra
-        return (*problem, sent) if any(problem) else None
+    def _differences(self, batch, before):
+        counted = self._counted(before)
+        # The kernel has packets of its own, and a queue that may be full.
+        counted["host"] += counted.pop("drop_host_full")
+        counted["host"] = min(counted["host"], batch.verdicts["host"])
+        return {name: n for name, n in counted.items() if n != batch.verdicts[name]}
 
     def _explain(self, problem):
-        counts, missing, extra, sent = problem
-        lines = [f"seed {SEED}, batch {self.n_batches} (WEIR_MODEL_SEED={SEED} repeats it)",
-                 f"last changes: {'; '.join(self.changes)}"]
-        lines += [f"verdict {name}: {got} packets instead of {wanted}"
-                  for name, (got, wanted) in counts.items()]
-        for number, (frame, outcome) in enumerate(sent):
-            if outcome.frame in missing:
-                lines.append(f"packet {number}: {frame.hex()}")
-                lines.append(f"  expected ({outcome.why}): {outcome.frame.hex()}")
-                lines += [f"  went to {other[:6].hex(':')}" for other in extra
-                          if other[12:] == outcome.frame[12:]]
-        lines += [f"not expected: {frame.hex()}" for frame in extra[:5]]
-        return "\n".join(lines[:60])
+        return f"seed {SEED}, batch {self.n_batches} (WEIR_MODEL_SEED={SEED} repeats it)\n" \
+            f"last changes: {'; '.join(self.changes)}\n{problem}"
 
 
 def test_the_models_table_is_the_one_that_unit_tests_pin():
@@ -201,7 +318,9 @@ def test_the_dataplane_does_what_the_model_says(tmp_path):
     print(f"{comparison.n_compared} packets: {dict(comparison.verdicts)}; {events}")
     # The traffic was worth something.
     assert events["rescheduled"] and events["created"] and not events["untracked"]
-    assert {"forward", "reply", "host", "drop_ttl", "drop_no_backend", "drop_not_held",
+    assert {"forward", "return", "reply", "reply_too_big", "host", "drop_fragment_tiny",
+            "drop_fragment_bad", "drop_fragment_overlap", "drop_fragment_duplicate",
+            "drop_fragment_lost", "drop_no_flow", "drop_ttl", "drop_no_backend", "drop_not_held",
             "drop_no_service", "drop_other_station", "drop_icmp", "drop_bad_checksum",
             "drop_bad_header", "drop_truncated", "drop_truncated_l4",
             "drop_bad_option"} <= set(comparison.verdicts)

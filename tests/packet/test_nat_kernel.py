@@ -56,8 +56,9 @@ FRAGMENTED = [(workers, family) for workers in WORKERS for family in FAMILIES
 def site(request, tmp_path_factory):
     """(dataplane, client's namespace, server's namespace), each port of the dataplane with its
     bridge: the client is on that of the first, the server on that of the last."""
+    workers = WORKERS[getattr(request, "param", "one_worker")]
     with contextlib.ExitStack() as stack:
-        dataplane = Dataplane(tmp_path_factory.mktemp("kernel"), **WORKERS[request.param])
+        dataplane = Dataplane(tmp_path_factory.mktemp("kernel"), **workers)
         stack.callback(dataplane.close)
         last = len(dataplane.ports) - 1
         for index in range(last + 1):

@@ -251,6 +251,13 @@ def test_what_does_not_fit_is_told_to_the_client(dataplane, wire, kind, vip, out
     assert not wire.seen(at_backend)
 
 
+def test_what_is_told_quotes_a_syn_as_it_came(dataplane, wire):
+    use(dataplane, "gue", 4, 4, mss=1340)
+    sent = Ether(bytes(to_vip(4, tcp(next(client_ports), options=[("MSS", 1460)]), bytes(1456))))
+    got = wire.ask(sent, is_too_big, "fragmentation needed")
+    assert bytes(got[ICMP])[8:] == bytes(sent)[14:14 + 548]
+
+
 def test_without_df_the_client_is_told_as_well(dataplane, wire):
     use(dataplane, "ipip", 4, 4)
     got = wire.ask(to_vip(4, udp(next(client_ports)), bytes(1472), flags=0), is_too_big,
