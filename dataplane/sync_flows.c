@@ -12,6 +12,7 @@
 #include "dataplane/rss.h"
 #include "dataplane/sync_entry.h"
 #include "dataplane/sync_path.h"
+#include "dataplane/sync_remote.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -170,42 +171,6 @@ sync_flows_set_peer(struct sync_flows *sync, bool there)
 
 /* --- What the other node tells --- */
 
-/* Enters a flow, in the place of all that it is in the way of. */
-static enum sync_outcome
-enter(struct flow_table *remote, const struct flow_copy *copy, uint64_t now_ns)
-{
-	const struct flow_key *key = &copy->entry.key;
-	const struct flow_key *second = &copy->second.key;
-	struct flow_slot slot = flow_find(remote, key, flow_hash(remote, key));
-	struct flow_slot other = {NULL, 0};
-
-	if (slot.bucket)
-		other = flow_other(remote, slot);
-	if (slot.bucket && flow_entry_at(slot)->backend == copy->entry.backend &&
-		copy->paired == (other.bucket != NULL) &&
-		(!copy->paired || flow_key_equal(&flow_entry_at(other)->key, second))) {
-		flow_update(remote, slot, copy);
-		return SYNC_APPLIED;
-	}
-	if (slot.bucket)
-		flow_remove(remote, slot);
-	if (copy->paired) {
-		other = flow_find(remote, second, flow_hash(remote, second));
-		if (other.bucket)
-			flow_remove(remote, other);
-	}
-	return flow_restore(remote, copy, now_ns).bucket ? SYNC_APPLIED : SYNC_NO_ROOM;
-}
-
-static void
-take_out(struct flow_table *remote, const struct flow_key *key)
-{
-	struct flow_slot slot = flow_find(remote, key, flow_hash(remote, key));
-
-	if (slot.bucket)
-		flow_remove(remote, slot);
-}
-
 static enum sync_outcome
 receive_flow(struct sync_flows *sync, const struct sync_record *record, uint64_t now_ns)
 {
@@ -218,11 +183,11 @@ receive_flow(struct sync_flows *sync, const struct sync_record *record, uint64_t
 	if (record->op == SYNC_FLOW_DEL) {
 		if (!sync_entry_read_key(sync->snapshot, &record->flow, &key))
 			return SYNC_UNKNOWN_SERVICE;
-		take_out(sync->remote, &key);
+		sync_remote_take_out(sync->remote, &key);
 		return SYNC_APPLIED;
 	}
 	outcome = sync_entry_read(sync->snapshot, &record->flow, now_ns, &copy);
-	return outcome == SYNC_APPLIED ? enter(sync->remote, &copy, now_ns) : outcome;
+	return outcome == SYNC_APPLIED ? sync_remote_enter(sync->remote, &copy, now_ns) : outcome;
 }
 
 static void
@@ -349,7 +314,7 @@ send_gone(struct sync_flows *sync, const struct flow_key *key)
 {
 	struct sync_record record = {.op = SYNC_FLOW_DEL};
 
-	take_out(sync->remote, key);
+	sync_remote_take_out(sync->remote, key);
 	if (!sync_entry_write_key(sync->snapshot, key, &record.flow))
 		return true;
 	if (!tell(sync, &record))
