@@ -128,6 +128,44 @@ sequence_numbers_stay_shifted(void **state)
 	}
 }
 
+/* What a node that was not asked for a cookie would drop as a forged one. */
+static void
+connections_opened_by_a_cookie_go_on(void **state)
+{
+	struct pair *pair = *state;
+	struct frame to, back;
+	uint32_t cookie;
+	uint32_t number = 0x12345678; /* The backend's first. */
+
+	for (int i = 0; i < 2; i++)
+		pair->nodes[i].world.services[WORLD_HTTP4].syn_cookies = true;
+	pair_use(pair, MODE_FULLNAT, SCHEDULER_MAGLEV);
+	frame_tcp(&to, CLIENT, PORT, WORLD_VIP4, 80, TCP_FLAG_SYN);
+	tcp_of(&to)->sequence = be32_from(FIRST);
+	come_in(&pair->nodes[0], &to, V_REPLY_SYN_COOKIE);
+	cookie = be32_to(tcp_of(&to)->sequence);
+	frame_tcp(&to, CLIENT, PORT, WORLD_VIP4, 80, TCP_FLAG_ACK);
+	tcp_of(&to)->sequence = be32_from(FIRST + 1);
+	tcp_of(&to)->acknowledgment = be32_from(cookie + 1);
+	come_in(&pair->nodes[0], &to, V_FORWARD);
+	turn(&to, &back, TCP_FLAG_SYN | TCP_FLAG_ACK);
+	tcp_of(&back)->sequence = be32_from(number);
+	tcp_of(&back)->acknowledgment = be32_from(FIRST + 1);
+	come_in(&pair->nodes[0], &back, V_RETURN);
+	frame_tcp(&to, CLIENT, PORT, WORLD_VIP4, 80, TCP_FLAG_ACK);
+	tcp_of(&to)->sequence = be32_from(FIRST + 1);
+	tcp_of(&to)->acknowledgment = be32_from(cookie + 1);
+	come_in(&pair->nodes[0], &to, V_FORWARD);
+	assert_int_equal(be32_to(tcp_of(&to)->acknowledgment), number + 1);
+	pair_settle(pair);
+	pair_take_over(&pair->nodes[1]);
+	frame_tcp(&to, CLIENT, PORT, WORLD_VIP4, 80, TCP_FLAG_ACK);
+	tcp_of(&to)->sequence = be32_from(FIRST + 1);
+	tcp_of(&to)->acknowledgment = be32_from(cookie + 101);
+	come_in(&pair->nodes[1], &to, V_FORWARD);
+	assert_int_equal(be32_to(tcp_of(&to)->acknowledgment), number + 101);
+}
+
 /* A flow whose local address stays behind could not go on: it is not told. */
 static void
 the_nodes_own_local_addresses_are_not_told(void **state)
@@ -194,6 +232,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_backend_may_speak_first),
 		CASE(sequence_numbers_stay_shifted),
+		CASE(connections_opened_by_a_cookie_go_on),
 		CASE(the_nodes_own_local_addresses_are_not_told),
 		CASE(a_routers_local_addresses_are_its_holders),
 	};
