@@ -250,7 +250,7 @@ send_to(const struct burst *burst, const struct path_service *service, uint16_t 
 	if (__builtin_expect(forward_is_special(service), 0)) {
 		const struct burst copy = *burst; /* The burst itself stays in registers. */
 
-		return forward_specially(&copy, service, backend, packet, work);
+		return forward_specially(&copy, service, backend, &hop, packet, work);
 	}
 	return rewrite_dr(packet, &work->parsed, &hop, &pipeline->local.ports->ports[hop.port]);
 }
@@ -274,7 +274,8 @@ serve(const struct burst *burst, const struct path_service *service, struct pack
 	uint16_t backend = 0;
 	uint32_t size = packet->size; /* As it came, whatever is put around it. */
 
-	if ((service->options & PATH_TRANSLATED) &&
+	if (((service->options & PATH_TRANSLATED) ||
+		    steer_spreads(&burst->pipeline->steering, packet->in_port)) &&
 		steer_away_client(&burst->pipeline->steering, packet, &work->parsed, service->mode))
 		return V_STEER;
 	packet->backend = 0;
@@ -346,17 +347,15 @@ decide_steady(const struct burst *burst, struct packet *packet, const struct wor
 	return true;
 }
 
-/* Flows with two entries need both, wherever a packet comes from. */
-static __attribute__((noinline)) void
-pass_pair(const struct pipeline *pipeline, const struct snapshot *snapshot, unsigned int n)
+/* Flows with two entries need both, wherever a packet comes from. Inlined as flow_prefetch_other()
+ * is. */
+static inline void __attribute__((always_inline))
+pass_pair(const struct pipeline *pipeline, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++) {
 		const struct work *work = &pipeline->work[i];
 
-		if (!work->service || !work->slot.bucket)
-			continue;
-		if (nat_is_return(work->service) ||
-			(snapshot->path_services[work->service->service].options & PATH_TRANSLATED))
+		if (work->service && work->slot.bucket)
 			flow_prefetch_other(pipeline->flows, work->slot);
 	}
 }
@@ -388,7 +387,7 @@ passes_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct pa
 	pass_service(&burst);
 	pass_flow(&burst);
 	if (snapshot->nat)
-		pass_pair(pipeline, snapshot, n);
+		pass_pair(pipeline, n);
 	pass_decide(&burst);
 }
 
