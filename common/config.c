@@ -152,6 +152,8 @@ build(const struct raw_config *raw, const char *file, const struct yaml_lines *l
 	model->site = config_text(&reader, "", "site", raw->site, NULL);
 	config_build_nodes(&reader, raw, model);
 	config_build_flow_timeouts(&reader, raw, model);
+	if (reader.code == 0)
+		config_build_flow_sync(&reader, raw, model);
 	config_build_lists(&reader, raw, model);
 	if (reader.code == 0)
 		config_build_balancing(&reader, raw, model);

@@ -28,6 +28,16 @@ void config_build_services(
 void config_build_tracking(
 	struct config_reader *reader, const struct raw_config *raw, struct model *model);
 
+/* The local addresses of a virtual router, whose other addresses are there already. */
+void config_build_router_locals(struct config_reader *reader, const char *path,
+	const struct raw_router *raw, struct virtual_router *router);
+
+/* Sees to it that local addresses, of ports and of routers, are nobody else's. */
+void config_check_locals(struct config_reader *reader, const struct model *model);
+
+/* Whether the node has a local address of the family for mode fullnat. */
+bool config_has_local(const struct model *model, const struct node *node, uint8_t family);
+
 /* The virtual router of 'model' that has the address, or NULL. */
 const struct virtual_router *config_find_holder(const struct model *model, const struct addr *addr);
 
@@ -38,6 +48,10 @@ void config_build_service_lists(struct config_reader *reader, const char *path,
 	const struct raw_service *raw, const struct model *model, struct service *service);
 
 void config_build_flow_timeouts(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+
+/* How load balancers tell each other of flows; the nodes are there already. */
+void config_build_flow_sync(
 	struct config_reader *reader, const struct raw_config *raw, struct model *model);
 
 /* A service's keys 'tunnel' and 'mss'; its address, protocol, mode and pool are there already. */

@@ -180,6 +180,7 @@ build_router(struct config_reader *reader, const char *path, const struct raw_ro
 		reader, path, "min_ttl", raw->min_ttl, (struct config_range){1, 255, 255});
 	router->accept = config_bool(reader, path, "accept", raw->accept, true);
 	build_addresses(reader, path, raw, model, router);
+	config_build_router_locals(reader, path, raw, router);
 	build_members(reader, path, raw, model, router);
 	for (size_t i = 0; i < model->n_routers; i++) {
 		const struct virtual_router *other = &model->routers[i];

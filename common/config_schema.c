@@ -34,6 +34,7 @@ static const cyaml_schema_field_t lb_fields[] = {
 	TEXT(raw_lb, cores),
 	TEXT(raw_lb, control_socket),
 	TEXT(raw_lb, admin_socket),
+	TEXT(raw_lb, sync_address),
 	LIST(raw_lb, ports, port_entry),
 	CYAML_FIELD_END,
 };
@@ -86,6 +87,7 @@ static const cyaml_schema_field_t router_fields[] = {
 	TEXT(raw_router, preempt),
 	TEXT(raw_router, preempt_delay_ms),
 	LIST(raw_router, addresses, text_entry),
+	LIST(raw_router, local_addresses, text_entry),
 	LIST(raw_router, members, member_entry),
 	TEXT(raw_router, mac),
 	TEXT(raw_router, accept),
@@ -161,6 +163,19 @@ static const cyaml_schema_field_t source_list_fields[] = {
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t source_list_entry = ENTRY(raw_source_list, source_list_fields);
+
+static const cyaml_schema_field_t sync_key_fields[] = {
+	TEXT(raw_sync_key, id),
+	TEXT(raw_sync_key, file),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t sync_key_entry = ENTRY(raw_sync_key, sync_key_fields);
+
+static const cyaml_schema_field_t flow_sync_fields[] = {
+	TEXT(raw_flow_sync, port),
+	LIST(raw_flow_sync, keys, sync_key_entry),
+	CYAML_FIELD_END,
+};
 
 static const cyaml_schema_field_t flow_timeouts_fields[] = {
 	TEXT(raw_flow_timeouts, embryonic_ms),
@@ -268,6 +283,7 @@ static const cyaml_schema_field_t config_fields[] = {
 	LIST(raw_config, source_lists, source_list_entry),
 	LIST(raw_config, services, service_entry),
 	MAP(raw_config, flow_timeouts, flow_timeouts_fields),
+	MAP(raw_config, flow_sync, flow_sync_fields),
 	MAP(raw_config, web, web_fields),
 	MAP(raw_config, app, app_fields),
 	MAP(raw_config, database, database_fields),

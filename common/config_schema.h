@@ -17,6 +17,7 @@ struct raw_port {
 
 struct raw_lb {
 	char *memory_mb, *hugepages, *flows, *cores, *control_socket, *admin_socket;
+	char *sync_address;
 	struct raw_port *ports;
 	unsigned int ports_count;
 };
@@ -44,6 +45,8 @@ struct raw_router {
 	char *name, *vrid, *port, *advert_ms, *preempt, *preempt_delay_ms;
 	char **addresses;
 	unsigned int addresses_count;
+	char **local_addresses;
+	unsigned int local_addresses_count;
 	struct raw_member *members;
 	unsigned int members_count;
 	char *mac, *accept, *sync_group, *min_ttl;
@@ -86,6 +89,16 @@ struct raw_source_list {
 struct raw_flow_timeouts {
 	char *embryonic_ms, *established_ms, *fin_ms, *closed_ms, *udp_new_ms, *udp_ms;
 	char *evict_idle_ms;
+};
+
+struct raw_sync_key {
+	char *id, *file;
+};
+
+struct raw_flow_sync {
+	char *port;
+	struct raw_sync_key *keys;
+	unsigned int keys_count;
 };
 
 struct raw_tunnel {
@@ -154,6 +167,7 @@ struct raw_config {
 	struct raw_service *services;
 	unsigned int services_count;
 	struct raw_flow_timeouts *flow_timeouts;
+	struct raw_flow_sync *flow_sync;
 	struct raw_web *web;
 	struct raw_app *app;
 	struct raw_database *database;

@@ -90,19 +90,10 @@ build_limits(struct config_reader *reader, const char *path, const struct raw_se
 			raw->new_flows_per_s);
 }
 
-static bool
-has_local(const struct node *node, uint8_t family)
-{
-	for (size_t i = 0; i < node->lb.n_ports; i++)
-		for (size_t j = 0; j < node->lb.ports[i].n_locals; j++)
-			if (node->lb.ports[i].locals[j].family == family)
-				return true;
-	return false;
-}
-
 /* What only some modes can do. */
 static void
-check_mode(struct config_reader *reader, const char *path, const struct service *service)
+check_mode(struct config_reader *reader, const char *path, const struct model *model,
+	const struct service *service)
 {
 	const struct virtual_router *router = service->router;
 
@@ -119,11 +110,12 @@ check_mode(struct config_reader *reader, const char *path, const struct service 
 	for (size_t i = 0; mode_translates(service->mode) && i < router->n_members; i++) {
 		const struct node *node = router->members[i].node;
 
-		if (service->mode == MODE_FULLNAT && !has_local(node, service->address.family))
+		if (service->mode == MODE_FULLNAT &&
+			!config_has_local(model, node, service->address.family))
 			config_fail(reader, path, "mode",
 				"mode fullnat speaks to backends from addresses of the node's own: "
 				"node '%s' has none of this family: give its port "
-				"local_addresses",
+				"local_addresses, or the virtual router",
 				node->name);
 	}
 }
@@ -176,7 +168,7 @@ build_service(struct config_reader *reader, const char *path, const struct raw_s
 	config_build_service_lists(reader, path, raw, around->model, service);
 	config_build_nat(reader, path, raw, service);
 	if (service->pool && service->router)
-		check_mode(reader, path, service);
+		check_mode(reader, path, around->model, service);
 }
 
 static int

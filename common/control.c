@@ -4,6 +4,7 @@
 
 #include "common/control_lists.h"
 #include "common/control_service.h"
+#include "common/control_sync.h"
 #include "common/control_timeouts.h"
 #include "common/json_field.h"
 
@@ -21,13 +22,16 @@ control_state_free(struct control_state *state)
 {
 	if (!state)
 		return;
-	for (size_t i = 0; i < state->n_routers; i++)
+	for (size_t i = 0; i < state->n_routers; i++) {
 		free(state->routers[i].addresses);
+		free(state->routers[i].locals);
+	}
 	for (size_t i = 0; i < state->n_pools; i++)
 		free(state->pools[i].backends);
 	for (size_t i = 0; i < state->n_locals; i++)
 		free(state->locals[i].addresses);
 	control_lists_free(state);
+	flow_sync_fini(&state->sync);
 	free(state->locals);
 	free(state->routers);
 	free(state->pools);
@@ -76,6 +80,12 @@ encode_router(const struct control_router *router)
 		json_object_set_new(json, "vrid", json_integer(router->vrid));
 	if (json && !router->accept)
 		json_object_set_new(json, "accept", json_false());
+	if (json && router->n_locals > 0 &&
+		json_object_set_new(json, "local_addresses",
+			encode_addresses(router->locals, router->n_locals)) < 0) {
+		json_decref(json);
+		return NULL;
+	}
 	return json;
 }
 
@@ -137,7 +147,8 @@ control_state_encode(const struct control_state *state)
 	json = json_pack("{s:I, s:o, s:o, s:o, s:o}", "generation", (json_int_t)state->generation,
 		"routers", routers, "pools", pools, "services", services, "locals", locals);
 	if (json && (control_lists_encode(json, state) < 0 ||
-			    control_timeouts_encode(json, &state->flow_timeouts) < 0)) {
+			    control_timeouts_encode(json, &state->flow_timeouts) < 0 ||
+			    control_sync_encode(json, &state->sync) < 0)) {
 		json_decref(json);
 		return NULL;
 	}
@@ -195,15 +206,16 @@ allocate(void *out, size_t n, size_t size, struct err *err)
 	return 0;
 }
 
-/* Reads the member "addresses". */
+/* Reads the member 'key', a list of addresses. */
 static int
-decode_addresses(json_t *json, size_t max, struct addr **out, size_t *n_out, struct err *err)
+decode_addresses(json_t *json, const char *key, size_t max, struct addr **out, size_t *n_out,
+	struct err *err)
 {
 	json_t *addresses;
 	size_t n;
 	int rc;
 
-	if ((rc = json_field_array(json, "addresses", max, &addresses, &n, err)) < 0 ||
+	if ((rc = json_field_array(json, key, max, &addresses, &n, err)) < 0 ||
 		(rc = allocate(out, n, sizeof(**out), err)) < 0)
 		return rc;
 	*n_out = n;
@@ -211,10 +223,10 @@ decode_addresses(json_t *json, size_t max, struct addr **out, size_t *n_out, str
 		const char *text = json_string_value(json_array_get(addresses, i));
 
 		if (!text)
-			return err_set(err, -EINVAL, "addresses[%zu]: must be a string", i);
+			return err_set(err, -EINVAL, "%s[%zu]: must be a string", key, i);
 		rc = addr_parse(text, &(*out)[i], err);
 		if (rc < 0) {
-			err_prefix(err, "addresses[%zu]", i);
+			err_prefix(err, "%s[%zu]", key, i);
 			return rc;
 		}
 	}
@@ -224,7 +236,8 @@ decode_addresses(json_t *json, size_t max, struct addr **out, size_t *n_out, str
 static int
 decode_router(json_t *json, struct control_router *out, struct err *err)
 {
-	static const char *const keys[] = {"name", "port", "addresses", "vrid", "accept", NULL};
+	static const char *const keys[] = {
+		"name", "port", "addresses", "local_addresses", "vrid", "accept", NULL};
 	uint64_t vrid = 0;
 	int rc;
 
@@ -238,7 +251,12 @@ decode_router(json_t *json, struct control_router *out, struct err *err)
 			(rc = json_field_bool(json, "accept", &out->accept, err)) < 0))
 		return rc;
 	out->vrid = (uint8_t)vrid;
-	return decode_addresses(json, MODEL_VIPS_MAX, &out->addresses, &out->n_addresses, err);
+	rc = decode_addresses(
+		json, "addresses", MODEL_VIPS_MAX, &out->addresses, &out->n_addresses, err);
+	if (rc == 0 && json_object_get(json, "local_addresses"))
+		rc = decode_addresses(json, "local_addresses", MODEL_LOCALS_MAX, &out->locals,
+			&out->n_locals, err);
+	return rc;
 }
 
 static int
@@ -250,7 +268,8 @@ decode_local(json_t *json, struct control_local *out, struct err *err)
 	if ((rc = json_fields_known(json, keys, err)) < 0 ||
 		(rc = json_field_name(json, "port", out->port, err)) < 0)
 		return rc;
-	return decode_addresses(json, MODEL_LOCALS_MAX, &out->addresses, &out->n_addresses, err);
+	return decode_addresses(
+		json, "addresses", MODEL_LOCALS_MAX, &out->addresses, &out->n_addresses, err);
 }
 
 static int
@@ -399,7 +418,7 @@ int
 control_state_decode(json_t *json, struct control_state **out, struct err *err)
 {
 	static const char *const keys[] = {"generation", "routers", "pools", "services", "locals",
-		"lists", "flow_timeouts", NULL};
+		"lists", "flow_timeouts", "sync", NULL};
 	struct control_state *state = calloc(1, sizeof(*state));
 	int rc;
 
@@ -413,7 +432,8 @@ control_state_decode(json_t *json, struct control_state **out, struct err *err)
 		(rc = control_lists_decode(json, state, err)) < 0 ||
 		(rc = decode_services(json, state, err)) < 0 ||
 		(rc = decode_locals(json, state, err)) < 0 ||
-		(rc = control_timeouts_decode(json, &state->flow_timeouts, err)) < 0) {
+		(rc = control_timeouts_decode(json, &state->flow_timeouts, err)) < 0 ||
+		(rc = control_sync_decode(json, &state->sync, err)) < 0) {
 		err_prefix(err, "state");
 		control_state_free(state);
 		return rc;

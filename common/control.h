@@ -7,7 +7,7 @@
  *   hello   {version}            -> {version, node, ports: [{name, mac, host_interface, up}]}
  *   state   struct control_state -> {generation}      desired state, whole, replaces the old
  *   lease   struct control_lease -> {}                which virtual routers this node holds
- *   ready   {}                   -> {ready, waiting: ["next hop of web1 (192.0.2.1)", ...]}
+ *   ready   {}                   -> {ready, synced, waiting: ["next hop of web1 (192.0.2.1)", ...]}
  *   stats   {service?, backend?} -> {generation, flows: {active, capacity},
  *                                    verdicts: {NAME: packets}, flow_events: {NAME: n},
  *                                    path_events: {NAME: n},
@@ -23,7 +23,8 @@
  *                                    flow_timeouts: {NAME: ms},
  *                                    workers: [{name, port, queue, socket, packets,
  *                                               returns_home, steered_in, steered_out,
- *                                               steer_drops}]}
+ *                                               steer_drops}], sync}
+ *   sync    {}                   -> {sync}
  *   flows   {limit, service?, client?, backend?, protocol?, state?} -> {total,
  *                                    flows: [{service, protocol, client,
  *                                    virtual, pool, backend, address, state, idle_ms}]}
@@ -46,10 +47,18 @@
  * A service in mode tunnel has the member 'tunnel' {type, source4?, source6?, gue_port?, mtu?}
  * (tunnel.h), one that clamps the MSS of SYNs has 'mss'.
  *
+ * A router may have 'local_addresses' beside its 'addresses'.
+ *
  * A state's 'lists' are of prefixes that clients come from: {name, prefixes} or {name, file,
  * stamp}, a file that the dataplane reads when the stamp is another than before. A service's
  * 'block' and 'allow' are indices of them. A state's 'flow_timeouts' has the members of struct
  * flow_timeouts.
+ *
+ * A state's 'sync' is {listen, peers: [ENDPOINT], keys: [{id, secret}]} of flow_sync.h, a secret in
+ * hexadecimal digits; in a reply to ready 'synced' says that this node knows the flows that the
+ * others know, or that there is nobody to tell them. 'sync' of stats is null without flow sync, else
+ * {listen, synced, remote_flows, counters: {NAME: n}, peers: [{name, address, state, synced,
+ * counters: {NAME: n}}]}.
  *
  * A worker's name is its number; 'returns_home' are packets from backends to translated services
  * that came to it and whose flow it has, 'steered_in' and 'steered_out' those taken over from and
@@ -86,6 +95,7 @@
 
 #include "common/addr.h"
 #include "common/err.h"
+#include "common/flow_sync.h"
 #include "common/model.h"
 
 #include <jansson.h>
@@ -102,6 +112,8 @@ struct control_router {
 	size_t n_addresses;
 	uint8_t vrid; /* Its virtual MAC's; 0: it has the port's. */
 	bool accept;
+	struct addr *locals; /* Mode fullnat speaks from them; held and announced with the others. */
+	size_t n_locals;
 };
 
 struct control_backend {
@@ -175,6 +187,7 @@ struct control_state {
 	struct control_list *lists; /* May be missing in JSON: none. */
 	size_t n_lists;
 	struct flow_timeouts flow_timeouts; /* 0, or missing in JSON: the default. */
+	struct flow_sync sync;              /* May be missing in JSON: none. */
 };
 
 struct control_lease {

@@ -11,6 +11,7 @@
 
 #include "common/addr.h"
 #include "common/arena.h"
+#include "common/flow_sync.h"
 #include "common/flow_timeouts.h"
 #include "common/prefix.h"
 #include "common/tunnel.h"
@@ -116,6 +117,7 @@ struct lb_node {
 	const char *cores; /* EAL --lcores list, or NULL: as the operating system places. */
 	const char *control_socket; /* Dataplane listens, control plane connects. */
 	const char *admin_socket;   /* Control plane listens, weirctl connects. */
+	struct addr sync_address;   /* Where it hears of the others' flows. */
 };
 
 struct db_node {
@@ -175,6 +177,8 @@ struct virtual_router {
 	enum addr_family family; /* Of all its addresses. */
 	struct addr *addresses;
 	size_t n_addresses;
+	struct addr *locals; /* Mode fullnat speaks from them wherever the router is held. */
+	size_t n_locals;
 	struct router_member *members;
 	size_t n_members;
 	bool virtual_mac;  /* Its addresses have the MAC of RFC 9568 7.3, not the port's. */
@@ -278,6 +282,19 @@ struct proxy_prefix {
 	const char *prefix; /* Begins with '/'. */
 };
 
+/* A secret that load balancers share. */
+struct flow_sync_file {
+	uint8_t id; /* 1 to 255. */
+	const char *file;
+};
+
+/* How load balancers tell each other of flows. */
+struct flow_sync_config {
+	uint16_t port; /* UDP. */
+	struct flow_sync_file keys[FLOW_SYNC_KEYS_MAX];
+	size_t n_keys; /* 0: they do not. */
+};
+
 struct web_config {
 	uint16_t http_port;
 	uint16_t https_port;
@@ -345,6 +362,7 @@ struct model {
 	struct service *services;
 	size_t n_services;
 	struct flow_timeouts flow_timeouts; /* Of all load balancers. */
+	struct flow_sync_config flow_sync;
 	struct web_config web;
 	struct app_config app;
 	struct database_config database;

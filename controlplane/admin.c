@@ -248,6 +248,16 @@ handle_stats(void *ctx, json_t *params, struct err *err)
 	return ask_dataplane(ctx, "stats", NULL, NULL, NULL);
 }
 
+static json_t *
+handle_sync(void *ctx, json_t *params, struct err *err)
+{
+	static const char *const keys[] = {NULL};
+
+	if (json_fields_known(params, keys, err) < 0)
+		return NULL;
+	return ask_dataplane(ctx, "sync", NULL, NULL, NULL);
+}
+
 /* The dataplane checks the parameters. */
 static json_t *
 handle_trace(void *ctx, json_t *params, struct err *err)
@@ -360,6 +370,7 @@ static const struct rpc_method methods[] = {
 	{"backends", handle_backends},
 	{"flows", handle_flows},
 	{"stats", handle_stats},
+	{"sync", handle_sync},
 	{"trace", handle_trace},
 	{"drain", handle_drain},
 	{"undrain", handle_undrain},

@@ -21,6 +21,7 @@ struct cluster {
 	struct history history;
 	struct cluster_dataplane dataplane;
 	struct cluster_listener listener;
+	struct flow_sync sync;
 	bool ready;
 	char ready_why[CLUSTER_WHY_SIZE];
 };
@@ -121,7 +122,20 @@ cluster_free(struct cluster *cluster)
 	free(cluster->pools);
 	free(cluster->scripts);
 	free(cluster->routers);
+	flow_sync_fini(&cluster->sync);
 	free(cluster);
+}
+
+void
+cluster_set_sync(struct cluster *cluster, const struct flow_sync *sync)
+{
+	cluster->sync = *sync;
+}
+
+const struct flow_sync *
+cluster_sync(const struct cluster *cluster)
+{
+	return &cluster->sync;
 }
 
 void

@@ -69,6 +69,7 @@ struct cluster_dataplane {
 	bool connected;                 /* And said hello. */
 	bool accepted;                  /* It has taken a state from this connection. */
 	bool ready;                     /* It says that all next hops are resolved. */
+	bool behind;                    /* Other nodes are still telling it of their flows. */
 	uint64_t since_ns;              /* When 'connected' became what it is. */
 	uint64_t generation;            /* Of the state last accepted. */
 	char problem[CLUSTER_WHY_SIZE]; /* Last rejection, or what it waits for; "" if nothing. */
@@ -95,6 +96,10 @@ struct cluster_listener {
 int cluster_new(
 	struct cluster **out, const struct model *model, const struct node *node, uint64_t now_ns);
 void cluster_free(struct cluster *cluster);
+
+/* What the dataplane is told of flow sync (copied); at first there is none. */
+void cluster_set_sync(struct cluster *cluster, const struct flow_sync *sync);
+const struct flow_sync *cluster_sync(const struct cluster *cluster);
 
 /* One listener; replaces the former one. Copied. */
 void cluster_listen(struct cluster *cluster, const struct cluster_listener *listener);

@@ -48,6 +48,12 @@ add_routers(const struct cluster *cluster, struct control_state *state)
 			cluster_router(cluster, i)->configured_priority == VRRP_PRIORITY_OWNER;
 		memcpy(router->addresses, config->addresses,
 			config->n_addresses * sizeof(*router->addresses));
+		router->locals = calloc(config->n_locals + 1, sizeof(*router->locals));
+		if (!router->locals)
+			return false;
+		router->n_locals = config->n_locals;
+		for (size_t j = 0; j < config->n_locals; j++)
+			router->locals[j] = config->locals[j];
 	}
 	return state->routers != NULL;
 }
@@ -186,6 +192,7 @@ cluster_build_state(const struct cluster *cluster, uint64_t generation)
 		return NULL;
 	state->generation = generation;
 	state->flow_timeouts = cluster_model(cluster)->flow_timeouts;
+	state->sync = *cluster_sync(cluster);
 	if (add_routers(cluster, state) && add_pools(cluster, state) &&
 		add_services(cluster, state) && add_locals(cluster, state) &&
 		add_lists(cluster, state))

@@ -39,6 +39,7 @@ election_update(struct election *election)
 		.connected = dataplane->connected,
 		.accepted = dataplane->accepted,
 		.ready = dataplane->ready,
+		.behind = dataplane->behind,
 	};
 	struct gate *gate = &election->gate;
 	bool was_connected = gate->inputs.connected;

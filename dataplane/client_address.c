@@ -15,6 +15,7 @@
 
 #include "dataplane/nat_rewrite.h"
 #include "dataplane/patch.h"
+#include "dataplane/pipeline_data.h"
 #include "dataplane/proxy_header.h"
 #include "dataplane/resize.h"
 #include "dataplane/snapshot_data.h"
@@ -340,6 +341,7 @@ shift_back(const struct nat_job *job, struct sequence *at)
 		(int32_t)(number - sequence.first) >= (int32_t)size) {
 		sequence.bits |= SEQUENCE_TOLD;
 		sequence_store(at, sequence);
+		job->pipeline->news = pipeline_sync(job->pipeline);
 	}
 	memcpy(copy, options, n);
 	if (sequence_sacks_back(&sequence, copy, n, size))

@@ -107,7 +107,8 @@ ready(void *ctx, json_t *params, struct err *err)
 		if (backends[i].up && hop.state != NEXTHOP_READY)
 			json_array_append_new(waiting, explain_backend(dataplane, &backends[i]));
 	}
-	return json_pack("{s:b, s:o}", "ready", json_array_size(waiting) == 0, "waiting", waiting);
+	return json_pack("{s:b, s:b, s:o}", "ready", json_array_size(waiting) == 0, "synced",
+		sync_is_synced(dataplane->sync), "waiting", waiting);
 }
 
 const struct rpc_method *
@@ -121,6 +122,7 @@ control_methods(void)
 		{"stats", show_stats},
 		{"flows", show_flows},
 		{"trace", show_trace},
+		{"sync", show_sync},
 		{NULL, NULL},
 	};
 

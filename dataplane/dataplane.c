@@ -274,6 +274,39 @@ make_workers(struct dataplane *dataplane, struct err *err)
 	return 0;
 }
 
+static void
+on_views(void *ctx)
+{
+	struct dataplane *dataplane = ctx;
+
+	intake_renew(dataplane->intake);
+}
+
+/* Only where the cluster file has flow sync: the other nodes' flows need memory. */
+static int
+make_sync(struct dataplane *dataplane, const struct model *model, struct err *err)
+{
+	struct sync_config config = {
+		.node = dataplane->node->name,
+		.n_flows = dataplane->node->lb.n_flows * dataplane->n_workers,
+		.leases = dataplane->leases,
+		.on_views = on_views,
+		.ctx = dataplane,
+	};
+	int rc;
+
+	if (model->flow_sync.n_keys == 0)
+		return 0;
+	rc = sync_new(&dataplane->sync, &dataplane->loop, &config, err);
+	for (unsigned int w = 0; rc == 0 && w < dataplane->n_workers; w++) {
+		rc = sync_flows_join(sync_flows_of(dataplane->sync),
+			worker_pipeline(dataplane->workers[w]));
+		if (rc < 0)
+			err_set(err, rc, "worker %u cannot join flow sync: %s", w, strerror(-rc));
+	}
+	return rc;
+}
+
 static int
 open_host_interfaces(struct dataplane *dataplane, struct err *err)
 {
@@ -370,6 +403,8 @@ dataplane_start(struct dataplane *dataplane, const struct model *model, const st
 	if (rc == 0)
 		rc = make_handles(dataplane, err);
 	if (rc == 0)
+		rc = make_sync(dataplane, model, err);
+	if (rc == 0)
 		rc = start_ports(dataplane, err);
 	if (rc == 0)
 		rc = describe_ports(dataplane, err);
@@ -401,6 +436,7 @@ close_loop(struct dataplane *dataplane)
 	rpc_server_free(dataplane->server);
 	intake_free(dataplane->intake);
 	pulse_free(dataplane->pulse);
+	sync_close(dataplane->sync);
 	holder_free(dataplane->holder);
 	netlink_free(dataplane->netlink);
 	for (uint16_t i = 0; i < dataplane->n_ports; i++)
@@ -428,6 +464,8 @@ dataplane_stop(struct dataplane *dataplane)
 		port_close(&dataplane->ports[i]);
 		rss_free(dataplane->steer.ports[i].rss);
 	}
+	sync_free(dataplane->sync);
+	control_state_free(dataplane->state);
 	rte_mempool_free(dataplane->pool);
 	nexthop_table_free(dataplane->nexthops);
 	lease_table_free(dataplane->leases);
@@ -460,18 +498,23 @@ int
 dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot, struct err *err)
 {
 	struct snapshot *old = (struct snapshot *)(uintptr_t)dataplane->shared.snapshot;
+	struct sync_flows *flows = sync_flows_of(dataplane->sync);
 
 	for (unsigned int w = 0; w < dataplane->n_workers; w++)
 		if (pipeline_prepare(worker_pipeline(dataplane->workers[w]), snapshot) < 0)
 			return err_set(err, -ENOMEM,
 				"no memory for the sequence numbers of flows: raise memory_mb or "
 				"lower flows");
+	if (flows && sync_flows_prepare(flows, snapshot) < 0)
+		return err_set(err, -ENOMEM, "no memory for other nodes' sequence numbers");
 	/* Backends that the kernel knows already are ready before the first packet asks. */
 	netlink_refresh(dataplane->netlink);
 	__atomic_store_n(&dataplane->shared.snapshot, snapshot, __ATOMIC_RELEASE);
 	rte_rcu_qsbr_synchronize(dataplane->rcu, RTE_QSBR_THRID_INVALID);
 	receive_macs(dataplane, snapshot);
 	holder_set_snapshot(dataplane->holder, snapshot);
+	if (flows)
+		sync_flows_set_snapshot(flows, snapshot);
 	snapshot_free(old);
 	netlink_refresh(dataplane->netlink);
 	return 0;

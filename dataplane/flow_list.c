@@ -172,6 +172,26 @@ flow_peek(const struct flow_table *table, const struct flow_key *key, uint64_t n
 	return !flow_timed_out(table, (struct flow_slot){&bucket, 0}, flow_tick(now_ns));
 }
 
+static bool
+has_tag(const struct flow_bucket *bucket, uint16_t tag)
+{
+	for (unsigned int i = 0; i < FLOW_BUCKET_ENTRIES; i++)
+		if (__atomic_load_n(&bucket->tags[i], __ATOMIC_RELAXED) == tag)
+			return true;
+	return false;
+}
+
+bool
+flow_may_have(const struct flow_table *table, uint64_t hash)
+{
+	const struct flow_bucket *home = flow_home(table, hash);
+
+	if (has_tag(home, flow_tag(hash)))
+		return true;
+	return __atomic_load_n(&home->n_displaced, __ATOMIC_RELAXED) &&
+	       has_tag(flow_away(table, hash), flow_tag(hash));
+}
+
 struct flow_view
 flow_copy_view(const struct flow_copy *copy, uint64_t now_ns)
 {
@@ -180,45 +200,59 @@ flow_copy_view(const struct flow_copy *copy, uint64_t now_ns)
 	return view_of((struct flow_slot){&bucket, 0}, flow_tick(now_ns));
 }
 
-/* Gives the restored flow its second entry. Where that cannot be it has none, and whoever needs one
- * makes another. */
-static void
-restore_second(struct flow_table *table, struct flow_slot slot, const struct flow_copy *copy,
-	uint64_t now_ns)
+/* Makes of the flow at 'slot', whose keys are the copy's, all the rest that the copy says. Its
+ * state comes last: who reads it finds the rest there. */
+void
+flow_update(const struct flow_table *table, struct flow_slot slot, const struct flow_copy *copy)
 {
+	struct flow_slot other = flow_other(table, slot);
 	struct flow_entry *first = flow_entry_at(slot);
-	struct flow_entry *second;
-	struct flow_slot other;
+	struct sequence *sequence = flow_sequence(table, slot);
+	struct flow_slot both[2] = {other, slot};
 
-	if (flow_pair(table, slot, &copy->second.key, now_ns) < 0)
-		return;
-	other = flow_other(table, slot);
-	second = flow_entry_at(other);
-	first->hop = copy->entry.hop;
-	first->link |= copy->entry.link & FLOW_LINK_PORT_MASK;
-	second->link |= copy->second.link & FLOW_LINK_ANSWERED;
-	second->backend = copy->second.backend;
-	second->hop = copy->second.hop;
-	other.bucket->seen[other.i] = copy->seen;
+	if (sequence)
+		sequence_store(sequence, copy->sequence);
+	if (other.bucket && copy->paired) {
+		struct flow_entry *second = flow_entry_at(other);
+		uint32_t port = copy->entry.link & FLOW_LINK_PORT_MASK;
+		uint32_t answered = copy->second.link & FLOW_LINK_ANSWERED;
+
+		__atomic_store_n(&first->hop, copy->entry.hop, __ATOMIC_RELAXED);
+		__atomic_store_n(&first->link, (first->link & ~FLOW_LINK_PORT_MASK) | port,
+			__ATOMIC_RELAXED);
+		__atomic_store_n(&second->link, second->link | answered, __ATOMIC_RELAXED);
+		__atomic_store_n(&second->backend, copy->second.backend, __ATOMIC_RELAXED);
+		__atomic_store_n(&second->hop, copy->second.hop, __ATOMIC_RELAXED);
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		uint8_t bits;
+
+		if (!both[i].bucket)
+			continue;
+		bits = both[i].bucket->states[both[i].i] & (uint8_t)~FLOW_STATE_BITS;
+		__atomic_store_n(&both[i].bucket->seen[both[i].i], copy->seen, __ATOMIC_RELAXED);
+		__atomic_store_n(&both[i].bucket->states[both[i].i], (uint8_t)(copy->state | bits),
+			__ATOMIC_RELEASE);
+	}
 }
 
-void
+struct flow_slot
 flow_restore(struct flow_table *table, const struct flow_copy *copy, uint64_t now_ns)
 {
 	const struct flow_key *key = &copy->entry.key;
 	struct flow_slot slot = flow_insert(
 		table, key, flow_hash(table, key), FLOW_SIGNAL_SYN, copy->entry.backend, now_ns);
-	uint8_t displaced;
 
-	assert(slot.bucket);
-	displaced = slot.bucket->states[slot.i] & FLOW_DISPLACED;
-	slot.bucket->states[slot.i] = copy->state | displaced;
-	slot.bucket->seen[slot.i] = copy->seen;
+	if (!slot.bucket)
+		return slot;
 	if (flow_sequence(table, slot))
 		sequence_store(flow_sequence(table, slot), copy->sequence);
-	/* Links are places in the table that the copy was taken from. */
+	/* Links are places in the table that the copy was taken from. Where there can be no second
+	 * entry there is none, and whoever needs one makes another. */
 	if (copy->paired)
-		restore_second(table, slot, copy, now_ns);
+		flow_pair(table, slot, &copy->second.key, now_ns);
+	flow_update(table, slot, copy);
+	return slot;
 }
 
 uint64_t

@@ -42,7 +42,8 @@
 #define FLOW_AGE_AHEAD 0xff00
 #define FLOW_DISPLACED 0x80 /* Bit of a state: the flow's home is another bucket. */
 #define FLOW_PAIRED 0x40    /* Bit of a state: the flow has a second entry, see flow_pair(). */
-#define FLOW_STATE_BITS 0x3f
+#define FLOW_SHARED 0x20    /* Bit of a state: the other node has been told of it, sync_path.h. */
+#define FLOW_STATE_BITS 0x1f
 /* Bit of a key's family: the second entry of a flow, which the backend's packets find. */
 #define FLOW_REVERSE 0x80
 /* Bit of such a key's family: 'client' is the backend's address and 'vip' a local address's id
@@ -200,17 +201,36 @@ void flow_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n_buckets);
 bool flow_peek(const struct flow_table *table, const struct flow_key *key, uint64_t now_ns,
 	struct flow_copy *out);
 
+/* False: flow_peek() finds no flow with this hash. A look at tags alone. Any thread. */
+bool flow_may_have(const struct flow_table *table, uint64_t hash);
+
 /* What flow_list() would show of it. */
 struct flow_view flow_copy_view(const struct flow_copy *copy, uint64_t now_ns);
 
-/* Enters the copy, with its second entry if it has one, into a table that has room and no such
- * flow. */
-void flow_restore(struct flow_table *table, const struct flow_copy *copy, uint64_t now_ns);
+/* Enters the copy, with its second entry if it has one, into a table that has no such flow. Returns
+ * where it is, or nowhere if there is no room. Other threads see it in its state when it is whole;
+ * until then it is embryonic, or has no second entry yet. */
+struct flow_slot flow_restore(
+	struct flow_table *table, const struct flow_copy *copy, uint64_t now_ns);
+
+/* Lets the flow at 'slot', whose keys are the copy's, have the copy's state, time and all else. */
+void flow_update(
+	const struct flow_table *table, struct flow_slot slot, const struct flow_copy *copy);
 
 static inline struct flow_entry *
 flow_entry_at(struct flow_slot slot)
 {
 	return &slot.bucket->entries[slot.i];
+}
+
+/* Marks the flow as one that the other node has been told of, or not. */
+static inline void
+flow_set_shared(struct flow_slot slot, bool shared)
+{
+	uint8_t rest = slot.bucket->states[slot.i] & (uint8_t)~FLOW_SHARED;
+
+	__atomic_store_n(&slot.bucket->states[slot.i], (uint8_t)(rest | (shared ? FLOW_SHARED : 0)),
+		__ATOMIC_RELAXED);
 }
 
 static inline void

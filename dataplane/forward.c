@@ -6,6 +6,8 @@
 #include "dataplane/nat.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/syn_proxy.h"
+#include "dataplane/sync_path.h"
+#include "dataplane/takeover.h"
 
 static enum verdict
 send_by_tunnel(const struct burst *burst, uint16_t backend, const struct nexthop *hop,
@@ -28,7 +30,8 @@ send_by_tunnel(const struct burst *burst, uint16_t backend, const struct nexthop
 	return tunnel_send(&burst->pipeline->tunnel, &way, packet, &work->parsed);
 }
 
-static struct nat_job
+/* Inlined, which saves a copy of it. */
+static inline struct nat_job __attribute__((always_inline))
 nat_job_of(const struct burst *burst, struct packet *packet, const struct work *work)
 {
 	struct pipeline *pipeline = burst->pipeline;
@@ -45,6 +48,7 @@ nat_job_of(const struct burst *burst, struct packet *packet, const struct work *
 		.stats = pipeline->stats,
 		.too_big = &pipeline->tunnel.too_big,
 		.steering = &pipeline->steering,
+		.pipeline = pipeline,
 	};
 }
 
@@ -84,6 +88,22 @@ forward_specially(const struct burst *burst, const struct path_service *service,
 	return rewrite_dr(packet, &work->parsed, hop, &ports->ports[hop->port]);
 }
 
+/* Tells of the flow that has the packet's key as its second one. */
+static void
+tell_first(const struct burst *burst, const struct work *work)
+{
+	struct pipeline *pipeline = burst->pipeline;
+	struct flow_slot first, flow = flow_find(pipeline->flows, &work->parsed.key, work->hash);
+	struct flow_key key;
+
+	pipeline->news = false;
+	if (!flow.bucket)
+		return;
+	first = flow_other(pipeline->flows, flow);
+	key = flow_entry_at(first)->key;
+	sync_path_tell(pipeline, burst->snapshot, &key, burst->now_ns);
+}
+
 enum verdict
 forward_return(const struct burst *burst, struct packet *packet, const struct work *work)
 {
@@ -97,10 +117,14 @@ forward_return(const struct burst *burst, struct packet *packet, const struct wo
 	if (steer_away_return(
 		    &burst->pipeline->steering, packet, &work->parsed, flow.bucket != NULL))
 		return V_STEER;
+	if (pipeline_sync(burst->pipeline))
+		flow = takeover_return(burst, work, flow);
 	if (flow.bucket)
 		verdict = syn_proxy_back(&job, flow, &burst->pipeline->outbox, &own);
 	if (verdict == V_RETURN)
 		verdict = nat_return(&job, flow, &service);
+	if (burst->pipeline->news)
+		tell_first(burst, work);
 	if (verdict == V_HOST)
 		return local_run(&burst->pipeline->local, burst->snapshot, packet, &work->parsed,
 			burst->now_ns);

@@ -246,6 +246,8 @@ holder_set_lease(
 		/* A lease that ran out unnoticed is a gap: others may have answered in it. */
 		if (holding->held && !lease_held(holder->config.leases, slot, now_ns))
 			let_go(holding, "the lease ran out");
+		if (!holding->held)
+			lease_begin(holder->config.leases, slot, now_ns);
 		lease_set(holder->config.leases, slot, lease->until_ns);
 		if (!holding->held && now_ns < lease->until_ns) {
 			holding->held = true;

@@ -16,7 +16,7 @@
  * publishes, after this build; it counts users of the tables that snapshots share, which only
  * builds and snapshot_free() do, and the latter never runs during a build. Everything else that
  * the control thread and snapshots share (leases, next hops) is claimed by the control thread in
- * between: snapshot_begin(). */
+ * between: snapshot_begin(). The views of other nodes (sync_views.h) are copied for each build. */
 #ifndef DATAPLANE_INTAKE_H
 #define DATAPLANE_INTAKE_H
 
@@ -31,6 +31,10 @@ int intake_new(struct intake **out, struct dataplane *dataplane);
 /* Nothing comes into force any more. The memory goes when the loop has run what was under way. NULL
  * is allowed. */
 void intake_free(struct intake *intake);
+
+/* Has the snapshot of the state in force made again, as the views of other nodes have changed;
+ * after what is under way. */
+void intake_renew(struct intake *intake);
 
 /* Takes a state in its JSON form (borrowed) and answers 'pending' when it is in force or refused.
  */

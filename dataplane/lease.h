@@ -23,6 +23,7 @@ struct lease_slot {
 struct lease_table {
 	uint64_t until_ns[LEASES_MAX];       /* control: writes, workers: read; relaxed atomic. */
 	bool claimed[LEASES_MAX];            /* workers: set, control: clears; relaxed atomic. */
+	uint64_t since_ns[LEASES_MAX];       /* As 'until_ns': when it was gained last. */
 	struct lease_slot slots[LEASES_MAX]; /* Control thread only. */
 };
 
@@ -55,6 +56,18 @@ lease_take_claim(struct lease_table *table, uint16_t index)
 {
 	return __atomic_load_n(&table->claimed[index], __ATOMIC_RELAXED) &&
 	       __atomic_exchange_n(&table->claimed[index], false, __ATOMIC_RELAXED);
+}
+
+/* Notes that a lease that was not held is from 'now_ns' on. */
+void lease_begin(struct lease_table *table, uint16_t index, uint64_t now_ns);
+
+/* How long a lease that is held has been so. Any thread. */
+static inline uint64_t
+lease_age(const struct lease_table *table, uint16_t index, uint64_t now_ns)
+{
+	uint64_t since_ns = __atomic_load_n(&table->since_ns[index], __ATOMIC_RELAXED);
+
+	return now_ns > since_ns ? now_ns - since_ns : 0;
 }
 
 /* Any thread. */

@@ -47,7 +47,8 @@ static enum verdict
 run_vip(const struct local *local, const struct snapshot_vip *vip, struct packet *packet,
 	const struct parsed *parsed, uint64_t now_ns)
 {
-	bool held = (vip->local || lease_held(local->leases, vip->lease, now_ns)) &&
+	bool is_own = vip->local && vip->lease == LEASE_NONE;
+	bool held = (is_own || lease_held(local->leases, vip->lease, now_ns)) &&
 		    vip->port == packet->in_port;
 
 	switch ((enum parsed_kind)parsed->kind) {

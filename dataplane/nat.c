@@ -7,10 +7,12 @@
 
 #include "dataplane/client_address.h"
 #include "dataplane/nat_rewrite.h"
+#include "dataplane/pipeline_data.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/snapshot_data.h"
 #include "dataplane/snapshot_nat.h"
 #include "dataplane/syn_proxy.h"
+#include "dataplane/sync_path.h"
 
 #include <errno.h>
 
@@ -104,11 +106,22 @@ last_hop(struct flow_slot flow, struct flow_slot other)
 	const struct flow_entry *first = flow_entry_at(flow);
 	const struct flow_entry *second = flow_entry_at(other);
 	const uint16_t parts[3] = {first->hop, second->backend, second->hop};
-	struct nexthop hop = {
-		.port = (uint8_t)(first->link & FLOW_LINK_PORT_MASK), .state = NEXTHOP_READY};
+	struct nexthop hop = {.port = (uint8_t)(first->link & FLOW_LINK_PORT_MASK),
+		/* Of a flow that was another node's it may not be known before the client speaks.
+		 */
+		.state = parts[0] | parts[1] | parts[2] ? NEXTHOP_READY : NEXTHOP_UNKNOWN};
 
 	memcpy(hop.mac, parts, sizeof(parts));
 	return hop;
+}
+
+/* Another second entry of a flow that may have been told of already. */
+static void
+note_pair(const struct nat_job *job, struct flow_slot flow)
+{
+	if (pipeline_sync(job->pipeline))
+		job->pipeline->news |= flow_state_at(flow) != FLOW_TCP_EMBRYONIC &&
+				       flow_state_at(flow) != FLOW_UDP_NEW;
 }
 
 /* Sees to it that the flow has the second entry 'key'. Returns V_FORWARD or why not. */
@@ -127,7 +140,10 @@ keep_pair(const struct nat_job *job, struct flow_slot flow, const struct flow_ke
 		flow_remove(job->flows, flow);
 		return V_DROP_NAT_CLASH;
 	}
-	return rc < 0 ? V_DROP_NO_FLOW : V_FORWARD;
+	if (rc < 0)
+		return V_DROP_NO_FLOW;
+	note_pair(job, flow);
+	return V_FORWARD;
 }
 
 static const struct nat_locals *
@@ -145,6 +161,41 @@ local_by_id(const struct nat_locals *locals, uint16_t id)
 	return NULL;
 }
 
+/* Whether another node has given a flow this second key: it may come here yet. */
+static bool
+is_remote(const struct nat_job *job, const struct flow_key *key)
+{
+	const struct sync_path *sync = pipeline_sync(job->pipeline);
+
+	return sync && flow_may_have(sync->remote, flow_hash(sync->remote, key));
+}
+
+/* The local addresses that a new flow may have, as indices. Those of the virtual router that has
+ * the service's address come first, as they go where it goes; then those of other routers that are
+ * held here; then the node's own, with which the flow ends when another node takes over. */
+static uint32_t
+list_locals(const struct nat_job *job, const struct nat_locals *locals,
+	uint8_t out[static MODEL_LOCALS_MAX])
+{
+	const struct lease_table *leases = job->pipeline->local.leases;
+	uint16_t lease = job->snapshot->vips_by_id[job->parsed->key.vip]->lease;
+	uint32_t n = 0;
+	uint8_t best = 0;
+
+	for (uint32_t i = 0; i < locals->n; i++) {
+		uint16_t of = locals->locals[i].lease;
+		uint8_t rank = of == LEASE_NONE ? 1 : of == lease ? 3 : 2;
+
+		if (rank < best || (of != LEASE_NONE && !lease_held(leases, of, job->now_ns)))
+			continue;
+		if (rank > best)
+			n = 0;
+		best = rank;
+		out[n++] = (uint8_t)i;
+	}
+	return n;
+}
+
 /* Gives the flow, whose packets leave by 'port', a local address and port with which answers come
  * back to this worker. Counting on and on uses a port again as late as can be: what the backend
  * remembers of its last connection (TIME_WAIT) is gone then, as is the flow. */
@@ -156,19 +207,25 @@ take_local(const struct nat_job *job, struct flow_slot flow, uint8_t port,
 		.protocol = key->protocol,
 		.source = key->client,
 		.ports = (uint16_t)key->rest};
+	uint8_t usable[MODEL_LOCALS_MAX];
+	uint32_t n_usable = locals->any_leased ? list_locals(job, locals, usable) : locals->n;
 
-	for (unsigned int n = 0; locals->n > 0 && n < LOCAL_TRIES; n++) {
+	for (unsigned int n = 0; n_usable > 0 && n < LOCAL_TRIES; n++) {
 		uint32_t i = (*job->next_local)++;
-		const struct nat_local *local = &locals->locals[i % locals->n];
+		uint32_t which = i % n_usable;
+		const struct nat_local *local =
+			&locals->locals[locals->any_leased ? usable[which] : which];
 		uint16_t local_port;
 		int rc;
 
 		answer.destination = local->address;
-		local_port = steer_local_port(job->steering, port, &answer, i / locals->n);
+		local_port = steer_local_port(job->steering, port, &answer, i / n_usable);
 		if (local_port == 0)
 			continue;
 		key->vip = local->id;
 		key->vip_port = be16_from(local_port);
+		if (is_remote(job, key))
+			continue;
 		rc = flow_pair(job->flows, flow, key, job->now_ns);
 		if (rc == 0)
 			return V_FORWARD;
@@ -205,6 +262,7 @@ keep_local(const struct nat_job *job, struct flow_slot flow, uint8_t port, struc
 		verdict = take_local(job, flow, port, locals, &key);
 		if (verdict != V_FORWARD)
 			return verdict;
+		note_pair(job, flow);
 		local = local_by_id(locals, key.vip);
 	}
 	memcpy(ends->source, local->address, sizeof(ends->source));
@@ -377,7 +435,7 @@ nat_return(const struct nat_job *job, struct flow_slot flow, const struct servic
 	const struct flow_key *key;
 	struct nexthop hop;
 	enum verdict verdict;
-	uint8_t told;
+	uint8_t state, told;
 
 	if (!first.bucket)
 		return V_HOST;
@@ -389,9 +447,14 @@ nat_return(const struct nat_job *job, struct flow_slot flow, const struct servic
 		return V_DROP_NO_SERVICE;
 	memcpy(ends.destination, key->client, sizeof(ends.destination));
 	/* Both entries have the same state and time. */
+	state = first.bucket->states[first.i];
 	if (!flow_is_steady(job->flows, flow, signal, flow_tick(job->now_ns)) &&
 		!flow_advance(job->flows, first, signal, job->now_ns))
 		return V_HOST;
+	if (__builtin_expect(state != first.bucket->states[first.i], 0))
+		job->pipeline->news = pipeline_sync(job->pipeline);
+	if (hop.state != NEXTHOP_READY)
+		return V_DROP_NO_NEIGHBOUR;
 	verdict = leave(job, &hop);
 	if (verdict != V_FORWARD)
 		return verdict;

@@ -23,6 +23,8 @@
 
 #include <stdbool.h>
 
+struct pipeline;
+
 /* A packet and what is needed to decide about it. */
 struct nat_job {
 	struct flow_table *flows;
@@ -39,6 +41,7 @@ struct nat_job {
 	uint16_t mss;           /* The same; 0: any. */
 	bool is_handshake;      /* A backend's SYN that has become something else (syn_proxy.h). */
 	const struct steering *steering;
+	struct pipeline *pipeline; /* That the above are of, for what few packets need. */
 };
 
 /* Whether a backend of a nat service sends such packets. Then 'parsed' has the key of the flow's

@@ -27,6 +27,8 @@
 #include "dataplane/parse_plain.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/syn_gate.h"
+#include "dataplane/sync_path.h"
+#include "dataplane/takeover.h"
 
 #define PREFETCH_AHEAD 4 /* Frames whose headers are on their way while one is parsed. */
 
@@ -189,6 +191,39 @@ keeps_flows(const struct snapshot *snapshot, const struct path_service *service,
 	return path->usable && path->pool == service->pool;
 }
 
+/* As flow_advance(); with flow sync, what it does is noted. */
+static bool
+advance(const struct burst *burst, const struct work *work, struct flow_slot slot)
+{
+	struct pipeline *pipeline = burst->pipeline;
+	uint8_t state = slot.bucket->states[slot.i];
+	bool is = flow_advance(
+		pipeline->flows, slot, (enum flow_signal)work->parsed.signal, burst->now_ns);
+
+	if (__builtin_expect(pipeline_sync(pipeline) != NULL, 0))
+		sync_path_note(pipeline, slot, &work->parsed.key, state, is);
+	return is;
+}
+
+/* The backend of a packet whose flow is at 'slot'. */
+static uint16_t
+follow(const struct burst *burst, const struct path_service *service, const struct work *work,
+	struct flow_slot slot)
+{
+	struct pipeline *pipeline = burst->pipeline;
+	uint16_t backend = flow_entry_at(slot)->backend;
+
+	if (keeps_flows(burst->snapshot, service, backend))
+		return backend;
+	backend = schedule(burst, service, &work->parsed.key, FLOW_SIGNAL_SYN);
+	if (backend) {
+		flow_set_backend(pipeline->flows, slot, backend);
+		stats_add(&pipeline->stats->flow_events[FLOW_RESCHEDULED], 1);
+		pipeline->news = pipeline_sync(pipeline);
+	}
+	return backend;
+}
+
 /* Which backend the packet goes to; 0: there is none, or it is refused. */
 static uint16_t
 choose_backend(
@@ -198,20 +233,16 @@ choose_backend(
 	const struct flow_key *key = &work->parsed.key;
 	enum flow_signal signal = (enum flow_signal)work->parsed.signal;
 	struct flow_slot slot = work_find_flow(pipeline->flows, work);
-	uint16_t backend;
+	uint16_t backend = 0;
 
-	if (slot.bucket && flow_advance(pipeline->flows, slot, signal, burst->now_ns)) {
-		backend = flow_entry_at(slot)->backend;
-		if (keeps_flows(burst->snapshot, service, backend))
-			return backend;
-		backend = schedule(burst, service, key, FLOW_SIGNAL_SYN);
-		if (backend) {
-			flow_set_backend(pipeline->flows, slot, backend);
-			stats_add(&pipeline->stats->flow_events[FLOW_RESCHEDULED], 1);
-		}
-		return backend;
-	}
-	backend = schedule(burst, service, key, signal);
+	if (__builtin_expect(pipeline_sync(pipeline) != NULL, 0))
+		slot = takeover_flow(burst, work, slot);
+	if (slot.bucket && advance(burst, work, slot))
+		return follow(burst, service, work, slot);
+	if (__builtin_expect(pipeline_sync(pipeline) != NULL, 0))
+		backend = takeover_choice(burst, work);
+	if (!backend)
+		backend = schedule(burst, service, key, signal);
 	if (backend && (service->options & PATH_LIMITED))
 		backend = admission_backend(burst, service, work, backend);
 	if (!backend)
@@ -283,6 +314,8 @@ serve(const struct burst *burst, const struct path_service *service, struct pack
 	packet->backend = backend;
 	verdict =
 		backend ? send_to(burst, service, backend, packet, work) : burst->pipeline->refusal;
+	if (__builtin_expect(burst->pipeline->news, 0))
+		sync_path_tell(burst->pipeline, burst->snapshot, &work->parsed.key, burst->now_ns);
 	if (verdict == V_FORWARD)
 		count_forwarded(stats, service->id, backend, size);
 	else

@@ -6,6 +6,7 @@
 #include "dataplane/fragment.h"
 #include "dataplane/passes.h"
 #include "dataplane/pipeline_data.h"
+#include "dataplane/sync_path.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -150,6 +151,19 @@ void
 pipeline_sweep(struct pipeline *pipeline, uint64_t now_ns, uint32_t n_buckets)
 {
 	flow_sweep(pipeline->flows, now_ns, n_buckets);
+}
+
+void
+pipeline_join(struct pipeline *pipeline, struct sync_path *sync)
+{
+	__atomic_store_n(&pipeline->sync, sync, __ATOMIC_RELEASE);
+}
+
+void
+pipeline_share(struct pipeline *pipeline, const struct snapshot *snapshot, uint64_t now_ns)
+{
+	if (pipeline_sync(pipeline))
+		sync_path_walk(pipeline, snapshot, now_ns);
 }
 
 /* But for the flows that there are: the worker goes on counting them. */

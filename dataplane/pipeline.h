@@ -70,6 +70,15 @@ void *pipeline_abandon(struct pipeline *pipeline);
  * call it about once a millisecond with FLOW_SWEEP_BUCKETS or so. */
 void pipeline_sweep(struct pipeline *pipeline, uint64_t now_ns, uint32_t n_buckets);
 
+/* From now on flows are shared with another node by 'sync', which outlives the pipeline's runs.
+ * Once only. Control thread; the worker may run. */
+struct sync_path;
+void pipeline_join(struct pipeline *pipeline, struct sync_path *sync);
+
+/* Goes on with what is to be told again of flows; without flow sync does nothing. Worker only; call
+ * it about once a millisecond. */
+void pipeline_share(struct pipeline *pipeline, const struct snapshot *snapshot, uint64_t now_ns);
+
 /* Puts the timeouts of 'snapshot' in force, zeroes the counters of services and backends that
  * 'snapshot' has and its predecessor had not, and makes the tables that its services need. Returns
  * 0, or -ENOMEM: then the predecessor must stay. Control thread, before it publishes 'snapshot' and

@@ -40,7 +40,17 @@ struct pipeline {
 	struct syn_opening opening; /* Of the packet at hand, if it opens a flow: syn_gate.h. */
 	struct outbox outbox;
 	struct steering steering;
+	struct sync_path *sync; /* control: writes once, worker: reads; NULL: no flow sync. */
+	bool news;              /* sync_path_tell() is to be called for the packet's flow. */
+	bool only_looks;        /* A double: tells nobody of anything. */
 };
+
+/* Flow sync, or NULL. */
+static inline struct sync_path *
+pipeline_sync(const struct pipeline *pipeline)
+{
+	return __atomic_load_n(&pipeline->sync, __ATOMIC_ACQUIRE);
+}
 
 /* One run. */
 struct burst {

@@ -23,6 +23,10 @@ pipeline_double(struct pipeline **out, const struct pipeline *original)
 
 	int rc = pipeline_new(out, &config);
 
+	if (rc == 0) {
+		(*out)->sync = pipeline_sync(original);
+		(*out)->only_looks = true;
+	}
 	if (rc == 0 && original->flows->sequences) {
 		rc = flow_table_keep_sequences((*out)->flows);
 		if (rc < 0)

@@ -35,12 +35,14 @@ struct schedule {
 	const struct scheduler *scheduler;
 	const struct maglev *maglev; /* Also the list of members; NULL: no backend takes flows. */
 	const struct rota *rota;     /* Of round-robin. */
+	const struct maglev *former; /* Of the node that held before; NULL: as 'maglev'. */
 	const struct path_backend *backends; /* By id. */
 	uint32_t pool;                       /* Index in the snapshot. */
 	uint16_t pool_id;                    /* Stays with the pool. */
 	uint16_t service_id;
 	uint32_t persistence_timeout_s; /* 0: clients are not kept. */
 	uint8_t persistence_prefix;     /* Bits of an address that make a client. */
+	uint16_t lease;                 /* With 'former': of the service's address. */
 };
 
 /* What one worker remembers. */

@@ -6,6 +6,7 @@
 
 #include "dataplane/scheduler.h"
 #include "dataplane/snapshot_build.h"
+#include "dataplane/snapshot_former.h"
 #include "dataplane/snapshot_nat.h"
 #include "dataplane/stats.h"
 
@@ -16,7 +17,7 @@
 
 #define VIP_ID_MAX UINT16_MAX
 #define SERVICE_ID_MAX (STATS_SERVICES_MAX - 1)
-#define BACKEND_ID_MAX (STATS_BACKENDS_MAX - 1)
+#define BACKEND_ID_MAX (SNAPSHOT_BACKEND_ELSEWHERE - 1)
 #define POOL_ID_MAX UINT16_MAX
 
 /* Half of the ids, so that a state of entirely new things always finds free ones. */
@@ -25,6 +26,7 @@
 #define POOLS_MAX (POOL_ID_MAX / 2)
 
 static_assert(CONTROL_SERVICES_MAX <= SERVICE_ID_MAX / 2, "see above");
+static_assert(BACKEND_ID_MAX < STATS_BACKENDS_MAX, "every id has its counters");
 
 int
 snapshot_no_memory(const struct snapshot_build *build)
@@ -40,7 +42,7 @@ check_limits(const struct snapshot_build *build)
 	size_t n_backends = 0;
 
 	for (size_t i = 0; i < state->n_routers; i++)
-		n_vips += state->routers[i].n_addresses;
+		n_vips += state->routers[i].n_addresses + state->routers[i].n_locals;
 	for (size_t i = 0; i < state->n_locals; i++)
 		n_vips += state->locals[i].n_addresses;
 	for (size_t i = 0; i < state->n_pools; i++)
@@ -72,7 +74,7 @@ allocate(const struct snapshot_build *build)
 	size_t n_backends = 0;
 
 	for (size_t i = 0; i < state->n_routers; i++)
-		n_addresses += state->routers[i].n_addresses;
+		n_addresses += state->routers[i].n_addresses + state->routers[i].n_locals;
 	for (size_t i = 0; i < state->n_pools; i++)
 		n_backends += state->pools[i].n_backends;
 	n_vips = n_addresses + state->n_services;
@@ -187,20 +189,24 @@ add_router(const struct snapshot_build *build, const struct control_router *from
 	snprintf(router->name, sizeof(router->name), "%s", from->name);
 	router->port = (uint16_t)port;
 	router->addresses = addresses;
-	router->n_addresses = from->n_addresses;
+	router->n_addresses = from->n_addresses + from->n_locals;
 	rc = set_mac(build, from, router);
-	for (size_t i = 0; rc == 0 && i < from->n_addresses; i++) {
+	for (size_t i = 0; rc == 0 && i < router->n_addresses; i++) {
+		bool is_local = i >= from->n_addresses;
+		const struct addr *addr =
+			is_local ? &from->locals[i - from->n_addresses] : &from->addresses[i];
 		struct snapshot_vip *vip = &s->vips[s->n_vips];
 		char text[ADDR_TEXT_SIZE];
 
-		rc = snapshot_add_vip(build, &from->addresses[i], router->lease, router->port);
+		rc = snapshot_add_vip(build, addr, router->lease, router->port);
 		if (rc < 0)
 			return err_set(build->err, rc == -EEXIST ? -EINVAL : rc,
 				"virtual router %s: address %s is given twice", from->name,
-				addr_format(&from->addresses[i], text, sizeof(text)));
+				addr_format(addr, text, sizeof(text)));
+		vip->local = is_local;
 		vip->accept = from->accept;
 		memcpy(vip->mac, router->mac, sizeof(vip->mac));
-		addresses[i] = from->addresses[i];
+		addresses[i] = *addr;
 	}
 	return rc;
 }
@@ -216,7 +222,7 @@ add_routers(const struct snapshot_build *build)
 
 		if (rc < 0)
 			return rc;
-		addresses += router->n_addresses;
+		addresses += router->n_addresses + router->n_locals;
 	}
 	return 0;
 }
@@ -351,7 +357,8 @@ snapshot_build(struct snapshot *snapshot, const struct control_state *state,
 	const struct snapshot *previous, struct err *err)
 {
 	static int (*const steps[])(const struct snapshot_build *) = {allocate, add_routers,
-		add_locals, snapshot_add_pools, snapshot_add_services, add_nat, add_lists, NULL};
+		add_locals, snapshot_add_pools, snapshot_add_seeds, snapshot_add_services, add_nat,
+		add_lists, snapshot_add_former, NULL};
 	const struct snapshot_build build = {snapshot, state, previous, err};
 	int rc;
 
@@ -365,6 +372,7 @@ snapshot_build(struct snapshot *snapshot, const struct control_state *state,
 	ids_seal(snapshot->service_ids);
 	ids_seal(snapshot->backend_ids);
 	ids_seal(snapshot->pool_ids);
+	snapshot->tables.views = NULL; /* They were the caller's for this one build. */
 	return 0;
 }
 
@@ -399,6 +407,7 @@ snapshot_free(struct snapshot *snapshot)
 		maglev_unref(snapshot->pools[i].maglev);
 		rota_unref(snapshot->pools[i].rota);
 	}
+	snapshot_free_former(snapshot);
 	service_table_fini(&snapshot->table);
 	snapshot_nat_free(snapshot->nat);
 	free(snapshot->virtual_macs);
@@ -413,6 +422,7 @@ snapshot_free(struct snapshot *snapshot)
 	free(snapshot->pools);
 	free(snapshot->services);
 	free(snapshot->backends);
+	free(snapshot->seeds);
 	free(snapshot->path_services);
 	free(snapshot->schedules);
 	free(snapshot->path_backends);

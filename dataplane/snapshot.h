@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 struct snapshot;
+struct sync_views;
 struct virtual_macs;
 
 /* The tables that a snapshot refers to; they live longer than it. */
@@ -32,6 +33,7 @@ struct snapshot_tables {
 	const struct port_table *ports;
 	struct nexthop_table *nexthops;
 	struct lease_table *leases;
+	const struct sync_views *views; /* Of the node that held before (flow sync); NULL: none. */
 };
 
 /* A virtual router: what a lease is about, and what is announced when it is gained. */
@@ -41,7 +43,7 @@ struct snapshot_router {
 	uint16_t port;  /* Index into the port table. */
 	uint8_t mac[6]; /* Of its addresses: a virtual one, or the port's. */
 	bool virtual_mac;
-	const struct addr *addresses;
+	const struct addr *addresses; /* Local ones last. */
 	size_t n_addresses;
 };
 
@@ -50,7 +52,7 @@ struct snapshot_vip {
 	uint16_t id;
 	uint16_t lease; /* LEASE_NONE: of no router. */
 	uint16_t port;  /* That it is answered on. */
-	bool local;     /* The node's own (mode fullnat): always held. */
+	bool local;     /* Mode fullnat speaks from it. Always held if of no router. */
 	bool accept;    /* Answers echo requests. */
 	uint8_t mac[6]; /* What ARP and ND say. */
 };
@@ -98,6 +100,10 @@ int snapshot_build(struct snapshot *snapshot, const struct control_state *state,
 void snapshot_free(struct snapshot *snapshot);
 
 uint64_t snapshot_generation(const struct snapshot *snapshot);
+const struct flow_timeouts *snapshot_flow_timeouts(const struct snapshot *snapshot);
+
+/* Whether a service needs flow tables to keep sequence numbers. */
+bool snapshot_keeps_sequences(const struct snapshot *snapshot);
 
 /* The snapshot's content in the order of the state. */
 const struct snapshot_router *snapshot_routers(const struct snapshot *snapshot, size_t *n);
@@ -113,6 +119,10 @@ const struct snapshot_vip *snapshot_vip_by_id(const struct snapshot *snapshot, u
 const struct snapshot_vip *snapshot_vip_by_addr(
 	const struct snapshot *snapshot, const struct addr *addr);
 const struct snapshot_backend *snapshot_backend_by_id(const struct snapshot *snapshot, uint16_t id);
+
+/* The id of the backend of a pool (an index into the state's) with this maglev_seed(), or 0. */
+uint16_t snapshot_backend_by_seed(const struct snapshot *snapshot, uint32_t pool, uint64_t seed);
+
 const struct snapshot_service *snapshot_service_find(const struct snapshot *snapshot,
 	const struct addr *address, uint16_t port, uint8_t protocol);
 

@@ -23,6 +23,7 @@ int snapshot_add_vip(
 
 /* Add all of the state's; services need the pools. Return 0 or a negative errno with a message. */
 int snapshot_add_pools(const struct snapshot_build *build);
+int snapshot_add_seeds(const struct snapshot_build *build);
 int snapshot_add_services(const struct snapshot_build *build);
 
 #endif /* DATAPLANE_SNAPSHOT_BUILD_H */

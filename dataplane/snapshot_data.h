@@ -66,6 +66,16 @@ struct snapshot_pool {
 	uint16_t id;           /* Stays with the pool. */
 };
 
+/* A backend as other nodes know it. */
+struct snapshot_seed {
+	uint64_t seed; /* maglev_seed() */
+	uint32_t pool; /* Index in the snapshot. */
+	uint16_t id;
+};
+
+/* In a former table: a backend that this snapshot does not have. No backend's id. */
+#define SNAPSHOT_BACKEND_ELSEWHERE UINT16_MAX
+
 struct snapshot {
 	/* Packet path. */
 	struct service_table table;
@@ -82,6 +92,8 @@ struct snapshot {
 	struct snapshot_lists *lists;
 	bool keeps_sequences;              /* A service shifts sequence numbers: flow_sequence(). */
 	struct virtual_macs *virtual_macs; /* NULL: no router has one. */
+	uint64_t former_tcp_ns; /* How long after it was gained an address goes by former tables. */
+	uint64_t former_udp_ns;
 
 	/* The rest belongs to the control thread. */
 	struct snapshot_tables tables;
@@ -107,6 +119,9 @@ struct snapshot {
 	size_t n_services;
 	struct snapshot_backend *backends;
 	size_t n_backends;
+	struct snapshot_seed *seeds; /* Of all backends, sorted by pool and seed. */
+	struct maglev **formers;     /* Tables that schedules have as former ones. */
+	size_t n_formers;
 	const struct snapshot_backend **backends_by_id;
 };
 

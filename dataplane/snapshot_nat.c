@@ -68,6 +68,8 @@ count_returns(const struct control_state *state, const struct control_service *c
 		n += 2 * state->pools[services[i]->pool].n_backends;
 	for (size_t i = 0; i < state->n_locals; i++)
 		n += state->locals[i].n_addresses;
+	for (size_t i = 0; n > 0 && i < state->n_routers; i++)
+		n += state->routers[i].n_locals;
 	return n;
 }
 
@@ -122,8 +124,8 @@ add_returns(struct snapshot_nat *nat, const struct control_state *state,
 	}
 }
 
-static void
-add_local(struct snapshot_nat *nat, const struct snapshot_vip *vip)
+static int
+add_local(struct snapshot_nat *nat, const struct snapshot_vip *vip, struct err *err)
 {
 	bool is_v4 = vip->addr.family == ADDR_V4;
 	struct nat_locals *locals = is_v4 ? &nat->locals4[vip->port] : &nat->locals6[vip->port];
@@ -131,14 +133,18 @@ add_local(struct snapshot_nat *nat, const struct snapshot_vip *vip)
 	struct nat_local *local;
 
 	if (locals->n == MODEL_LOCALS_MAX)
-		return; /* Named twice for a port, which nobody does. */
+		return err_set(
+			err, -E2BIG, "more than %d local addresses of one port", MODEL_LOCALS_MAX);
 	local = &locals->locals[locals->n++];
 	memcpy(local->address, vip->addr.bytes, sizeof(local->address));
 	local->id = vip->id;
+	local->lease = vip->lease;
+	locals->any_leased |= vip->lease != LEASE_NONE;
 	slot.key.family = vip->addr.family | FLOW_REVERSE | FLOW_LOCAL;
 	memcpy(slot.key.address, vip->addr.bytes, sizeof(slot.key.address));
 	service_table_add(&nat->returns, &slot);
 	nat->any_local = true;
+	return 0;
 }
 
 int
@@ -148,6 +154,7 @@ snapshot_nat_new(struct snapshot_nat **out, const struct control_state *state,
 	const struct control_service **services = NULL;
 	struct snapshot_nat *nat;
 	size_t n = 0;
+	int rc = 0;
 
 	*out = NULL;
 	if (!has_translated(state))
@@ -165,9 +172,13 @@ snapshot_nat_new(struct snapshot_nat **out, const struct control_state *state,
 	for (size_t i = 0; i < n; i++)
 		add_returns(nat, state, snapshot, services[i]);
 	free(services);
-	for (size_t i = 0; i < snapshot->n_vips; i++)
+	for (size_t i = 0; i < snapshot->n_vips && rc == 0; i++)
 		if (snapshot->vips[i].local)
-			add_local(nat, &snapshot->vips[i]);
+			rc = add_local(nat, &snapshot->vips[i], err);
+	if (rc < 0) {
+		snapshot_nat_free(nat);
+		return rc;
+	}
 	*out = nat;
 	return 0;
 }

@@ -21,13 +21,15 @@ struct nat_real {
 /* Addresses that packets to backends come from in mode fullnat. */
 struct nat_local {
 	uint8_t address[16];
-	uint16_t id; /* As a VIP has. */
+	uint16_t id;    /* As a VIP has. */
+	uint16_t lease; /* LEASE_NONE: the node's own. */
 };
 
 /* Those of one port and family. */
 struct nat_locals {
 	struct nat_local locals[MODEL_LOCALS_MAX];
 	uint32_t n;
+	bool any_leased; /* Some are of virtual routers. */
 };
 
 struct snapshot_nat {

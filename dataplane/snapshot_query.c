@@ -10,6 +10,18 @@ snapshot_generation(const struct snapshot *snapshot)
 	return snapshot->generation;
 }
 
+const struct flow_timeouts *
+snapshot_flow_timeouts(const struct snapshot *snapshot)
+{
+	return &snapshot->flow_timeouts;
+}
+
+bool
+snapshot_keeps_sequences(const struct snapshot *snapshot)
+{
+	return snapshot->keeps_sequences;
+}
+
 const struct snapshot_router *
 snapshot_routers(const struct snapshot *snapshot, size_t *n)
 {

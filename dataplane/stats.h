@@ -69,7 +69,13 @@ enum flow_event {
 	PATH_EVENT(RETURNS_HOME, "returns_home",                                                   \
 		"backends' packets that the port gave to their flow's worker")                     \
 	PATH_EVENT(STEERED_OUT, "steered_out", "packets for another worker's flow")                \
-	PATH_EVENT(STEERED_IN, "steered_in", "packets taken over from another worker")
+	PATH_EVENT(STEERED_IN, "steered_in", "packets taken over from another worker")             \
+	PATH_EVENT(SYNC_TOLD, "sync_told", "news of flows for the other node")                     \
+	PATH_EVENT(SYNC_SUPPRESSED, "sync_suppressed",                                             \
+		"news not told, for the other node can compute them")                              \
+	PATH_EVENT(SYNC_LOST, "sync_lost", "news that found no room: all flows are told again")    \
+	PATH_EVENT(SYNC_ADOPTED, "sync_adopted", "flows of the other node taken over")             \
+	PATH_EVENT(SYNC_FORMER, "sync_former", "packets scheduled by the other node's view")
 
 enum path_event {
 #define PATH_EVENT(id, name, help) PATH_##id,

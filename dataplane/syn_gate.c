@@ -8,6 +8,7 @@
 #include "dataplane/client_address.h"
 #include "dataplane/syn_cookie.h"
 #include "dataplane/syn_proxy.h"
+#include "dataplane/takeover.h"
 #include "dataplane/tcp_frame.h"
 
 #define SYN_MSS_MIN 536
@@ -143,6 +144,9 @@ syn_gate(const struct burst *burst, const struct path_service *service, struct p
 	if (work->parsed.kind != PARSED_FLOW || !service->maglev)
 		return V_FORWARD;
 	flow = flow_find(flows, &work->parsed.key, work->hash);
+	if (pipeline_sync(burst->pipeline)) /* It may be another node's, from whose secret the
+					       cookie was. */
+		flow = takeover_flow(burst, work, flow);
 	/* Nobody needs fragments for a handshake; later ones have no TCP header, either. */
 	if (work->parsed.fragment)
 		return flow_goes_on(burst, flow) ? V_FORWARD : V_DROP_SYN_COOKIE;

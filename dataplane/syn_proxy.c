@@ -5,6 +5,7 @@
 #include "dataplane/client_address.h"
 #include "dataplane/nat_rewrite.h"
 #include "dataplane/patch.h"
+#include "dataplane/pipeline_data.h"
 #include "dataplane/proxy_header.h"
 #include "dataplane/snapshot_data.h"
 #include "dataplane/syn_cookie.h"
@@ -286,6 +287,7 @@ take_answer(struct nat_job *job, struct flow_slot first, struct sequence *at, st
 		if (offer.scale != SYN_NO_SCALE)
 			now.bits |= (uint16_t)(offer.scale << SEQUENCE_BACKEND_SCALE_SHIFT);
 		sequence_store(at, now);
+		job->pipeline->news = pipeline_sync(job->pipeline);
 	}
 	acknowledge(job, first, &now, (uint16_t)window, outbox);
 	return open_window(job, &now, own);

@@ -297,6 +297,8 @@ sweep(struct worker *worker, uint64_t now_ns)
 	worker->swept_ns = now_ns;
 	pipeline_sweep(worker->pipeline, now_ns,
 		(uint32_t)RTE_MIN(n_rounds, (uint64_t)SWEEP_ROUNDS_MAX) * FLOW_SWEEP_BUCKETS);
+	pipeline_share(worker->pipeline,
+		__atomic_load_n(&worker->shared->snapshot, __ATOMIC_ACQUIRE), now_ns);
 }
 
 /* Waits for a frame or a wake-up, unless there is something after all. */

@@ -168,7 +168,8 @@ int
 scene_snapshot(struct scene *scene, struct snapshot **out, const struct snapshot *previous,
 	struct err *err)
 {
-	const struct snapshot_tables tables = {&scene->ports, scene->nexthops, scene->leases};
+	const struct snapshot_tables tables = {
+		.ports = &scene->ports, .nexthops = scene->nexthops, .leases = scene->leases};
 	uint64_t n = scene->state.generation++;
 	int rc;
 

@@ -201,6 +201,18 @@ static const struct mistake {
 		"'10.77.1.100' belongs to virtual router"},
 	{"queues: 1 ", "queues: 1\n          local_addresses: [10.77.1.5, 10.77.1.5] ", 1,
 		"'10.77.1.5' is given twice"},
+	{"addresses: [10.77.1.100",
+		"local_addresses: [10.77.1.5, 10.77.1.5]\n"
+		"    addresses: [10.77.1.100",
+		0, "'10.77.1.5' is given twice"},
+	{"addresses: [10.77.1.100",
+		"local_addresses: [10.77.1.100]\n"
+		"    addresses: [10.77.1.100",
+		0, "'10.77.1.100' is a virtual address of"},
+	{"addresses: [10.77.1.100",
+		"local_addresses: [fd77::5]\n"
+		"    addresses: [10.77.1.100",
+		0, "'fd77::5' is of another family"},
 	{"pool: web4", "pool: web5", 0, "there is no pool called 'web5'"},
 	{"pool: web4", "pool: web6", 0, "must have the family of '10.77.1.100'"},
 	{"https_port: 443", "https_port: 80", 0, "must differ from http_port"},

@@ -12,7 +12,8 @@ static const char *const good_state =
 	"{\"generation\": 7,"
 	" \"routers\": [{\"name\": \"front4\", \"port\": \"front\", \"addresses\": "
 	"[\"192.0.2.1\"]},"
-	"  {\"name\": \"front6\", \"port\": \"front\", \"addresses\": [\"2001:db8::1\"]}],"
+	"  {\"name\": \"front6\", \"port\": \"front\", \"addresses\": [\"2001:db8::1\"],"
+	"   \"local_addresses\": [\"2001:db8::7\", \"2001:db8::8\"]}],"
 	" \"pools\": [{\"name\": \"web4\", \"backends\": ["
 	"   {\"name\": \"web1\", \"address\": \"192.0.2.21\", \"weight\": 100, \"up\": true,"
 	"    \"max_flows\": 1000000000},"
@@ -43,6 +44,9 @@ a_state_survives_the_way_to_json_and_back(void **state)
 	assert_int_equal(decoded->generation, 7);
 	assert_int_equal(decoded->n_routers, 2);
 	assert_int_equal(decoded->routers[1].addresses[0].family, ADDR_V6);
+	assert_int_equal(decoded->routers[0].n_locals, 0);
+	assert_int_equal(decoded->routers[1].n_locals, 2);
+	assert_int_equal(decoded->routers[1].locals[1].bytes[15], 8);
 	assert_int_equal(decoded->pools[0].backends[0].weight, 100);
 	assert_int_equal(decoded->pools[0].backends[0].max_flows, 1000000000);
 	assert_int_equal(decoded->pools[0].backends[1].max_flows, 0);

@@ -154,7 +154,8 @@ next_hops_and_leases_are_released(void **state)
 static void
 assert_refused(struct world *world, const char *word)
 {
-	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases};
+	const struct snapshot_tables tables = {
+		.ports = &world->ports, .nexthops = world->nexthops, .leases = world->leases};
 	struct snapshot *snapshot = NULL;
 	struct err err = {""};
 

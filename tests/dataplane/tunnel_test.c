@@ -480,7 +480,8 @@ the_clamp_works_in_a_tunnel(void **state)
 static void
 assert_refused(struct world *world, const char *says)
 {
-	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases};
+	const struct snapshot_tables tables = {
+		.ports = &world->ports, .nexthops = world->nexthops, .leases = world->leases};
 	struct snapshot *snapshot = NULL;
 	struct err err = {""};
 

@@ -113,7 +113,7 @@ static void
 two_routers_of_one_vrid_are_refused(void **state)
 {
 	struct world *world = *state;
-	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases};
+	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases, NULL};
 	struct snapshot *snapshot = NULL;
 	struct control_router routers[3] = {world->routers[0], world->routers[1]};
 	struct control_state with = world->state;

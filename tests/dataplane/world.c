@@ -105,7 +105,10 @@ resolve(struct world *world)
 void
 world_apply(struct world *world)
 {
-	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases};
+	const struct snapshot_tables tables = {.ports = &world->ports,
+		.nexthops = world->nexthops,
+		.leases = world->leases,
+		.views = world->views};
 	struct snapshot *snapshot = NULL;
 	struct err err = {""};
 	int rc;

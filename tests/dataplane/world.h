@@ -32,6 +32,7 @@ struct world {
 	struct nexthop_table *nexthops;
 	struct lease_table *leases;
 	struct persistence *persistence;
+	struct sync_views *views; /* A case's own; NULL: none. */
 	struct pipeline *pipeline;
 	struct snapshot *snapshot;
 	uint64_t now_ns;

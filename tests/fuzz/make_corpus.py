@@ -263,6 +263,27 @@ TEXTS = {
 }
 
 
+def sync_message():
+    def message(kind, body, sequence=0, version=1):
+        return struct.pack("!HBBBBHQQQQQQ", 0x7773, version, 1, kind, 0, len(body), 11, 22, 33,
+                           sequence, 44, 6) + body
+
+    def record(op, content):
+        return struct.pack("!BH", op, len(content)) + content
+
+    v4, v6 = bytes([198, 51, 100, 7, 192, 0, 2, 100]), bytes(range(32))
+    plain = bytes([1]) + v4
+    flows = record(1, b"\x00\x06\x12\x67\x00\x50" + v4 + plain) \
+        + record(1, b"\x3f\x06\x12\x67\x00\x50" + v6 + plain + b"\x9c\x40" + v6[:16]
+                 + bytes(range(16)) + v6[:6]) + record(2, b"\x00\x11\x12\x67\x00\x35" + v4)
+    view = record(3, struct.pack("!QHH", 7, 1, 1)) + record(4, b"\x06front4") \
+        + record(5, b"\x03web" + struct.pack("!HHHQHQH", 2, 0, 2, 5, 100, 6, 50))
+    return {"hello": message(1, b"\x03lb1"), "alive": message(2, b""),
+            "flows": message(3, record(6, b"") + flows + record(7, b""), 1),
+            "view": message(3, view, 2), "unknown": message(3, record(99, b"new") + view, 3),
+            "cut": message(3, flows[:-1], 4), "version": message(2, b"", version=2)}
+
+
 def config():
     sample = (FOLDER.parent.parent / "docs" / "weir.yaml").read_text(encoding="utf-8")
     lines = [line.split(" #")[0].rstrip() for line in sample.splitlines()]
@@ -286,7 +307,7 @@ def config():
 def main():
     targets = {"pipeline": pipeline(), "vrrp_packet": vrrp_packet(), "control": control(),
                "response_parser": response_parser(), "http_guard": http_guard(),
-               "config": config(), **TEXTS}
+               "config": config(), "sync_message": sync_message(), **TEXTS}
     for target, seeds in targets.items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)

@@ -147,7 +147,8 @@ fill_locals(struct prepared *prepared)
 static void
 prepare(struct fuzz_world *world, unsigned int v)
 {
-	const struct snapshot_tables tables = {&world->ports, world->nexthops, world->leases};
+	const struct snapshot_tables tables = {
+		.ports = &world->ports, .nexthops = world->nexthops, .leases = world->leases};
 	struct prepared *prepared = &world->prepared[v];
 	const struct snapshot *previous = v > 0 ? world->prepared[v - 1].snapshot : NULL;
 	struct err err = {""};

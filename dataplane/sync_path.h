@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A worker's part of flow sync: which flows the other node is told of, and when.
+ *
+ * Told is what the other node cannot compute (snapshot_former.h): a flow that is established, when
+ * it becomes so, when its backend or state changes and when it is reset; and again by a walk round
+ * the table, a third of its timeout later, so that the other node does not forget it. A flow that
+ * has been told of has FLOW_SHARED in its state. When what can be computed changes, or news got
+ * lost, or another node is there to be told, the main thread asks for a walk that looks at all.
+ *
+ * Only flows of addresses that this node holds are told. The news go by a ring to the main thread,
+ * which looks the flow up, puts it into words (sync_entry.h) and sends it. */
+#ifndef DATAPLANE_SYNC_PATH_H
+#define DATAPLANE_SYNC_PATH_H
+
+#include "dataplane/flow_table.h"
+#include "dataplane/pipeline.h"
+#include "dataplane/sync_ring.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sync_path {
+	/* Constant once the worker knows it. */
+	const struct flow_table *remote; /* What the other node has told; the main thread's. */
+	struct sync_ring *ring;
+	void (*wake)(void *ctx); /* Called by the worker: there are news. */
+	void *ctx;
+
+	/* main: writes, worker: reads; atomic. */
+	bool tells;         /* There is a node to tell. */
+	uint32_t asked;     /* Walks asked for. */
+	uint32_t asked_all; /* Of these the last that is to tell all flows again. */
+
+	/* worker: writes, main: reads; atomic. */
+	uint32_t done; /* The last walk that is over, with its news in the ring. */
+
+	/* The worker's own. */
+	uint32_t running; /* The walk that is on, or was last. */
+	uint32_t left;    /* Buckets that it still has to visit; 0: there is none. */
+	uint32_t cursor;  /* Bucket to visit next. */
+	uint32_t round;   /* Times round the table. */
+	bool all;         /* The walk tells flows again that are FLOW_SHARED. */
+	bool lost;        /* News found no room: once there is some, all is to be told again. */
+	uint64_t walked_ns;
+};
+
+/* 'remote' outlives it. Returns 0 or -ENOMEM. */
+int sync_path_new(struct sync_path **out, const struct flow_table *remote, void (*wake)(void *ctx),
+	void *ctx);
+
+/* No worker may be using it. NULL is allowed. */
+void sync_path_free(struct sync_path *path);
+
+/* --- Main thread --- */
+
+/* Says whether there is a node to tell. */
+void sync_path_set_telling(struct sync_path *path, bool tells);
+
+/* Asks for a walk that looks at all flows, and if 'all' also tells those again that have been told.
+ */
+void sync_path_ask(struct sync_path *path, bool all);
+
+/* Whether all walks asked for are over. Their news may still be in the ring. */
+bool sync_path_is_done(const struct sync_path *path);
+
+/* --- Worker --- */
+
+/* What flow_advance() has made of the flow with 'key' at 'slot', that was in 'state' before; 'is'
+ * is what it returned. */
+void sync_path_note(struct pipeline *pipeline, struct flow_slot slot, const struct flow_key *key,
+	uint8_t state, bool is);
+
+/* Tells of the flow with 'key' (of its first entry) what there is to tell. */
+void sync_path_tell(struct pipeline *pipeline, const struct snapshot *snapshot,
+	const struct flow_key *key, uint64_t now_ns);
+
+/* Goes on round the table. */
+void sync_path_walk(struct pipeline *pipeline, const struct snapshot *snapshot, uint64_t now_ns);
+
+#endif /* DATAPLANE_SYNC_PATH_H */

@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Flow sync with one peer; see sync_session.h.
+ *
+ * Sending: messages have sequence numbers from 1 on. Those not yet acknowledged are kept in a ring,
+ * the first SYNC_WINDOW of them are under way. The last one is open for more records until it is
+ * sent. Receiving: what comes ahead of its turn is kept until the gap is filled.
+ *
+ * Apart from sequence numbers, every datagram has a number of its own, also one that is sent once
+ * more: a datagram counts once, and nobody can make a dead peer look alive with old ones. */
+#include "dataplane/sync_session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SYNC_RTO_DOUBLINGS 6
+/* After an overflow, a whole account begins when no more messages than these wait. */
+#define RESYNC_QUEUED (SYNC_QUEUE / 4)
+
+/* A message of ours. */
+struct outgoing {
+	uint8_t body[SYNC_BODY_MAX];
+	uint16_t size;
+	uint16_t n_sent; /* 0: not yet. */
+	bool acked;
+	uint64_t sent_ns;
+};
+
+/* A message of the peer's that came ahead of its turn. */
+struct incoming {
+	uint8_t body[SYNC_BODY_MAX];
+	uint16_t size; /* 0: none. */
+};
+
+struct sync_session {
+	struct sync_session_config config;
+	char node[SYNC_NAME_SIZE];
+	char peer[SYNC_NAME_SIZE];
+	struct sync_session_counters counters;
+
+	bool up;
+	uint64_t mine, theirs; /* Session numbers of this life. */
+	uint64_t offer;        /* Ours of the next life. */
+	uint64_t candidate; /* The peer's of the next life, to which 'offer' was shown; 0: none. */
+	uint64_t heard_ns;
+	uint64_t down_ns;  /* When the last life ended. */
+	uint64_t hello_ns; /* When the next HELLO is due. */
+	uint64_t alive_ns; /* When something has to be sent. */
+	bool began;        /* The peer's account has begun ... */
+	bool told;         /* ... and ended. */
+
+	uint64_t number;            /* Datagrams sent in this life. */
+	uint64_t seen, seen_before; /* Highest received, and a bit for each of the 64 up to it. */
+
+	uint64_t first; /* Sequence number of the first message not acknowledged ... */
+	uint64_t next;  /* ... and of the one behind the last. */
+	bool overflowed;
+	struct outgoing *queue; /* SYNC_QUEUE, by sequence number. */
+
+	uint64_t received; /* All messages up to this one have come. */
+	bool ack_due;
+	struct incoming *window; /* SYNC_WINDOW, by sequence number. */
+};
+
+static struct outgoing *
+queued(const struct sync_session *session, uint64_t sequence)
+{
+	return &session->queue[sequence % SYNC_QUEUE];
+}
+
+static struct incoming *
+waiting(const struct sync_session *session, uint64_t sequence)
+{
+	return &session->window[sequence % SYNC_WINDOW];
+}
+
+/* A new session number; it is never the last one, nor 0. */
+static uint64_t
+draw(struct sync_session *session)
+{
+	uint64_t number;
+
+	do
+		number = session->config.draw(session->config.ctx);
+	while (number == 0 || number == session->offer);
+	return number;
+}
+
+static uint64_t
+min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* --- Sending --- */
+
+static uint64_t
+later_bits(const struct sync_session *session)
+{
+	uint64_t bits = 0;
+
+	for (uint64_t i = 1; i < SYNC_WINDOW; i++)
+		if (waiting(session, session->received + 1 + i)->size > 0)
+			bits |= UINT64_C(1) << i;
+	return bits;
+}
+
+static void
+send_message(
+	struct sync_session *session, struct sync_header *header, const uint8_t *body, size_t size)
+{
+	uint8_t message[SYNC_MESSAGE_MAX];
+
+	sync_header_write(header, size, message);
+	if (size > 0)
+		memcpy(message + SYNC_HEADER_SIZE, body, size);
+	session->config.send(session->config.ctx, message, SYNC_HEADER_SIZE + size);
+}
+
+static void
+send_hello(struct sync_session *session, uint64_t receiver)
+{
+	struct sync_header header = {
+		.type = SYNC_HELLO, .sender = session->offer, .receiver = receiver};
+	uint8_t body[SYNC_NAME_SIZE];
+
+	send_message(session, &header, body, sync_name_write(session->node, body, sizeof(body)));
+}
+
+/* Sends DATA with 'sequence', or ALIVE if that is 0. Both acknowledge. */
+static void
+send_in_life(struct sync_session *session, uint64_t sequence, uint64_t now_ns)
+{
+	struct sync_header header = {
+		.type = sequence ? SYNC_DATA : SYNC_ALIVE,
+		.sender = session->mine,
+		.receiver = session->theirs,
+		.number = ++session->number,
+		.sequence = sequence,
+		.ack = session->received,
+		.ack_later = later_bits(session),
+	};
+	const struct outgoing *message = sequence ? queued(session, sequence) : NULL;
+
+	send_message(session, &header, message ? message->body : NULL, message ? message->size : 0);
+	session->ack_due = false;
+	session->alive_ns = now_ns + SYNC_ALIVE_NS;
+}
+
+static uint64_t
+retry_ns(const struct outgoing *message)
+{
+	unsigned int doublings = message->n_sent - 1u;
+
+	if (doublings > SYNC_RTO_DOUBLINGS)
+		doublings = SYNC_RTO_DOUBLINGS;
+	return message->sent_ns + min_u64(SYNC_RTO_MIN_NS << doublings, SYNC_RTO_MAX_NS);
+}
+
+static uint64_t
+window_end(const struct sync_session *session)
+{
+	return min_u64(session->next, session->first + SYNC_WINDOW);
+}
+
+static void
+send_due(struct sync_session *session, uint64_t now_ns)
+{
+	uint64_t end = window_end(session);
+
+	for (uint64_t sequence = session->first; sequence < end; sequence++) {
+		struct outgoing *message = queued(session, sequence);
+
+		if (message->acked || (message->n_sent > 0 && now_ns < retry_ns(message)))
+			continue;
+		if (message->n_sent == 0)
+			session->counters.sent++;
+		else
+			session->counters.retransmitted++;
+		if (message->n_sent < UINT16_MAX)
+			message->n_sent++;
+		message->sent_ns = now_ns;
+		send_in_life(session, sequence, now_ns);
+	}
+}
+
+/* Takes an acknowledgement: up to 'ack', and of those behind it what has a bit. */
+static void
+take_ack(struct sync_session *session, uint64_t ack, uint64_t later)
+{
+	uint64_t end = window_end(session);
+
+	for (uint64_t sequence = session->first; sequence < end; sequence++) {
+		uint64_t ahead = sequence - ack - 1;
+
+		if (sequence <= ack || (ahead < SYNC_WINDOW && (later >> ahead & 1)))
+			queued(session, sequence)->acked = true;
+	}
+	while (session->first < end && queued(session, session->first)->acked)
+		session->first++;
+	if (session->overflowed && session->next - session->first <= RESYNC_QUEUED) {
+		session->overflowed = false;
+		session->config.event(session->config.ctx, SYNC_EVENT_RESYNC);
+	}
+}
+
+/* Whether the peer acknowledges nothing but what was sent. */
+static bool
+ack_is_possible(const struct sync_session *session, const struct sync_header *header)
+{
+	uint64_t sent = session->first - 1;
+	uint64_t end = window_end(session);
+
+	while (sent + 1 < end && queued(session, sent + 1)->n_sent > 0)
+		sent++;
+	return header->ack <= sent;
+}
+
+/* --- Lives --- */
+
+static void
+end_life(struct sync_session *session, uint64_t now_ns)
+{
+	session->up = false;
+	session->theirs = 0;
+	session->mine = 0;
+	session->down_ns = now_ns;
+	session->hello_ns = now_ns;
+	session->first = session->next = 1;
+	session->config.event(session->config.ctx, SYNC_EVENT_DOWN);
+}
+
+static void
+begin_life(struct sync_session *session, uint64_t theirs, uint64_t now_ns)
+{
+	if (session->up)
+		end_life(session, now_ns);
+	session->up = true;
+	session->mine = session->offer;
+	session->theirs = theirs;
+	session->offer = draw(session);
+	session->candidate = 0;
+	session->heard_ns = now_ns;
+	session->alive_ns = now_ns;
+	session->began = session->told = false;
+	session->number = 0;
+	session->seen = session->seen_before = 0;
+	session->first = session->next = 1;
+	session->overflowed = false;
+	session->received = 0;
+	session->ack_due = true;
+	for (unsigned int i = 0; i < SYNC_WINDOW; i++)
+		session->window[i].size = 0;
+	session->counters.sessions++;
+	session->config.event(session->config.ctx, SYNC_EVENT_UP);
+}
+
+/* --- Receiving --- */
+
+static void
+take_body(struct sync_session *session, const uint8_t *body, size_t size)
+{
+	struct sync_record record;
+	size_t offset = 0;
+	int rc;
+
+	while ((rc = sync_record_read(body, size, &offset, &record)) != 0) {
+		if (rc < 0)
+			session->counters.malformed++;
+		if (rc != 1)
+			continue;
+		session->counters.records_received++;
+		if (record.op == SYNC_BULK_BEGIN)
+			session->began = true;
+		session->config.take(session->config.ctx, &record);
+		if (record.op == SYNC_BULK_END && session->began)
+			session->told = true;
+	}
+}
+
+static void
+take_data(struct sync_session *session, uint64_t sequence, const uint8_t *body, size_t size)
+{
+	struct incoming *message = waiting(session, sequence);
+
+	session->ack_due = true;
+	if (sequence <= session->received) {
+		session->counters.duplicates++;
+		return;
+	}
+	/* No honest peer is so far ahead, but one that has just been resumed may be heard late. */
+	if (sequence > session->received + SYNC_WINDOW)
+		return;
+	if (message->size > 0) {
+		session->counters.duplicates++;
+		return;
+	}
+	session->counters.received++;
+	if (sequence > session->received + 1)
+		session->counters.early++;
+	memcpy(message->body, body, size);
+	message->size = (uint16_t)size;
+	while ((message = waiting(session, session->received + 1))->size > 0) {
+		size = message->size;
+		message->size = 0;
+		session->received++;
+		take_body(session, message->body, size);
+	}
+}
+
+/* Whether a datagram of this life has not come before; then it has now. */
+static bool
+is_new(struct sync_session *session, uint64_t number)
+{
+	uint64_t behind;
+
+	if (number > session->seen) {
+		uint64_t ahead = number - session->seen;
+
+		session->seen_before = ahead < 64 ? session->seen_before << ahead | 1 : 1;
+		session->seen = number;
+		return true;
+	}
+	behind = session->seen - number;
+	if (number == 0 || behind >= 64 || (session->seen_before >> behind & 1))
+		return false;
+	session->seen_before |= UINT64_C(1) << behind;
+	return true;
+}
+
+static void
+take_hello(struct sync_session *session, const struct sync_header *header, uint64_t now_ns)
+{
+	if (session->up && header->sender == session->theirs && header->receiver == session->mine)
+		return;
+	if (header->receiver == session->offer) {
+		begin_life(session, header->sender, now_ns);
+	} else if (header->receiver == 0) {
+		/* It may be old, so what we have stays until an answer proves that it is not. */
+		if (session->candidate != 0 && session->candidate != header->sender)
+			session->offer = draw(session);
+		session->candidate = header->sender;
+		send_hello(session, header->sender);
+	} else {
+		session->counters.stale++;
+	}
+}
+
+/* Takes DATA or ALIVE. */
+static void
+take_in_life(struct sync_session *session, const struct sync_header *header, const uint8_t *body,
+	size_t size, uint64_t now_ns)
+{
+	if (header->receiver == session->offer)
+		begin_life(session, header->sender, now_ns);
+	if (!session->up || header->sender != session->theirs ||
+		header->receiver != session->mine) {
+		session->counters.stale++;
+		return;
+	}
+	if (!is_new(session, header->number)) {
+		session->counters.replayed++;
+		return;
+	}
+	if (!ack_is_possible(session, header)) {
+		session->counters.malformed++;
+		return;
+	}
+	session->heard_ns = now_ns;
+	take_ack(session, header->ack, header->ack_later);
+	if (header->type == SYNC_DATA)
+		take_data(session, header->sequence, body, size);
+}
+
+/* --- The session --- */
+
+int
+sync_session_new(
+	struct sync_session **out, const struct sync_session_config *config, uint64_t now_ns)
+{
+	struct sync_session *session = calloc(1, sizeof(*session));
+
+	if (!session)
+		return -ENOMEM;
+	session->queue = calloc(SYNC_QUEUE, sizeof(*session->queue));
+	session->window = calloc(SYNC_WINDOW, sizeof(*session->window));
+	if (!session->queue || !session->window) {
+		sync_session_free(session);
+		return -ENOMEM;
+	}
+	session->config = *config;
+	snprintf(session->node, sizeof(session->node), "%s", config->node);
+	session->config.node = session->node;
+	session->offer = draw(session);
+	session->down_ns = now_ns;
+	session->hello_ns = now_ns;
+	session->first = session->next = 1;
+	*out = session;
+	return 0;
+}
+
+void
+sync_session_free(struct sync_session *session)
+{
+	if (!session)
+		return;
+	free(session->queue);
+	free(session->window);
+	free(session);
+}
+
+void
+sync_session_put(struct sync_session *session, const struct sync_record *record)
+{
+	struct outgoing *last = queued(session, session->next - 1);
+	bool is_open = session->next > session->first && last->n_sent == 0;
+	size_t size = 0;
+
+	if (!session->up)
+		return;
+	if (is_open)
+		size = sync_record_write(record, last->body, last->size, SYNC_BODY_MAX);
+	if (size == 0 && session->next - session->first < SYNC_QUEUE) {
+		last = queued(session, session->next++);
+		last->n_sent = 0;
+		last->acked = false;
+		size = sync_record_write(record, last->body, 0, SYNC_BODY_MAX);
+		assert(size > 0);
+	}
+	if (size == 0) {
+		session->counters.lost++;
+		session->overflowed = true;
+		return;
+	}
+	last->size = (uint16_t)size;
+	session->counters.records_sent++;
+}
+
+size_t
+sync_session_room(const struct sync_session *session)
+{
+	return session->up ? (size_t)(SYNC_QUEUE - (session->next - session->first)) : SIZE_MAX;
+}
+
+void
+sync_session_receive(
+	struct sync_session *session, const uint8_t *message, size_t size, uint64_t now_ns)
+{
+	struct sync_header header;
+	const uint8_t *body = message + SYNC_HEADER_SIZE;
+	int rc = sync_header_read(message, size, &header);
+
+	if (rc == -EPROTONOSUPPORT)
+		session->counters.version++;
+	else if (rc < 0 || size > SYNC_MESSAGE_MAX ||
+		 (header.type == SYNC_HELLO &&
+			 sync_name_read(body, size - SYNC_HEADER_SIZE, session->peer) < 0))
+		session->counters.malformed++;
+	else if (header.type == SYNC_HELLO)
+		take_hello(session, &header, now_ns);
+	else
+		take_in_life(session, &header, body, size - SYNC_HEADER_SIZE, now_ns);
+}
+
+void
+sync_session_run(struct sync_session *session, uint64_t now_ns)
+{
+	if (session->up && now_ns >= session->heard_ns + SYNC_DEAD_NS)
+		end_life(session, now_ns);
+	if (!session->up) {
+		if (now_ns < session->hello_ns)
+			return;
+		send_hello(session, 0);
+		session->hello_ns = now_ns + SYNC_HELLO_NS;
+		return;
+	}
+	send_due(session, now_ns);
+	if (session->ack_due || now_ns >= session->alive_ns)
+		send_in_life(session, 0, now_ns);
+}
+
+uint64_t
+sync_session_deadline(const struct sync_session *session)
+{
+	uint64_t deadline = min_u64(session->alive_ns, session->heard_ns + SYNC_DEAD_NS);
+	uint64_t end = window_end(session);
+
+	if (!session->up)
+		return session->hello_ns;
+	if (session->ack_due)
+		return 0;
+	for (uint64_t sequence = session->first; sequence < end; sequence++) {
+		const struct outgoing *message = queued(session, sequence);
+
+		if (!message->acked)
+			deadline = min_u64(deadline, message->n_sent ? retry_ns(message) : 0);
+	}
+	return deadline;
+}
+
+bool
+sync_session_is_up(const struct sync_session *session)
+{
+	return session->up;
+}
+
+bool
+sync_session_is_synced(const struct sync_session *session, uint64_t now_ns)
+{
+	return session->up ? session->told : now_ns >= session->down_ns + SYNC_ALONE_NS;
+}
+
+const char *
+sync_session_peer(const struct sync_session *session)
+{
+	return session->peer;
+}
+
+const struct sync_session_counters *
+sync_session_counters(const struct sync_session *session)
+{
+	return &session->counters;
+}
