@@ -49,7 +49,7 @@ def file_systems():
 def huge(tmp_path):
     """A dataplane for which there are just enough pages, if nobody else has free ones."""
     if not os.access(f"{FOLDER}/nr_hugepages", os.W_OK):
-        pytest.skip("this kernel has no huge pages of 2 MB")
+        pytest.skip("no huge pages of 2 MB can be reserved here")
     before = count("nr_hugepages")
     mount = tmp_path / "huge"
     mount.mkdir()
