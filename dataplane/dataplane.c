@@ -6,6 +6,7 @@
 #include "dataplane/control.h"
 #include "dataplane/fragment.h"
 #include "dataplane/handover.h"
+#include "dataplane/intake.h"
 #include "dataplane/pool.h"
 #include "dataplane/port_rss.h"
 #include "dataplane/pulse.h"
@@ -302,6 +303,8 @@ make_handles(struct dataplane *dataplane, struct err *err)
 	};
 	int rc = holder_new(&dataplane->holder, &dataplane->loop, &config);
 
+	if (rc == 0)
+		rc = intake_new(&dataplane->intake, dataplane);
 	if (rc < 0)
 		return err_set(err, rc, "out of memory");
 	uv_async_init(&dataplane->loop, &dataplane->host_frames, on_host_frames);
@@ -396,6 +399,7 @@ static void
 close_loop(struct dataplane *dataplane)
 {
 	rpc_server_free(dataplane->server);
+	intake_free(dataplane->intake);
 	pulse_free(dataplane->pulse);
 	holder_free(dataplane->holder);
 	netlink_free(dataplane->netlink);
