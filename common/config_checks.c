@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Health checks: the keys that all have, which type knows which others, and those of HTTP and TLS;
  * see config_build.h. The other types' own keys are in config_probes.c. */
+#include "common/config_index.h"
 #include "common/config_probes.h"
 
 #include <ctype.h>
@@ -348,13 +349,11 @@ config_build_checks(struct config_reader *reader, const struct raw_config *raw, 
 		struct config_path path = config_path("checks[%zu]", i);
 
 		build_check(reader, path.text, &raw->checks[i], &model->checks[i]);
-		for (size_t j = 0; j < i; j++) {
-			if (strcmp(model->checks[j].name, model->checks[i].name) == 0)
-				config_fail(reader, path.text, "name", "'%s' is used twice",
-					model->checks[i].name);
-		}
 		model->n_checks = i + 1;
 	}
+	if (reader->code == 0)
+		config_check_names(reader, "checks", model->checks, model->n_checks,
+			sizeof(*model->checks), "");
 }
 
 void
