@@ -129,7 +129,7 @@ class Bench:
                         self.arguments.streams)
         found = {}
         for kind in KINDS:
-            if kind.name not in self.kinds or (kind.view and not hasattr(pair, "drain")):
+            if kind.name not in self.kinds or (kind.view and not pair.DRAINS):
                 continue
             begin = time.monotonic()
             found[kind.name] = [self._round(pair, client, kind)
