@@ -184,6 +184,17 @@ begin_build(struct dataplane *dataplane, struct job *job)
 	return snapshot_begin(&job->snapshot, job->state, &tables, &job->err);
 }
 
+/* Speaks to the other nodes as the state says. Not before the state is in force: what they tell is
+ * of its services and backends. */
+static void
+meet_peers(struct dataplane *dataplane, const struct flow_sync *config)
+{
+	struct err err = {""};
+
+	if (dataplane->sync && sync_configure(dataplane->sync, config, &err) < 0)
+		LOG_LIMITED(LOG_WARN, "flow sync: %s", err.text);
+}
+
 /* In the control thread, after 'work': what only it may do with the result. Returns whether there
  * is more to do. */
 static bool
@@ -197,9 +208,12 @@ advance(struct intake *intake, struct job *job)
 		return false;
 	if (job->stage == STAGE_BUILD) {
 		job->rc = dataplane_publish(dataplane, job->snapshot, &job->err);
+		if (job->rc == 0 && !job->renews)
+			meet_peers(dataplane, &job->state->sync);
 		return false;
 	}
-	job->rc = sync_configure(dataplane->sync, &job->state->sync, &job->err);
+	if (!dataplane->sync)
+		job->rc = sync_configure(NULL, &job->state->sync, &job->err);
 	if (job->rc == 0)
 		job->rc = begin_build(dataplane, job);
 	return job->rc == 0;
