@@ -5,16 +5,13 @@
 #include "common/clock.h"
 #include "common/control.h"
 #include "common/json_field.h"
-#include "common/log.h"
 #include "dataplane/dataplane.h"
-#include "dataplane/desired.h"
+#include "dataplane/intake.h"
 #include "dataplane/show.h"
 #include "dataplane/snapshot.h"
 
 #include <errno.h>
 #include <stdio.h>
-
-LOG_MODULE("control");
 
 static json_t *
 describe_port(const struct dataplane *dataplane, uint16_t index)
@@ -51,21 +48,18 @@ hello(void *ctx, json_t *params, struct err *err)
 		dataplane->node->name, "ports", ports);
 }
 
+/* Answered when it is in force. */
 static json_t *
 set_state(void *ctx, json_t *params, struct err *err)
 {
 	struct dataplane *dataplane = ctx;
-	struct control_state *state = NULL;
-	int rc = control_state_decode(params, &state, err);
+	struct rpc_pending *pending = rpc_defer(dataplane->server);
 
-	if (rc == 0)
-		rc = desired_set(dataplane, state, err);
-	if (rc < 0) {
-		LOG_LIMITED(LOG_WARN, "state refused, the old one stays: %s", err->text);
-		return NULL;
-	}
-	return json_pack("{s:I}", "generation",
-		(json_int_t)snapshot_generation(dataplane->shared.snapshot));
+	if (pending)
+		intake_take(dataplane->intake, params, pending);
+	else
+		err_set(err, -ENOMEM, "state: out of memory");
+	return NULL;
 }
 
 static json_t *

@@ -4,9 +4,9 @@
 
 #include "common/log.h"
 #include "dataplane/control.h"
-#include "dataplane/desired.h"
 #include "dataplane/fragment.h"
 #include "dataplane/handover.h"
+#include "dataplane/intake.h"
 #include "dataplane/pool.h"
 #include "dataplane/port_rss.h"
 #include "dataplane/pulse.h"
@@ -277,7 +277,9 @@ make_workers(struct dataplane *dataplane, struct err *err)
 static void
 on_views(void *ctx)
 {
-	desired_renew(ctx);
+	const struct dataplane *dataplane = ctx;
+
+	intake_renew(dataplane->intake);
 }
 
 /* Only where the cluster file has flow sync: the other nodes' flows need memory. */
@@ -297,8 +299,8 @@ make_sync(struct dataplane *dataplane, const struct model *model, struct err *er
 		return 0;
 	rc = sync_new(&dataplane->sync, &dataplane->loop, &config, err);
 	for (unsigned int w = 0; rc == 0 && w < dataplane->n_workers; w++) {
-		rc = sync_flows_join(sync_flows_of(dataplane->sync),
-			worker_pipeline(dataplane->workers[w]));
+		rc = sync_flows_join(
+			sync_flows_of(dataplane->sync), worker_pipeline(dataplane->workers[w]));
 		if (rc < 0)
 			err_set(err, rc, "worker %u cannot join flow sync: %s", w, strerror(-rc));
 	}
@@ -334,6 +336,8 @@ make_handles(struct dataplane *dataplane, struct err *err)
 	};
 	int rc = holder_new(&dataplane->holder, &dataplane->loop, &config);
 
+	if (rc == 0)
+		rc = intake_new(&dataplane->intake, dataplane);
 	if (rc < 0)
 		return err_set(err, rc, "out of memory");
 	uv_async_init(&dataplane->loop, &dataplane->host_frames, on_host_frames);
@@ -430,6 +434,7 @@ static void
 close_loop(struct dataplane *dataplane)
 {
 	rpc_server_free(dataplane->server);
+	intake_free(dataplane->intake);
 	pulse_free(dataplane->pulse);
 	sync_close(dataplane->sync);
 	holder_free(dataplane->holder);
@@ -460,7 +465,6 @@ dataplane_stop(struct dataplane *dataplane)
 		rss_free(dataplane->steer.ports[i].rss);
 	}
 	sync_free(dataplane->sync);
-	control_state_free(dataplane->state);
 	rte_mempool_free(dataplane->pool);
 	nexthop_table_free(dataplane->nexthops);
 	lease_table_free(dataplane->leases);
