@@ -64,7 +64,8 @@ check_probe_port(struct config_reader *reader, const char *path, const struct se
 {
 	const struct pool *pool = service->pool;
 
-	if (service->port == 0 && pool && pool->check && pool->check->port == 0)
+	if (service->port == 0 && pool && pool->check && pool->check->port == 0 &&
+		pool->check->type != CHECK_ICMP && pool->check->type != CHECK_SCRIPT)
 		config_fail(reader, path, "port",
 			"'any' leaves check '%s' of pool '%s' without a port to probe: give the "
 			"check one",

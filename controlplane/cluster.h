@@ -92,7 +92,7 @@ struct cluster_listener {
 };
 
 /* Makes the state of 'node' (role lb) in 'model'; both must outlive it. Every checked backend is
- * HEALTH_UNKNOWN, every router in VRRP_INIT. Returns 0 or -ENOMEM. */
+ * what its check starts with, every router in VRRP_INIT. Returns 0 or -ENOMEM. */
 int cluster_new(
 	struct cluster **out, const struct model *model, const struct node *node, uint64_t now_ns);
 void cluster_free(struct cluster *cluster);
@@ -131,7 +131,7 @@ void cluster_backend_set_health(struct cluster *cluster, size_t pool, size_t bac
 void cluster_backend_set_drained(
 	struct cluster *cluster, size_t pool, size_t backend, bool drained, uint64_t now_ns);
 
-/* Makes all verdicts HEALTH_UNKNOWN, for the reason 'why', without telling the listener: the checks
+/* Makes all verdicts what their checks start with, for the reason 'why', without telling the listener: the checks
  * begin anew. */
 void cluster_forget_health(struct cluster *cluster, const char *why, uint64_t now_ns);
 

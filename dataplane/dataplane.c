@@ -277,7 +277,7 @@ make_workers(struct dataplane *dataplane, struct err *err)
 static void
 on_views(void *ctx)
 {
-	const struct dataplane *dataplane = ctx;
+	struct dataplane *dataplane = ctx;
 
 	intake_renew(dataplane->intake);
 }
@@ -299,8 +299,8 @@ make_sync(struct dataplane *dataplane, const struct model *model, struct err *er
 		return 0;
 	rc = sync_new(&dataplane->sync, &dataplane->loop, &config, err);
 	for (unsigned int w = 0; rc == 0 && w < dataplane->n_workers; w++) {
-		rc = sync_flows_join(
-			sync_flows_of(dataplane->sync), worker_pipeline(dataplane->workers[w]));
+		rc = sync_flows_join(sync_flows_of(dataplane->sync),
+			worker_pipeline(dataplane->workers[w]));
 		if (rc < 0)
 			err_set(err, rc, "worker %u cannot join flow sync: %s", w, strerror(-rc));
 	}
@@ -465,6 +465,7 @@ dataplane_stop(struct dataplane *dataplane)
 		rss_free(dataplane->steer.ports[i].rss);
 	}
 	sync_free(dataplane->sync);
+	control_state_free(dataplane->state);
 	rte_mempool_free(dataplane->pool);
 	nexthop_table_free(dataplane->nexthops);
 	lease_table_free(dataplane->leases);

@@ -50,7 +50,8 @@ struct dataplane {
 	struct exception *exceptions[MODEL_PORTS_MAX];
 	struct netlink *netlink;
 	struct holder *holder;
-	struct sync *sync; /* NULL: no flow sync. */
+	struct sync *sync;           /* NULL: no flow sync. */
+	struct control_state *state; /* In force; NULL before the first. */
 	struct pulse *pulse;
 	uv_async_t host_frames;
 	uv_signal_t on_term;

@@ -7,6 +7,8 @@
 #include "dataplane/dataplane.h"
 #include "dataplane/list_files.h"
 #include "dataplane/snapshot.h"
+#include "dataplane/sync.h"
+#include "dataplane/sync_views.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,12 +23,12 @@ enum stage {
 
 /* One state. */
 struct job {
-	bool there;
-	bool again; /* It is the state in force. */
 	enum stage stage;
-	struct rpc_pending *pending; /* NULL: nobody waits for an answer. */
+	struct rpc_pending *pending; /* NULL: there is none. */
 	json_t *json;                /* Until it is decoded. */
-	struct control_state *state; /* If it is 'again', the intake's. */
+	struct control_state *state;
+	bool renews; /* The state is the one in force, and its owner's. */
+	struct sync_views *views;
 	struct snapshot *snapshot;
 	struct err err;
 	int rc;
@@ -38,8 +40,9 @@ struct intake {
 	struct job job;  /* Under way: the thread beside has it but in on_worked(). */
 	struct job next; /* Waits for that. */
 	const struct snapshot *previous;
-	struct control_state *state; /* In force; NULL before the first. */
+	bool busy; /* There is a job. */
 	bool stopping;
+	bool wants_renewal;
 };
 
 int
@@ -61,18 +64,11 @@ drop_next(struct intake *intake, const char *why)
 {
 	struct job *next = &intake->next;
 
-	if (!next->there)
+	if (!next->pending)
 		return;
 	json_decref(next->json);
 	rpc_answer(next->pending, NULL, why);
-	*next = (struct job){.there = false};
-}
-
-static void
-free_all(struct intake *intake)
-{
-	control_state_free(intake->state);
-	free(intake);
+	*next = (struct job){.pending = NULL};
 }
 
 void
@@ -82,8 +78,8 @@ intake_free(struct intake *intake)
 		return;
 	drop_next(intake, "the dataplane is stopping");
 	intake->stopping = true;
-	if (!intake->job.there)
-		free_all(intake);
+	if (!intake->busy)
+		free(intake);
 }
 
 static json_t *
@@ -98,36 +94,42 @@ describe(const struct snapshot *snapshot)
 	return json_pack("{s:I}", "generation", (json_int_t)snapshot_generation(snapshot));
 }
 
-/* Keeps the state, without what is in the snapshot now and large, and without secrets. */
+/* What came from files is in the snapshot now, and large. */
 static void
-keep(struct intake *intake, struct control_state *state)
+drop_file_contents(struct control_state *state)
 {
 	for (size_t i = 0; i < state->n_lists; i++)
 		if (state->lists[i].file)
 			prefix_list_fini(&state->lists[i].content);
+}
+
+/* Keeps the state that has come into force, for intake_renew(). */
+static void
+keep(struct dataplane *dataplane, struct control_state *state)
+{
+	drop_file_contents(state);
 	flow_sync_fini(&state->sync);
-	control_state_free(intake->state);
-	intake->state = state;
+	control_state_free(dataplane->state);
+	dataplane->state = state;
 }
 
 /* Answers for the state that was under way. */
 static void
 finish(struct intake *intake, struct job *job)
 {
+	sync_views_free(job->views);
 	if (job->rc < 0)
 		snapshot_free(job->snapshot);
-	if (job->again) {
+	if (job->renews) {
 		if (job->rc < 0)
 			LOG_LIMITED(
 				LOG_WARN, "views of other nodes are not used: %s", job->err.text);
-		return;
-	}
-	if (job->rc < 0) {
+	} else if (job->rc < 0) {
 		control_state_free(job->state);
 		LOG_LIMITED(LOG_WARN, "state refused, the old one stays: %s", job->err.text);
 		rpc_answer(job->pending, NULL, job->err.text);
 	} else {
-		keep(intake, job->state);
+		keep(intake->dataplane, job->state);
 		rpc_answer(job->pending, describe(job->snapshot), NULL);
 	}
 }
@@ -137,15 +139,14 @@ static void
 take_next(struct intake *intake)
 {
 	intake->job = intake->next;
-	intake->next = (struct job){.there = false};
+	intake->next = (struct job){.pending = NULL};
+	intake->busy = intake->job.pending != NULL;
 	intake->previous = intake->dataplane->shared.snapshot;
 }
 
 static void
 decode(const struct intake *intake, struct job *job)
 {
-	if (job->again)
-		return;
 	job->rc = control_state_decode(job->json, &job->state, &job->err);
 	json_decref(job->json);
 	if (job->rc == 0)
@@ -165,16 +166,22 @@ work(uv_work_t *request)
 		job->rc = snapshot_build(job->snapshot, job->state, intake->previous, &job->err);
 }
 
-/* Puts the snapshot that was built in force. */
+/* Claims what the snapshot needs, in the control thread, so that it can be built. */
 static int
-publish(struct intake *intake, struct job *job)
+begin_build(struct dataplane *dataplane, struct job *job)
 {
-	struct dataplane *dataplane = intake->dataplane;
-	int rc = snapshot_finish(job->snapshot, job->state, intake->previous, &job->err);
+	const struct sync_flows *flows = sync_flows_of(dataplane->sync);
+	struct snapshot_tables tables = {
+		.ports = &dataplane->port_table,
+		.nexthops = dataplane->nexthops,
+		.leases = dataplane->leases,
+	};
 
-	if (rc == 0 && !job->again)
-		rc = sync_configure(dataplane->sync, &job->state->sync, &job->err);
-	return rc < 0 ? rc : dataplane_publish(dataplane, job->snapshot, &job->err);
+	job->stage = STAGE_BUILD;
+	if (flows && sync_views_copy(&job->views, sync_flows_views(flows)) < 0)
+		return err_set(&job->err, -ENOMEM, "out of memory");
+	tables.views = job->views;
+	return snapshot_begin(&job->snapshot, job->state, &tables, &job->err);
 }
 
 /* In the control thread, after 'work': what only it may do with the result. Returns whether there
@@ -183,25 +190,37 @@ static bool
 advance(struct intake *intake, struct job *job)
 {
 	struct dataplane *dataplane = intake->dataplane;
-	const struct sync_flows *flows = sync_flows_of(dataplane->sync);
-	const struct snapshot_tables tables = {
-		.ports = &dataplane->port_table,
-		.nexthops = dataplane->nexthops,
-		.leases = dataplane->leases,
-		.views = flows ? sync_flows_views(flows) : NULL,
-	};
 
 	if (job->rc == 0 && intake->stopping)
 		job->rc = err_set(&job->err, -ECANCELED, "the dataplane is stopping");
 	if (job->rc < 0)
 		return false;
 	if (job->stage == STAGE_BUILD) {
-		job->rc = publish(intake, job);
+		job->rc = dataplane_publish(dataplane, job->snapshot, &job->err);
 		return false;
 	}
-	job->stage = STAGE_BUILD;
-	job->rc = snapshot_begin(&job->snapshot, job->state, &tables, &job->err);
+	job->rc = sync_configure(dataplane->sync, &job->state->sync, &job->err);
+	if (job->rc == 0)
+		job->rc = begin_build(dataplane, job);
 	return job->rc == 0;
+}
+
+/* Begins the renewal that is wanted, as nothing is under way. Returns whether there is one. */
+static bool
+take_renewal(struct intake *intake)
+{
+	struct job *job = &intake->job;
+
+	if (!intake->wants_renewal || intake->stopping || !intake->dataplane->state)
+		return false;
+	intake->wants_renewal = false;
+	intake->previous = intake->dataplane->shared.snapshot;
+	*job = (struct job){.state = intake->dataplane->state, .renews = true};
+	job->rc = begin_build(intake->dataplane, job);
+	if (job->rc < 0)
+		finish(intake, job);
+	intake->busy = job->rc == 0;
+	return intake->busy;
 }
 
 static void
@@ -214,36 +233,27 @@ on_worked(uv_work_t *request, int status)
 		finish(intake, &intake->job);
 		take_next(intake);
 	}
-	if (intake->job.there)
+	if (intake->busy || take_renewal(intake))
 		uv_queue_work(&intake->dataplane->loop, request, work, on_worked);
 	else if (intake->stopping)
-		free_all(intake);
+		free(intake);
 }
 
-/* Begins with the waiting state, unless another is under way. */
-static void
-begin(struct intake *intake)
+void
+intake_renew(struct intake *intake)
 {
-	if (intake->job.there)
-		return;
-	take_next(intake);
-	uv_queue_work(&intake->dataplane->loop, &intake->request, work, on_worked);
+	intake->wants_renewal = true;
+	if (!intake->busy && take_renewal(intake))
+		uv_queue_work(&intake->dataplane->loop, &intake->request, work, on_worked);
 }
 
 void
 intake_take(struct intake *intake, json_t *state, struct rpc_pending *pending)
 {
 	drop_next(intake, "a newer state came before this one's turn: it never was in force");
-	intake->next = (struct job){.there = true, .pending = pending, .json = json_incref(state)};
-	begin(intake);
-}
-
-void
-intake_renew(struct intake *intake)
-{
-	/* What is under way takes the views as they are when it is done. */
-	if (intake->job.there || !intake->state)
+	intake->next = (struct job){.pending = pending, .json = json_incref(state)};
+	if (intake->busy)
 		return;
-	intake->next = (struct job){.there = true, .again = true, .state = intake->state};
-	begin(intake);
+	take_next(intake);
+	uv_queue_work(&intake->dataplane->loop, &intake->request, work, on_worked);
 }

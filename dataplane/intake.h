@@ -3,10 +3,10 @@
  * and announcements to send: with 10000 services a state takes longer to be made ready than a short
  * lease lasts.
  *
- *   control thread             thread beside it
- *   intake_take()           -> decode, read list files
- *   claim slots             -> build the snapshot
- *   add views, publish, answer
+ *   control thread          thread beside it
+ *   intake_take()        -> decode, read list files
+ *   claim slots          -> build the snapshot
+ *   publish, answer
  *
  * One state at a time is under way, and one waits; a newer one takes the place of that, which is
  * answered with an error: it never came into force. So states come into force in their order, and
@@ -16,7 +16,7 @@
  * publishes, after this build; it counts users of the tables that snapshots share, which only
  * builds and snapshot_free() do, and the latter never runs during a build. Everything else that
  * the control thread and snapshots share (leases, next hops) is claimed by the control thread in
- * between: snapshot_begin(). */
+ * between: snapshot_begin(). The views of other nodes (sync_views.h) are copied for each build. */
 #ifndef DATAPLANE_INTAKE_H
 #define DATAPLANE_INTAKE_H
 
@@ -32,11 +32,12 @@ int intake_new(struct intake **out, struct dataplane *dataplane);
  * is allowed. */
 void intake_free(struct intake *intake);
 
+/* Has the snapshot of the state in force made again, as the views of other nodes have changed;
+ * after what is under way. */
+void intake_renew(struct intake *intake);
+
 /* Takes a state in its JSON form (borrowed) and answers 'pending' when it is in force or refused.
  */
 void intake_take(struct intake *intake, json_t *state, struct rpc_pending *pending);
-
-/* The views of other nodes have changed: the state in force is made ready again with them. */
-void intake_renew(struct intake *intake);
 
 #endif /* DATAPLANE_INTAKE_H */

@@ -358,7 +358,7 @@ snapshot_build(struct snapshot *snapshot, const struct control_state *state,
 {
 	static int (*const steps[])(const struct snapshot_build *) = {allocate, add_routers,
 		add_locals, snapshot_add_pools, snapshot_add_seeds, snapshot_add_services, add_nat,
-		add_lists, NULL};
+		add_lists, snapshot_add_former, NULL};
 	const struct snapshot_build build = {snapshot, state, previous, err};
 	int rc;
 
@@ -372,16 +372,8 @@ snapshot_build(struct snapshot *snapshot, const struct control_state *state,
 	ids_seal(snapshot->service_ids);
 	ids_seal(snapshot->backend_ids);
 	ids_seal(snapshot->pool_ids);
+	snapshot->tables.views = NULL; /* They were the caller's for this one build. */
 	return 0;
-}
-
-int
-snapshot_finish(struct snapshot *snapshot, const struct control_state *state,
-	const struct snapshot *previous, struct err *err)
-{
-	const struct snapshot_build build = {snapshot, state, previous, err};
-
-	return snapshot_add_former(&build);
 }
 
 int
@@ -393,8 +385,6 @@ snapshot_new(struct snapshot **out, const struct control_state *state,
 
 	if (rc == 0)
 		rc = snapshot_build(snapshot, state, previous, err);
-	if (rc == 0)
-		rc = snapshot_finish(snapshot, state, previous, err);
 	if (rc < 0)
 		snapshot_free(snapshot);
 	else

@@ -87,17 +87,13 @@ struct snapshot_backend {
 int snapshot_new(struct snapshot **out, const struct control_state *state,
 	const struct snapshot *previous, const struct snapshot_tables *tables, struct err *err);
 
-/* The same in three steps, of which the longest one, the second, may be done by another thread
- * while 'previous' stays and no other snapshot is built or freed. The first, the control thread's,
- * has acquired all leases and next hops when it returns. What it returned is the caller's to free
- * also when a later step fails. The third is the control thread's again, which alone knows the
- * views of other nodes. */
+/* The same in two steps, of which the longer one, the second, may be done by another thread while
+ * 'previous' stays and no other snapshot is built or freed. The first, the control thread's, has
+ * acquired all leases and next hops when it returns. What it returned is the caller's to free also
+ * when the second step fails. */
 int snapshot_begin(struct snapshot **out, const struct control_state *state,
 	const struct snapshot_tables *tables, struct err *err);
 int snapshot_build(struct snapshot *snapshot, const struct control_state *state,
-	const struct snapshot *previous, struct err *err);
-
-int snapshot_finish(struct snapshot *snapshot, const struct control_state *state,
 	const struct snapshot *previous, struct err *err);
 
 /* Releases next hops and leases and frees the snapshot. No worker may be using it. */

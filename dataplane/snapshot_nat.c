@@ -68,7 +68,7 @@ count_returns(const struct control_state *state, const struct control_service *c
 		n += 2 * state->pools[services[i]->pool].n_backends;
 	for (size_t i = 0; i < state->n_locals; i++)
 		n += state->locals[i].n_addresses;
-	for (size_t i = 0; i < state->n_routers; i++)
+	for (size_t i = 0; n > 0 && i < state->n_routers; i++)
 		n += state->routers[i].n_locals;
 	return n;
 }

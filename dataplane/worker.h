@@ -6,8 +6,8 @@
  * brings frames that the main thread wants sent, and every worker's 'host' ring takes away what is
  * the kernel's. Packets of another worker's flows are handed over to it (handover.h). Nothing else
  * is shared on the packet path. Each RX queue has a worker; a port may have more, which get all
- * their packets from those. A worker with nothing to do waits for the port (its RX interrupt, or
- * its socket with AF_XDP), or sleeps for a moment. */
+ * their packets from those. A worker with nothing to do waits for the port (its RX interrupt,
+ * or its driver's sockets), or sleeps for a moment. */
 #ifndef DATAPLANE_WORKER_H
 #define DATAPLANE_WORKER_H
 

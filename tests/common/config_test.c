@@ -143,7 +143,7 @@ static const struct mistake {
 		"'0' is not a whole number from 1 to 255"},
 	{"{ node: lb2, priority: 100 }", "{ node: lb1, priority: 100 }", 0,
 		"'lb1' is a member already"},
-	{"type: http ", "type: icmp ", 0, "'icmp' is not known here; choose from: tcp, http"},
+	{"type: http ", "type: ping ", 0, "'ping' is not known here; choose from: tcp, http"},
 	{"path: /health", "path: health", 0, "must begin with '/'"},
 	{"check: web-health", "check: web-heath", 0, "there is no check called 'web-heath'"},
 	{"address: 10.77.1.22, weight: 100", "address: 10.77.1.22, weight: 1001", 0,

@@ -188,9 +188,13 @@ def held(dataplane, worker):
         if libc.ptrace(ctypes.c_long(request), ctypes.c_long(thread), None, None) != 0:
             raise OSError(ctypes.get_errno(), "ptrace")
 
+    def name_of(task):
+        with open(f"{folder}/{task}/comm", encoding="ascii") as file:
+            return file.read().strip()
+
     folder = f"/proc/{dataplane.process.pid}/task"
-    thread = next(int(task) for task in os.listdir(folder) if open(
-        f"{folder}/{task}/comm", encoding="ascii").read().strip() == f"rte-worker-{worker + 1}")
+    thread = next(int(task) for task in os.listdir(folder)
+                  if name_of(task) == f"rte-worker-{worker + 1}")
     ptrace(PTRACE_SEIZE)
     try:
         ptrace(PTRACE_INTERRUPT)

@@ -151,6 +151,7 @@ start_health(struct world *world, size_t n)
 {
 	struct health_fsm_config config = {.interval_ns = 400 * NS_PER_MS,
 		.timeout_ns = 200 * NS_PER_MS,
+		.jitter_ns = 40 * NS_PER_MS,
 		.rise = 1,
 		.fall = 2};
 
