@@ -184,6 +184,17 @@ begin_build(struct dataplane *dataplane, struct job *job)
 	return snapshot_begin(&job->snapshot, job->state, &tables, &job->err);
 }
 
+/* Puts the snapshot in force. Others are not heard of before: what they told would be about
+ * services that are not there yet, and be lost. */
+static void
+publish(struct dataplane *dataplane, struct job *job)
+{
+	if (!job->renews)
+		job->rc = sync_configure(dataplane->sync, &job->state->sync, &job->err);
+	if (job->rc == 0)
+		job->rc = dataplane_publish(dataplane, job->snapshot, &job->err);
+}
+
 /* In the control thread, after 'work': what only it may do with the result. Returns whether there
  * is more to do. */
 static bool
@@ -196,12 +207,10 @@ advance(struct intake *intake, struct job *job)
 	if (job->rc < 0)
 		return false;
 	if (job->stage == STAGE_BUILD) {
-		job->rc = dataplane_publish(dataplane, job->snapshot, &job->err);
+		publish(dataplane, job);
 		return false;
 	}
-	job->rc = sync_configure(dataplane->sync, &job->state->sync, &job->err);
-	if (job->rc == 0)
-		job->rc = begin_build(dataplane, job);
+	job->rc = begin_build(dataplane, job);
 	return job->rc == 0;
 }
 
