@@ -184,15 +184,15 @@ begin_build(struct dataplane *dataplane, struct job *job)
 	return snapshot_begin(&job->snapshot, job->state, &tables, &job->err);
 }
 
-/* Speaks to the other nodes as the state says. Not before the state is in force: what they tell is
- * of its services and backends. */
+/* Puts the snapshot in force. Others are not heard of before: what they told would be about
+ * services that are not there yet, and be lost. */
 static void
-meet_peers(struct dataplane *dataplane, const struct flow_sync *config)
+publish(struct dataplane *dataplane, struct job *job)
 {
-	struct err err = {""};
-
-	if (dataplane->sync && sync_configure(dataplane->sync, config, &err) < 0)
-		LOG_LIMITED(LOG_WARN, "flow sync: %s", err.text);
+	if (!job->renews)
+		job->rc = sync_configure(dataplane->sync, &job->state->sync, &job->err);
+	if (job->rc == 0)
+		job->rc = dataplane_publish(dataplane, job->snapshot, &job->err);
 }
 
 /* In the control thread, after 'work': what only it may do with the result. Returns whether there
@@ -207,15 +207,10 @@ advance(struct intake *intake, struct job *job)
 	if (job->rc < 0)
 		return false;
 	if (job->stage == STAGE_BUILD) {
-		job->rc = dataplane_publish(dataplane, job->snapshot, &job->err);
-		if (job->rc == 0 && !job->renews)
-			meet_peers(dataplane, &job->state->sync);
+		publish(dataplane, job);
 		return false;
 	}
-	if (!dataplane->sync)
-		job->rc = sync_configure(NULL, &job->state->sync, &job->err);
-	if (job->rc == 0)
-		job->rc = begin_build(dataplane, job);
+	job->rc = begin_build(dataplane, job);
 	return job->rc == 0;
 }
 

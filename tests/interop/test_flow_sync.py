@@ -132,21 +132,27 @@ class Pair(World):
     def sync_of(self, index):
         return (self.nodes[index].ctl("sync") or {}).get("sync") or {}
 
+    def peer_of(self, index):
+        """The other node as this one sees it; {} when it cannot be asked just now."""
+        return (self.sync_of(index).get("peers") or [{}])[0]
+
+    def forged(self, index):
+        return self.sync_of(index).get("counters", {}).get("forged", 0)
+
     def await_told(self, teller, hearer):
         """What the one has told by now the other has heard."""
-        def counts(index):
-            peers = self.sync_of(index).get("peers", [])
-            return peers[0]["counters"] if peers else {}
+        def count(index, name):
+            return self.peer_of(index).get("counters", {}).get(name)
 
         def told():
-            sent = counts(teller).get("records_sent")
-            return sent and counts(hearer).get("records_received") == sent
+            sent = count(teller, "records_sent")
+            return sent and count(hearer, "records_received") == sent
         until("all is told", told, PATIENCE_S)
 
     def await_synced(self):
         for i in range(2):
-            until("a session", lambda i=i: self.sync_of(i).get("peers", [{}])[0].get("state")
-                  == "up" and self.sync_of(i)["synced"], PATIENCE_S)
+            until("a session", lambda i=i: self.peer_of(i).get("state") == "up"
+                  and self.sync_of(i).get("synced"), PATIENCE_S)
 
     def remove(self):
         if self.client:
@@ -226,11 +232,8 @@ def test_a_node_without_the_key_is_not_believed(pair):
     key = pair.folder / "sync.key"
     key.write_text("another secret, as long as it\n")
     pair.nodes[1].begin()
-    until("lb1 has refused it", lambda: pair.sync_of(0).get("counters", {}).get("forged", 0) > 0,
-          PATIENCE_S)
-    until("there is no session", lambda: pair.sync_of(0)["peers"][0]["state"] == "down",
-          PATIENCE_S)
-    refused = pair.sync_of(0)["counters"]["forged"]
-    until("lb2 goes on trying", lambda: pair.sync_of(0)["counters"]["forged"] > refused + 5,
-          PATIENCE_S)
-    assert pair.sync_of(0)["peers"][0]["state"] == "down"
+    until("lb1 has refused it", lambda: pair.forged(0) > 0, PATIENCE_S)
+    until("there is no session", lambda: pair.peer_of(0).get("state") == "down", PATIENCE_S)
+    refused = pair.forged(0)
+    until("lb2 goes on trying", lambda: pair.forged(0) > refused + 5, PATIENCE_S)
+    assert pair.peer_of(0).get("state") == "down"

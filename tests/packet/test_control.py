@@ -39,7 +39,7 @@ def test_another_version_is_refused(control):
 
 def test_an_unknown_method_is_refused_with_those_there_are(control):
     assert control.error("reboot") == ("there is no method 'reboot': choose one of hello state "
-                                       "lease ready stats flows trace")
+                                       "lease ready stats flows trace sync")
 
 
 def alter(path, value):
