@@ -62,8 +62,16 @@ void config_build_tunnel(struct config_reader *reader, const char *path,
 void config_build_nat(struct config_reader *reader, const char *path, const struct raw_service *raw,
 	struct service *service);
 
-/* A check's values; used for checks and for the web tier's upstream check. 'path' is where. */
-void config_build_check(struct config_reader *reader, const char *path, const struct raw_check *raw,
-	struct check *check);
+/* The checks, before the pools that name them. */
+void config_build_checks(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+/* The check of the web tier's upstream nodes, which knows fewer keys; 'raw' may be NULL. */
+void config_build_upstream_check(
+	struct config_reader *reader, const struct raw_check *raw, struct check *check);
+
+/* A command of 'n' words as an array that ends with NULL. There is never a shell in between, so
+ * the first word is a file; a relative one is in the file's own folder. */
+const char *const *config_command(struct config_reader *reader, const char *path, const char *key,
+	char **raw, unsigned int n);
 
 #endif /* COMMON_CONFIG_BUILD_H */

@@ -10,7 +10,7 @@
 #include <cyaml/cyaml.h>
 
 struct raw_port {
-	char *name, *device, *host_interface, *queues, *vlan;
+	char *name, *device, *host_interface, *queues, *workers, *vlan;
 	char **local_addresses;
 	unsigned int local_addresses_count;
 };
@@ -59,6 +59,16 @@ struct raw_router {
 struct raw_check {
 	char *name, *type, *port, *path, *host, *expect_status;
 	char *interval_ms, *timeout_ms, *rise, *fall;
+	char *jitter_pct, *start;
+	char *method, *expect_body, *expect_body_regex;
+	char **headers;
+	unsigned int headers_count;
+	char *tls_verify, *tls_ca, *tls_name;
+	char *send, *send_hex, *expect, *expect_hex;
+	char *query, *query_type, *expect_rcode, *expect_answer;
+	char *user, *password_file, *read_only, *replica, *max_lag_s;
+	char **command;
+	unsigned int command_count;
 };
 
 struct raw_backend {

@@ -72,7 +72,6 @@ static void
 build_web(struct config_reader *reader, const struct raw_web *raw, struct web_config *web)
 {
 	static const char *const formats[] = {"combined", "json", NULL};
-	static const struct raw_check no_check;
 
 	web->http_port = (uint16_t)number(
 		reader, "web", "http_port", raw->http_port, (struct config_range){1, 65535, 80});
@@ -96,10 +95,7 @@ build_web(struct config_reader *reader, const struct raw_web *raw, struct web_co
 		raw->connect_timeout_ms, (struct config_range){10, MS_MAX, 1000});
 	web->response_timeout_ms = number(reader, "web", "response_timeout_ms",
 		raw->response_timeout_ms, (struct config_range){10, MS_MAX, 30000});
-	config_build_check(reader, "web.upstream_check",
-		raw->upstream_check ? raw->upstream_check : &no_check, &web->upstream_check);
-	web->upstream_check.name = "upstream";
-	web->upstream_check.type = CHECK_HTTP;
+	config_build_upstream_check(reader, raw->upstream_check, &web->upstream_check);
 }
 
 static void

@@ -10,26 +10,6 @@
 #define TRACK_BACKENDS_MAX 1000
 #define PRIORITY_OWNER 255
 
-/* A command of 'n' words as an array that ends with NULL. There is never a shell in between, so
- * the first word is a file; a relative one is in the file's own folder. */
-static const char *const *
-build_command(
-	struct config_reader *reader, const char *path, const char *key, char **raw, unsigned int n)
-{
-	const char **words = config_array(reader, (size_t)n + 1, sizeof(*words));
-
-	if (n > MODEL_COMMAND_MAX)
-		config_fail(reader, path, key, "%u words: at most %d", n, MODEL_COMMAND_MAX);
-	else if (n > 0 && !strchr(raw[0], '/'))
-		config_fail(reader, path, key,
-			"'%s' is no path: give that of a program, for instance /usr/bin/%s", raw[0],
-			raw[0]);
-	for (unsigned int i = 0; words && reader->code == 0 && i < n; i++)
-		words[i] = i == 0 ? config_file(reader, path, key, raw[0])
-				  : config_text(reader, path, key, raw[i], "");
-	return words;
-}
-
 static void
 build_script(struct config_reader *reader, const char *path, const struct raw_script *raw,
 	struct script *script)
@@ -40,7 +20,7 @@ build_script(struct config_reader *reader, const char *path, const struct raw_sc
 	script->name = config_name(reader, path, "name", raw->name);
 	if (raw->command_count == 0)
 		config_fail(reader, path, NULL, "the list 'command' is missing or empty");
-	script->command = build_command(reader, path, "command", raw->command, raw->command_count);
+	script->command = config_command(reader, path, "command", raw->command, raw->command_count);
 	script->interval_ms =
 		(uint32_t)config_number(reader, path, "interval_ms", raw->interval_ms, ms);
 	script->timeout_ms =
@@ -250,7 +230,7 @@ config_build_tracking(
 
 		build_tracks(reader, path.text, from, model, router);
 		if (from->notify_count > 0)
-			router->notify = build_command(
+			router->notify = config_command(
 				reader, path.text, "notify", from->notify, from->notify_count);
 		if (from->sync_group)
 			router->group =

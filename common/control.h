@@ -8,7 +8,7 @@
  *   state   struct control_state -> {generation}      desired state, whole, replaces the old
  *   lease   struct control_lease -> {}                which virtual routers this node holds
  *   ready   {}                   -> {ready, synced, waiting: ["next hop of web1 (192.0.2.1)", ...]}
- *   stats   {}                   -> {generation, flows: {active, capacity},
+ *   stats   {service?, backend?} -> {generation, flows: {active, capacity},
  *                                    verdicts: {NAME: packets}, flow_events: {NAME: n},
  *                                    path_events: {NAME: n},
  *                                    services: [{name, packets, bytes, new_flows, drops,
@@ -23,7 +23,8 @@
  *                                    flow_timeouts: {NAME: ms},
  *                                    workers: [{name, port, queue, socket, packets,
  *                                               returns_home, steered_in, steered_out,
- *                                               steer_drops}]}
+ *                                               steer_drops}], sync}
+ *   sync    {}                   -> {sync}
  *   flows   {limit, service?, client?, backend?, protocol?, state?} -> {total,
  *                                    flows: [{service, protocol, client,
  *                                    virtual, pool, backend, address, state, idle_ms}]}
@@ -55,13 +56,16 @@
  *
  * A state's 'sync' is {listen, peers: [ENDPOINT], keys: [{id, secret}]} of flow_sync.h, a secret in
  * hexadecimal digits; in a reply to ready 'synced' says that this node knows the flows that the
- * others know, or that there is nobody to tell them. In stats it is null without flow sync, else
+ * others know, or that there is nobody to tell them. 'sync' of stats is null without flow sync, else
  * {listen, synced, remote_flows, counters: {NAME: n}, peers: [{name, address, state, synced,
  * counters: {NAME: n}}]}.
  *
  * A worker's name is its number; 'returns_home' are packets from backends to translated services
  * that came to it and whose flow it has, 'steered_in' and 'steered_out' those taken over from and
  * handed to other workers, 'steer_drops' those for which the other had no room.
+ *
+ * Stats about a 'service' or the 'backend's of one name have only these of all services and
+ * backends: of ten thousand it would take both ends long to tell.
  *
  * Counters count from the start of the process, or, for a service or backend, from when it first
  * appeared in a state. In a flow 'client' and 'virtual' are endpoints ("192.0.2.1:80") and
@@ -75,7 +79,10 @@
  * in 'announce' of a lease that are held are announced again, because somebody else was heard who
  * believed to hold them; so rarely that this cannot become a storm.
  *
- * A rejected state leaves the old one in force; the reply's error says why. A virtual router
+ * A rejected state leaves the old one in force; the reply's error says why. The reply to a state
+ * comes when it is in force or refused; requests that follow it are answered meanwhile, by the old
+ * one. A state that waits for another to come into force gives way to a newer one, and its reply's
+ * error says so. A virtual router
  * missing from a lease is let go at once; one that is named stays held until 'until_ns' and is
  * announced (gratuitous ARP, unsolicited NA) when it was not held before. That is a time of
  * CLOCK_MONOTONIC, which both ends share, and no duration: so a lease that a stopped dataplane

@@ -35,7 +35,7 @@ struct http_fetch {
 	struct http_client *client;
 	struct http_fetch *next, **link; /* In the client's list. */
 	CURL *easy;
-	struct curl_slist *headers, *resolve;
+	struct curl_slist *headers, *resolve, *connect_to;
 	char *body;
 	size_t body_size, body_max;
 	bool cut_body;
@@ -55,6 +55,7 @@ free_fetch(struct http_fetch *fetch)
 	curl_easy_cleanup(fetch->easy);
 	curl_slist_free_all(fetch->headers);
 	curl_slist_free_all(fetch->resolve);
+	curl_slist_free_all(fetch->connect_to);
 	free(fetch->body);
 	free(fetch);
 }
@@ -214,13 +215,15 @@ static size_t
 take_body(char *data, size_t size, size_t n, void *ctx)
 {
 	struct http_fetch *fetch = ctx;
+	bool too_long;
 	char *grown;
 
 	size *= n;
-	if (fetch->body_size + size > fetch->body_max) {
-		fetch->is_cut = fetch->cut_body;
+	too_long = fetch->body_size + size > fetch->body_max;
+	if (too_long && !fetch->cut_body)
 		return 0; /* CURLE_WRITE_ERROR */
-	}
+	if (too_long)
+		size = fetch->body_max - fetch->body_size;
 	grown = realloc(fetch->body, fetch->body_size + size + 1);
 	if (!grown)
 		return 0;
@@ -228,7 +231,8 @@ take_body(char *data, size_t size, size_t n, void *ctx)
 	memcpy(fetch->body + fetch->body_size, data, size);
 	fetch->body_size += size;
 	fetch->body[fetch->body_size] = '\0';
-	return size;
+	fetch->is_cut = too_long;
+	return too_long ? CURL_WRITEFUNC_ERROR : size;
 }
 
 int
@@ -273,24 +277,51 @@ http_client_free(struct http_client *client)
 }
 
 static bool
+append(struct curl_slist **list, const char *text)
+{
+	struct curl_slist *longer = curl_slist_append(*list, text);
+
+	if (longer)
+		*list = longer;
+	return longer != NULL;
+}
+
+static bool
 set_lists(struct http_fetch *fetch, const struct http_query *query)
 {
 	char host[300];
 
-	if (query->host) {
-		snprintf(host, sizeof(host), "Host: %s", query->host);
-		fetch->headers = curl_slist_append(NULL, host);
-		if (!fetch->headers)
+	snprintf(host, sizeof(host), "Host: %s", query->host ? query->host : "");
+	if (query->host && !append(&fetch->headers, host))
+		return false;
+	for (size_t i = 0; query->headers && query->headers[i]; i++) {
+		if (!append(&fetch->headers, query->headers[i]))
 			return false;
-		curl_easy_setopt(fetch->easy, CURLOPT_HTTPHEADER, fetch->headers);
 	}
-	if (query->resolve) {
-		fetch->resolve = curl_slist_append(NULL, query->resolve);
-		if (!fetch->resolve)
-			return false;
-		curl_easy_setopt(fetch->easy, CURLOPT_RESOLVE, fetch->resolve);
-	}
+	if (query->resolve && !append(&fetch->resolve, query->resolve))
+		return false;
+	if (query->connect_to && !append(&fetch->connect_to, query->connect_to))
+		return false;
+	curl_easy_setopt(fetch->easy, CURLOPT_HTTPHEADER, fetch->headers);
+	curl_easy_setopt(fetch->easy, CURLOPT_RESOLVE, fetch->resolve);
+	curl_easy_setopt(fetch->easy, CURLOPT_CONNECT_TO, fetch->connect_to);
 	return true;
+}
+
+/* A POST has an empty body. */
+static void
+set_method(CURL *easy, const char *method)
+{
+	if (!method || strcmp(method, "GET") == 0)
+		return;
+	if (strcmp(method, "HEAD") == 0) {
+		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+	} else if (strcmp(method, "POST") == 0) {
+		curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, "");
+	} else {
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+	}
 }
 
 static void
@@ -315,6 +346,15 @@ set_options(struct http_fetch *fetch, const struct http_query *query)
 	if (query->ca_file) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, query->ca_file);
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	}
+	if (query->any_certificate) {
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	if (query->tls_only) {
+		/* What is behind TLS need not be HTTP. */
+		curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+		curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
 	}
 }
 
@@ -342,6 +382,7 @@ http_client_get(
 		free_fetch(fetch);
 		return NULL;
 	}
+	set_method(fetch->easy, query->method);
 	set_options(fetch, query);
 	if (curl_multi_add_handle(client->multi, fetch->easy) != CURLM_OK) {
 		free_fetch(fetch);

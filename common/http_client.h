@@ -21,7 +21,12 @@ struct http_query {
 	const char *url;
 	const char *host;    /* Host header; NULL: from the URL. */
 	const char *resolve; /* "NAME:PORT:ADDRESS": where NAME is, without DNS; NULL: as usual. */
-	const char *ca_file; /* PEM authorities for https; NULL: the system's. */
+	const char *connect_to;     /* "::ADDRESS:PORT": where to connect whatever the URL says. */
+	const char *method;         /* NULL: GET. */
+	const char *const *headers; /* More "Name: value", ended by NULL; NULL: none. */
+	const char *ca_file;        /* PEM authorities for https; NULL: the system's. */
+	bool any_certificate;       /* https: the server's is not looked at. */
+	bool tls_only;       /* https: the end is when TLS is ready; nothing is asked (status 0). */
 	uint32_t timeout_ms; /* Of the whole request; 0: none. */
 	size_t body_max;     /* A longer body is an error, ... */
 	bool cut_body;       /* ... or, with this, cut off there and the rest not awaited. */

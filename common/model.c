@@ -37,3 +37,32 @@ node_role_name(enum node_role role)
 {
 	return role_names[role];
 }
+
+const char *
+check_type_name(enum check_type type)
+{
+	static const char *const names[] = {
+		[CHECK_NONE] = "none",
+		[CHECK_TCP] = "tcp",
+		[CHECK_HTTP] = "http",
+		[CHECK_HTTPS] = "https",
+		[CHECK_TLS] = "tls",
+		[CHECK_UDP] = "udp",
+		[CHECK_DNS] = "dns",
+		[CHECK_ICMP] = "icmp",
+		[CHECK_MARIADB] = "mariadb",
+		[CHECK_SCRIPT] = "script",
+	};
+
+	return names[type];
+}
+
+bool
+check_http_expects(const struct check_http *http, unsigned int status)
+{
+	for (size_t i = 0; i < http->n_statuses; i++) {
+		if (status >= http->statuses[i].first && status <= http->statuses[i].last)
+			return true;
+	}
+	return false;
+}

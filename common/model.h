@@ -37,6 +37,9 @@
 #define MODEL_TRACKS_MAX 16              /* Things that one virtual router tracks. */
 #define MODEL_SCRIPTS_MAX 64             /* Scripts that are tracked. */
 #define MODEL_COMMAND_MAX 32             /* Words of a command. */
+#define MODEL_STATUS_RANGES_MAX 8        /* Of the HTTP statuses that a check expects. */
+#define MODEL_CHECK_HEADERS_MAX 16       /* That an HTTP check sends. */
+#define MODEL_CHECK_BYTES_MAX 1024       /* That a UDP check sends or expects. */
 
 enum node_role {
 	ROLE_LB,
@@ -83,7 +86,22 @@ enum scheduler_kind {
 enum check_type {
 	CHECK_NONE,
 	CHECK_TCP,
-	CHECK_HTTP
+	CHECK_HTTP,
+	CHECK_HTTPS,
+	CHECK_TLS,
+	CHECK_UDP,
+	CHECK_DNS,
+	CHECK_ICMP,
+	CHECK_MARIADB,
+	CHECK_SCRIPT,
+	N_CHECK_TYPES
+};
+
+/* What a backend counts as before the first result. */
+enum check_start {
+	CHECK_START_WAIT, /* Nothing: the first result decides. */
+	CHECK_START_UP,
+	CHECK_START_DOWN
 };
 
 enum database_role {
@@ -101,7 +119,8 @@ struct lb_port {
 	const char *name;
 	const char *device;         /* PCI address, or a DPDK vdev ("net_af_xdp0,iface=front"). */
 	const char *host_interface; /* The exception TAP by which the host's kernel is reached. */
-	uint16_t n_queues;          /* RX queues, one worker each. */
+	uint16_t n_queues;          /* RX queues. */
+	uint16_t n_workers;         /* Not fewer: a queue has a worker of its own. */
 	uint16_t vlan;              /* That its frames are tagged with; 0: they have no tag. */
 	struct addr *locals;        /* Mode fullnat speaks to backends from these. */
 	size_t n_locals;
@@ -189,17 +208,77 @@ struct virtual_router {
 	const char *const *notify; /* Run with each transition; words, ended by NULL. NULL: none. */
 };
 
+struct status_range {
+	uint16_t first, last;
+};
+
+/* Bytes as they are on the wire. */
+struct check_bytes {
+	const uint8_t *data;
+	size_t size;
+};
+
+struct check_http {
+	const char *method;
+	const char *path;
+	const char *host;           /* Host header; NULL: the backend's address. */
+	const char *const *headers; /* "Name: value", ended by NULL; NULL: none. */
+	struct status_range statuses[MODEL_STATUS_RANGES_MAX]; /* The good ones. */
+	size_t n_statuses;
+	const char *expected;   /* The same as a text. */
+	const char *body;       /* What the body must contain, ... */
+	const char *body_regex; /* ... or match (POSIX extended). NULL: it may be anything. */
+};
+
+struct check_tls {
+	bool verify;         /* The certificate must be valid and made out to 'name'. */
+	const char *ca_file; /* PEM authorities; NULL: the system's. */
+	const char *name;    /* Also asked for by SNI. NULL: the backend's address, no SNI. */
+};
+
+struct check_udp {
+	struct check_bytes send;
+	struct check_bytes expect; /* What an answer must contain. */
+};
+
+struct check_dns {
+	const char *name;
+	uint16_t type;      /* IANA numbers. */
+	uint8_t rcode;      /* That the answer must have. */
+	const char *answer; /* Data that a record of the answer must have; NULL: any or none. */
+};
+
+/* What a MariaDB server must be besides reachable. */
+enum check_read_only {
+	CHECK_READ_ONLY_ANY,
+	CHECK_READ_ONLY_NO,
+	CHECK_READ_ONLY_YES
+};
+
+struct check_mariadb {
+	const char *user;
+	const char *password_file; /* NULL: no password. */
+	enum check_read_only read_only;
+	bool replica;       /* Must replicate, and be behind ... */
+	uint32_t max_lag_s; /* ... by this at most. */
+};
+
 struct check {
 	const char *name;
 	enum check_type type;
-	uint16_t port;    /* Port to probe; 0: the service's own port. */
-	const char *path; /* http */
-	const char *host; /* http: Host header; NULL: the backend's address. */
-	uint16_t expect_status;
+	uint16_t port; /* Port to probe; 0: the service's own port. */
 	uint32_t interval_ms;
 	uint32_t timeout_ms;
-	uint32_t rise; /* Successes in a row that make a backend up. */
-	uint32_t fall; /* Failures in a row that make it down. */
+	uint8_t jitter_pct; /* Of the interval. */
+	uint32_t rise;      /* Successes in a row that make a backend up. */
+	uint32_t fall;      /* Failures in a row that make it down. */
+	enum check_start start;
+	struct check_http http; /* http, https. */
+	struct check_tls tls;   /* https, tls. */
+	struct check_udp udp;
+	struct check_dns dns;
+	struct check_mariadb mariadb;
+	const char *const *command; /* script: words, ended by NULL. */
 };
 
 struct backend {
@@ -376,5 +455,11 @@ const struct node *model_next_node(
 	const struct model *model, enum node_role role, const struct node *previous);
 
 const char *node_role_name(enum node_role role);
+
+/* "tcp", "http" ... */
+const char *check_type_name(enum check_type type);
+
+/* True if the check is content with the HTTP status. */
+bool check_http_expects(const struct check_http *http, unsigned int status);
 
 #endif /* COMMON_MODEL_H */

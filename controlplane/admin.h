@@ -12,6 +12,7 @@
  *                                            packets, bytes, new_flows, active_flows}]
  *   flows     {limit?, service?, client?, backend?, protocol?, state?} -> as the dataplane's (control.h)
  *   stats     {}                         -> as the dataplane's (control.h)
+ *   sync      {}                         -> as the dataplane's
  *   trace     {protocol, from, to, flags?, size?} -> as the dataplane's (control.h)
  *   drain     {backend, pool?}           -> {backends: [{pool, backend, changed}, ...]}
  *   undrain   {backend, pool?}           -> as drain

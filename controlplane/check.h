@@ -18,6 +18,7 @@
 struct check_target {
 	uv_loop_t *loop;
 	const struct check *check;
+	const char *backend; /* Its name. */
 	struct endpoint endpoint;
 };
 
@@ -25,7 +26,7 @@ struct check_target {
 typedef void (*check_done_fn)(void *ctx, bool ok, const char *why);
 
 struct check_kind {
-	const char *name;
+	bool needs_no_port;
 	/* Makes what all probes of this kind in one loop share; both are NULL if there is nothing.
 	 * The engine is freed when no probe is under way. */
 	int (*engine_new)(void **out, uv_loop_t *loop, struct err *err);
@@ -38,7 +39,12 @@ struct check_kind {
 	const char *(*cancel)(void *probe);
 };
 
-extern const struct check_kind check_tcp;  /* A connection can be made. */
-extern const struct check_kind check_http; /* GET is answered with the expected status. */
+extern const struct check_kind check_tcp;     /* A connection can be made. */
+extern const struct check_kind check_http;    /* An answer of HTTP(S), or a handshake of TLS. */
+extern const struct check_kind check_udp;     /* A datagram is answered as expected. */
+extern const struct check_kind check_dns;     /* A question is answered as expected. */
+extern const struct check_kind check_icmp;    /* An echo request is answered. */
+extern const struct check_kind check_mariadb; /* A login works, and the server is as expected. */
+extern const struct check_kind check_script;  /* A program ends with status 0. */
 
 #endif /* CONTROLPLANE_CHECK_H */

@@ -106,7 +106,6 @@ cancel(void *probe)
 }
 
 const struct check_kind check_tcp = {
-	.name = "tcp",
 	.start = start,
 	.cancel = cancel,
 };

@@ -3,6 +3,7 @@
 #include "controlplane/cluster.h"
 
 #include "common/clock.h"
+#include "controlplane/health.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -21,6 +22,7 @@ struct cluster {
 	struct history history;
 	struct cluster_dataplane dataplane;
 	struct cluster_listener listener;
+	struct flow_sync sync;
 	bool ready;
 	char ready_why[CLUSTER_WHY_SIZE];
 };
@@ -71,7 +73,7 @@ init_pool(struct cluster_pool *pool, const struct pool *config, uint64_t now_ns)
 	pool->n_backends = config->n_backends;
 	for (size_t i = 0; i < config->n_backends; i++) {
 		pool->backends[i].config = &config->backends[i];
-		pool->backends[i].health = config->check ? HEALTH_UNKNOWN : HEALTH_UP;
+		pool->backends[i].health = health_start(config->check);
 		pool->backends[i].since_ns = now_ns;
 	}
 	return 0;
@@ -121,7 +123,20 @@ cluster_free(struct cluster *cluster)
 	free(cluster->pools);
 	free(cluster->scripts);
 	free(cluster->routers);
+	flow_sync_fini(&cluster->sync);
 	free(cluster);
+}
+
+void
+cluster_set_sync(struct cluster *cluster, const struct flow_sync *sync)
+{
+	cluster->sync = *sync;
+}
+
+const struct flow_sync *
+cluster_sync(const struct cluster *cluster)
+{
+	return &cluster->sync;
 }
 
 void
@@ -285,7 +300,7 @@ cluster_forget_health(struct cluster *cluster, const char *why, uint64_t now_ns)
 		const struct cluster_pool *pool = &cluster->pools[i];
 
 		for (size_t j = 0; pool->config->check && j < pool->n_backends; j++) {
-			pool->backends[j].health = HEALTH_UNKNOWN;
+			pool->backends[j].health = health_start(pool->config->check);
 			slow_start_stop(&pool->backends[j].slow_start);
 			pool->backends[j].since_ns = now_ns;
 			copy_text(pool->backends[j].why, sizeof(pool->backends[j].why), why);

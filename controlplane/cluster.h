@@ -69,6 +69,7 @@ struct cluster_dataplane {
 	bool connected;                 /* And said hello. */
 	bool accepted;                  /* It has taken a state from this connection. */
 	bool ready;                     /* It says that all next hops are resolved. */
+	bool behind;                    /* Other nodes are still telling it of their flows. */
 	uint64_t since_ns;              /* When 'connected' became what it is. */
 	uint64_t generation;            /* Of the state last accepted. */
 	char problem[CLUSTER_WHY_SIZE]; /* Last rejection, or what it waits for; "" if nothing. */
@@ -91,10 +92,14 @@ struct cluster_listener {
 };
 
 /* Makes the state of 'node' (role lb) in 'model'; both must outlive it. Every checked backend is
- * HEALTH_UNKNOWN, every router in VRRP_INIT. Returns 0 or -ENOMEM. */
+ * what its check starts with, every router in VRRP_INIT. Returns 0 or -ENOMEM. */
 int cluster_new(
 	struct cluster **out, const struct model *model, const struct node *node, uint64_t now_ns);
 void cluster_free(struct cluster *cluster);
+
+/* What the dataplane is told of flow sync (copied); at first there is none. */
+void cluster_set_sync(struct cluster *cluster, const struct flow_sync *sync);
+const struct flow_sync *cluster_sync(const struct cluster *cluster);
 
 /* One listener; replaces the former one. Copied. */
 void cluster_listen(struct cluster *cluster, const struct cluster_listener *listener);
@@ -126,7 +131,7 @@ void cluster_backend_set_health(struct cluster *cluster, size_t pool, size_t bac
 void cluster_backend_set_drained(
 	struct cluster *cluster, size_t pool, size_t backend, bool drained, uint64_t now_ns);
 
-/* Makes all verdicts HEALTH_UNKNOWN, for the reason 'why', without telling the listener: the checks
+/* Makes all verdicts what their checks start with, for the reason 'why', without telling the listener: the checks
  * begin anew. */
 void cluster_forget_health(struct cluster *cluster, const char *why, uint64_t now_ns);
 

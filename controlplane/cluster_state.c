@@ -192,6 +192,7 @@ cluster_build_state(const struct cluster *cluster, uint64_t generation)
 		return NULL;
 	state->generation = generation;
 	state->flow_timeouts = cluster_model(cluster)->flow_timeouts;
+	state->sync = *cluster_sync(cluster);
 	if (add_routers(cluster, state) && add_pools(cluster, state) &&
 		add_services(cluster, state) && add_locals(cluster, state) &&
 		add_lists(cluster, state))

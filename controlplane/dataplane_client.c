@@ -95,14 +95,17 @@ on_ready_reply(void *ctx, json_t *result, const char *error)
 
 	client->ready_open = false;
 	client->n_silent = 0;
-	if (error || !dataplane.accepted || dataplane.ready)
+	if (error || !dataplane.accepted || (dataplane.ready && !dataplane.behind))
 		return;
+	dataplane.behind = json_is_false(json_object_get(result, "synced"));
 	if (json_is_true(json_object_get(result, "ready"))) {
-		LOG_INFORM("%s: ready", client->config.path);
+		if (!dataplane.ready)
+			LOG_INFORM("%s: ready", client->config.path);
 		dataplane.ready = true;
 		dataplane.problem[0] = '\0';
-		uv_timer_stop(&client->ready_timer);
-	} else {
+		if (!dataplane.behind)
+			uv_timer_stop(&client->ready_timer);
+	} else if (!dataplane.ready) {
 		describe_waiting(result, dataplane.problem, sizeof(dataplane.problem));
 	}
 	set_known(client, &dataplane);

@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Running the virtual routers; see election.h. */
-#include "controlplane/election.h"
+#include "controlplane/election_data.h"
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "controlplane/gate.h"
-#include "controlplane/lease.h"
 #include "controlplane/timer.h"
-#include "controlplane/track.h"
-#include "controlplane/vrrp_group.h"
-#include "controlplane/vrrp_io.h"
-#include "controlplane/vrrp_router.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,57 +15,6 @@ LOG_MODULE("vrrp");
 
 /* The longest that a stop waits for successors, whatever the intervals. */
 #define STOP_MAX_MS 3000
-
-/* A link that has come back is not used before the checks have new results, but is not left unused
- * for longer than this. */
-#define RETURN_PATIENCE_MS 3000
-
-/* The sockets of one family on one interface, and the election they serve. */
-struct link {
-	struct election *election;
-	struct vrrp_io *io;
-	const struct lb_port *port;
-	enum addr_family family;
-	bool lost;            /* Was up once, and is not now. */
-	uint64_t returned_ns; /* When it came back; 0: it has not, or that is long ago. */
-};
-
-/* Routers that move together. */
-struct group {
-	const char *name;
-	struct vrrp_router *routers[MODEL_ROUTERS_MAX];
-	const char *names[MODEL_ROUTERS_MAX];
-	size_t n;
-};
-
-struct election {
-	uv_loop_t *loop;
-	struct cluster *cluster;
-	struct dataplane_client *client;
-	void (*on_link_return)(void *ctx);
-	void *ctx;
-	struct link *router_links[MODEL_ROUTERS_MAX]; /* Beside 'routers'. */
-	struct group groups[MODEL_ROUTERS_MAX / 2];
-	size_t n_groups;
-	bool busy;             /* Events are being given to several routers. */
-	uv_timer_t link_timer; /* A link that came back has been waited with for long enough. */
-	uint64_t leased_ns;    /* When the last lease was sent. */
-	struct vrrp_router *routers[MODEL_ROUTERS_MAX]; /* In the order of the cluster. */
-	size_t n_routers;
-	struct link links[MODEL_ROUTERS_MAX];
-	size_t n_links;
-	struct gate gate;
-	uv_timer_t gate_timer;
-	struct lease lease;
-	const char *names[MODEL_ROUTERS_MAX]; /* For lease_message(). */
-	bool lease_busy;                      /* The dataplane has not answered the last one. */
-	uv_prepare_t prepare;                 /* Leases go out once in a turn of the loop: ... */
-	uv_check_t check;                     /* ... after its timers, and after its sockets. */
-	uv_timer_t stop_timer;
-	void (*on_stopped)(void *ctx); /* NULL: not stopping, or stopped. */
-	void *stopped_ctx;
-	size_t n_handles; /* Whose close callback has not run. */
-};
 
 static void
 on_advert(void *ctx, const struct vrrp_advert *advert, const struct vrrp_datagram *datagram)
@@ -86,182 +28,7 @@ on_advert(void *ctx, const struct vrrp_advert *advert, const struct vrrp_datagra
 	}
 }
 
-/* --- Sync groups --- */
-
-static void
-step_group(const struct group *group)
-{
-	const struct vrrp_fsm *fsms[MODEL_ROUTERS_MAX];
-	char why[VRRP_WHY_SIZE];
-	struct vrrp_event event = {.why = why};
-	size_t culprit = 0;
-
-	for (size_t i = 0; i < group->n; i++)
-		fsms[i] = vrrp_router_fsm(group->routers[i]);
-	event.kind = vrrp_group_step(fsms, group->n, &culprit);
-	if (event.kind == N_VRRP_EVENTS)
-		return;
-	snprintf(why, sizeof(why), "sync group %s: %s has let go", group->name,
-		group->names[culprit]);
-	for (size_t i = 0; i < group->n; i++)
-		vrrp_router_run(group->routers[i], &event);
-}
-
-/* Brings the groups in step. While several routers are given events this waits for the last. */
-static void
-step_groups(struct election *election)
-{
-	if (election->busy)
-		return;
-	election->busy = true;
-	for (size_t i = 0; i < election->n_groups; i++)
-		step_group(&election->groups[i]);
-	election->busy = false;
-}
-
-static void
-on_router_run(void *ctx)
-{
-	step_groups(ctx);
-}
-
-static void
-run_all(struct election *election, const struct vrrp_event *event)
-{
-	election->busy = true;
-	for (size_t i = 0; i < election->n_routers; i++)
-		vrrp_router_run(election->routers[i], event);
-	election->busy = false;
-	step_groups(election);
-}
-
-/* --- Fitness: the gate of the node, the sockets of a router, and what it tracks --- */
-
-static bool
-awaits_checks(const struct election *election, const struct link *link)
-{
-	return link->returned_ns != 0 && !cluster_health_is_fresh(election->cluster) &&
-	       clock_now_ns() - link->returned_ns < RETURN_PATIENCE_MS * NS_PER_MS;
-}
-
-/* What keeps router 'i' from being held here, apart from its group; NULL: nothing. */
-static const char *
-find_obstacle(const struct election *election, size_t i, const struct track_verdict *verdict,
-	char *buf, size_t size)
-{
-	const char *why = vrrp_router_obstacle(election->routers[i], buf, size);
-
-	if (why)
-		return why;
-	if (verdict->fault) {
-		snprintf(buf, size, "%s", verdict->why);
-		return buf;
-	}
-	if (awaits_checks(election, election->router_links[i]))
-		return "health checks have no new results since the link came back";
-	return NULL;
-}
-
-/* The same of the first in the group of router 'i' that has something. */
-static const char *
-find_group_obstacle(const struct election *election, size_t i, const struct track_verdict *verdict,
-	char *buf, size_t size)
-{
-	const char *group = cluster_router(election->cluster, i)->config->group;
-	const char *why = find_obstacle(election, i, verdict, buf, size);
-	char theirs[VRRP_WHY_SIZE];
-
-	for (size_t j = 0; group && !why && j < election->n_routers; j++) {
-		const struct virtual_router *other = cluster_router(election->cluster, j)->config;
-		const char *their_why;
-
-		if (j == i || !other->group || strcmp(other->group, group) != 0)
-			continue;
-		their_why = find_obstacle(election, j, verdict, theirs, sizeof(theirs));
-		if (!their_why)
-			continue;
-		snprintf(buf, size, "%s: %.90s", other->name, their_why);
-		why = buf;
-	}
-	return why;
-}
-
-static void
-update_router(struct election *election, size_t i)
-{
-	const struct cluster_router *entry = cluster_router(election->cluster, i);
-	struct vrrp_router *router = election->routers[i];
-	const char *why = election->gate.open ? NULL : election->gate.why;
-	struct track_verdict verdict;
-	char buf[VRRP_WHY_SIZE];
-
-	track_judge(election->cluster, entry->config, &verdict);
-	if (!why)
-		why = find_group_obstacle(election, i, &verdict, buf, sizeof(buf));
-	vrrp_router_set_priority(router, track_priority(entry->configured_priority, verdict.burden),
-		verdict.burden > 0 ? verdict.why : "all that is tracked is well");
-	vrrp_router_update(router, why);
-}
-
-static void
-update_routers(struct election *election)
-{
-	bool was_busy = election->busy;
-
-	election->busy = true;
-	for (size_t i = 0; i < election->n_routers; i++)
-		update_router(election, i);
-	election->busy = was_busy;
-	step_groups(election);
-}
-
-static void
-on_link_timer(uv_timer_t *timer)
-{
-	uv_timer_stop(timer);
-	update_routers(timer->data);
-}
-
-/* The checks have run on without the link: they begin anew, once for both families. */
-static void
-note_return(struct election *election, struct link *link)
-{
-	uint64_t now_ns = clock_now_ns();
-	bool known = false;
-
-	for (size_t i = 0; i < election->n_links; i++) {
-		const struct link *other = &election->links[i];
-
-		known = known ||
-			(other->port == link->port && other->returned_ns != 0 &&
-				now_ns - other->returned_ns < RETURN_PATIENCE_MS * NS_PER_MS);
-	}
-	link->lost = false;
-	if (!election->gate.settled)
-		return;
-	LOG_INFORM("%s: IPv%d adverts are possible again", link->port->name, (int)link->family);
-	link->returned_ns = now_ns;
-	timer_set(&election->link_timer, RETURN_PATIENCE_MS + 1);
-	if (!known)
-		election->on_link_return(election->ctx);
-}
-
-static void
-on_link_change(void *ctx)
-{
-	struct link *link = ctx;
-	bool up;
-	const char *why;
-
-	up = vrrp_io_is_up(link->io, &why);
-	if (!up && !link->lost) {
-		LOG_WARNING("%s: no IPv%d adverts: %s", link->port->name, (int)link->family, why);
-		link->lost = true;
-	} else if (up && link->lost) {
-		note_return(link->election, link);
-	}
-	update_routers(link->election);
-}
+/* --- Readiness --- */
 
 void
 election_update(struct election *election)
@@ -272,6 +39,7 @@ election_update(struct election *election)
 		.connected = dataplane->connected,
 		.accepted = dataplane->accepted,
 		.ready = dataplane->ready,
+		.behind = dataplane->behind,
 	};
 	struct gate *gate = &election->gate;
 	bool was_connected = gate->inputs.connected;
@@ -287,7 +55,7 @@ election_update(struct election *election)
 	cluster_set_ready(election->cluster, gate->open, gate->why);
 	if (changed && gate->settled)
 		dataplane_client_start_pushing(election->client);
-	update_routers(election);
+	election_update_routers(election);
 }
 
 static void
@@ -365,7 +133,7 @@ election_lease_done(struct election *election)
 	election->lease_busy = false;
 	election->leased_ns = 0;
 	if (event.since_ns != 0)
-		run_all(election, &event);
+		election_run_all(election, &event);
 }
 
 static bool
@@ -393,7 +161,7 @@ election_resign(struct election *election, size_t router)
 			vrrp_router_resign(election->routers[i]);
 	}
 	election->busy = false;
-	step_groups(election);
+	election_step_groups(election);
 }
 
 static void
@@ -413,7 +181,7 @@ election_stop(struct election *election, void (*on_stopped)(void *ctx), void *ct
 	for (size_t i = 0; i < election->n_routers; i++)
 		vrrp_router_shut_down(election->routers[i]);
 	election->busy = false;
-	step_groups(election);
+	election_step_groups(election);
 }
 
 /* --- Making and freeing --- */
@@ -448,32 +216,13 @@ get_link(struct election *election, const struct virtual_router *config, int *co
 	}
 	*link = (struct link){.election = election, .port = port, .family = config->family};
 	*code = vrrp_io_new(&link->io, election->loop, port->host_interface, config->family,
-		&(struct vrrp_io_handler){on_advert, on_link_change, link}, err);
+		&(struct vrrp_io_handler){on_advert, election_on_link_change, link}, err);
 	if (*code < 0)
 		return NULL;
 	if (!vrrp_io_is_up(link->io, &why))
 		LOG_WARNING("%s: no IPv%d adverts: %s", port->name, (int)link->family, why);
 	election->n_links++;
 	return link;
-}
-
-static void
-join_group(
-	struct election *election, const struct virtual_router *config, struct vrrp_router *router)
-{
-	struct group *group = election->groups;
-
-	if (!config->group)
-		return;
-	while (group < election->groups + election->n_groups &&
-		strcmp(group->name, config->group) != 0)
-		group++;
-	if (group == election->groups + election->n_groups) {
-		group->name = config->group;
-		election->n_groups++;
-	}
-	group->names[group->n] = config->name;
-	group->routers[group->n++] = router;
 }
 
 static int
@@ -485,7 +234,7 @@ add_router(struct election *election, size_t index, struct err *err)
 		.cluster = election->cluster,
 		.lease = &election->lease,
 		.may_send = may_send,
-		.on_run = on_router_run,
+		.on_run = election_on_router_run,
 		.ctx = election,
 	};
 	int rc = 0;
@@ -498,7 +247,7 @@ add_router(struct election *election, size_t index, struct err *err)
 		return err_set(err, rc, "out of memory");
 	election->names[index] = config->name;
 	election->router_links[index] = link;
-	join_group(election, config, election->routers[index]);
+	election_join_group(election, config, election->routers[index]);
 	election->n_routers++;
 	return 0;
 }
@@ -527,7 +276,7 @@ init_handles(struct election *election)
 	uv_check_init(election->loop, &election->check);
 	election->check.data = election;
 	uv_check_start(&election->check, on_check);
-	timer_init(election->loop, &election->link_timer, on_link_timer, election);
+	timer_init(election->loop, &election->link_timer, election_on_link_timer, election);
 	election->n_handles = 5;
 }
 

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 
 #define PATIENCE_NS (GATE_PATIENCE_MS * NS_PER_MS)
+#define SYNC_PATIENCE_NS (GATE_SYNC_PATIENCE_MS * NS_PER_MS)
 #define NEVER UINT64_MAX
 
 /* What is missing, or NULL; sets the deadline where time alone will mend it. */
@@ -12,6 +13,7 @@ static const char *
 find_obstacle(struct gate *gate, uint64_t now_ns)
 {
 	uint64_t ready_ns = gate->accepted_ns + PATIENCE_NS;
+	uint64_t synced_ns = gate->accepted_ns + SYNC_PATIENCE_NS;
 
 	gate->deadline_ns = NEVER;
 	if (!gate->inputs.connected)
@@ -27,6 +29,10 @@ find_obstacle(struct gate *gate, uint64_t now_ns)
 	if (!gate->inputs.ready && now_ns < ready_ns) {
 		gate->deadline_ns = ready_ns;
 		return "dataplane is resolving next hops";
+	}
+	if (gate->inputs.behind && now_ns < synced_ns) {
+		gate->deadline_ns = synced_ns;
+		return "other nodes are still telling of their flows";
 	}
 	return NULL;
 }

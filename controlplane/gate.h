@@ -2,7 +2,8 @@
 /* May this node hold virtual routers at all? Only while its dataplane is connected, has taken the
  * desired state, and knows where the backends are; and not before the checks, which go through the
  * dataplane, have said which of them are up. The last two are waited for only so long: a backend
- * that is down must not keep the node out.
+ * that is down must not keep the node out. Nor before other nodes have told of the flows that they
+ * know (flow sync), for which it has more patience: flows would break.
  *
  * Once open, the gate stays open as long as the dataplane is connected. Does no I/O and knows no
  * clock. */
@@ -13,12 +14,14 @@
 #include <stdint.h>
 
 #define GATE_PATIENCE_MS 3000
+#define GATE_SYNC_PATIENCE_MS 30000
 
 struct gate_inputs {
 	bool connected;    /* To the dataplane ... */
 	bool health_known; /* ... and each check has had its verdict since ... */
 	bool accepted;     /* ... it has taken the desired state ... */
 	bool ready;        /* ... and has resolved the next hops. */
+	bool behind;       /* Other nodes are still telling it of their flows. */
 };
 
 struct gate {

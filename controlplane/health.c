@@ -15,6 +15,13 @@ LOG_MODULE("health");
 static const struct check_kind *const kinds[] = {
 	[CHECK_TCP] = &check_tcp,
 	[CHECK_HTTP] = &check_http,
+	[CHECK_HTTPS] = &check_http,
+	[CHECK_TLS] = &check_http,
+	[CHECK_UDP] = &check_udp,
+	[CHECK_DNS] = &check_dns,
+	[CHECK_ICMP] = &check_icmp,
+	[CHECK_MARIADB] = &check_mariadb,
+	[CHECK_SCRIPT] = &check_script,
 };
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
@@ -89,7 +96,7 @@ start_probe(struct target *target)
 {
 	struct err err = {""};
 
-	if (target->what.endpoint.port == 0)
+	if (target->what.endpoint.port == 0 && !target->kind->needs_no_port)
 		err_set(&err, -EINVAL, "no service uses the pool and its check has no port");
 	else
 		target->probe = target->kind->start(
@@ -126,6 +133,18 @@ on_timer(uv_timer_t *timer)
 	arm(target);
 }
 
+enum health_state
+health_start(const struct check *check)
+{
+	static const enum health_state states[] = {
+		[CHECK_START_WAIT] = HEALTH_UNKNOWN,
+		[CHECK_START_UP] = HEALTH_UP,
+		[CHECK_START_DOWN] = HEALTH_DOWN,
+	};
+
+	return check ? states[check->start] : HEALTH_UP;
+}
+
 /* The port at which a backend of 'pool' is probed: the check's, or its own, or that of the first
  * service that uses the pool; 0 if none says. */
 static uint16_t
@@ -154,6 +173,8 @@ add_target(struct health *health, const struct model *model, size_t pool_index,
 	struct health_fsm_config config = {
 		.interval_ns = check->interval_ms * NS_PER_MS,
 		.timeout_ns = check->timeout_ms * NS_PER_MS,
+		.jitter_ns = check->interval_ms * NS_PER_MS * check->jitter_pct / 100,
+		.start = health_start(check),
 		.rise = check->rise,
 		.fall = check->fall,
 	};
@@ -170,6 +191,7 @@ add_target(struct health *health, const struct model *model, size_t pool_index,
 		.engine = health->engines[check->type],
 		.what = {.loop = health->loop,
 			.check = check,
+			.backend = backend->name,
 			.endpoint = {backend->addr, port_of(model, pool, backend)}},
 		.pool_name = pool->name,
 		.backend_name = backend->name,
@@ -181,7 +203,8 @@ add_target(struct health *health, const struct model *model, size_t pool_index,
 	target->timer.data = target;
 	uv_timer_start(&target->timer, on_timer, 0, 0);
 	health->n_targets++;
-	health->n_unknown++;
+	if (config.start == HEALTH_UNKNOWN)
+		health->n_unknown++;
 	health->n_handles++;
 	return 0;
 }

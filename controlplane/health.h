@@ -10,6 +10,7 @@
 
 #include "common/err.h"
 #include "common/model.h"
+#include "controlplane/health_fsm.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,8 +23,11 @@ struct health;
  * free the health checks. */
 typedef void (*health_result_fn)(void *ctx, size_t pool, size_t backend, bool up, const char *why);
 
-/* Starts all checks of 'model', which must outlive them. The first result of each backend is its
- * first verdict. Returns 0, or a negative errno with 'err' set. */
+/* What a backend counts as before the first result of 'check', which NULL never gets. */
+enum health_state health_start(const struct check *check);
+
+/* Starts all checks of 'model', which must outlive them. Without a start state the first result of
+ * a backend is its first verdict. Returns 0, or a negative errno with 'err' set. */
 int health_new(struct health **out, uv_loop_t *loop, const struct model *model,
 	health_result_fn on_result, void *ctx, struct err *err);
 

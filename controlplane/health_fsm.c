@@ -6,9 +6,6 @@
 
 #include <assert.h>
 
-/* Checks that begin together drift apart by this part of their interval at each probe. */
-#define JITTER_PART 10
-
 /* The share of 'whole' that 'random' stands for: 0 for 0, almost all for the greatest. */
 static uint64_t
 share(uint64_t whole, uint32_t random)
@@ -25,7 +22,7 @@ health_fsm_init(struct health_fsm *fsm, const struct health_fsm_config *config, 
 	assert(config->rise > 0 && config->fall > 0);
 	*fsm = (struct health_fsm){
 		.config = *config,
-		.state = HEALTH_UNKNOWN,
+		.state = config->start,
 		.deadline_ns = now_ns + share(spread_ns, random),
 	};
 }
@@ -61,7 +58,7 @@ next_state(struct health_fsm *fsm, bool ok)
 bool
 health_fsm_result(struct health_fsm *fsm, bool ok, uint64_t now_ns, uint32_t random)
 {
-	uint64_t jitter_ns = fsm->config.interval_ns / JITTER_PART;
+	uint64_t jitter_ns = fsm->config.jitter_ns;
 	enum health_state before = fsm->state;
 
 	assert(fsm->probing);

@@ -2,8 +2,8 @@
 /* When one backend is probed, and what the results mean: the rise/fall machine of one check.
  *
  * It knows no socket and no clock. The caller asks at 'deadline_ns' what to do, starts or gives up
- * probes as told, and reports results. The first result decides the state; later 'rise' successes
- * or 'fall' failures in a row change it. */
+ * probes as told, and reports results. The first result decides the state, unless one is given to
+ * start with; later 'rise' successes or 'fall' failures in a row change it. */
 #ifndef CONTROLPLANE_HEALTH_FSM_H
 #define CONTROLPLANE_HEALTH_FSM_H
 
@@ -26,6 +26,8 @@ enum health_action {
 struct health_fsm_config {
 	uint64_t interval_ns; /* From the start of one probe to the start of the next. */
 	uint64_t timeout_ns;
+	uint64_t jitter_ns; /* Of the interval, half of it before and half after. */
+	enum health_state start;
 	uint32_t rise; /* At least 1, as 'fall'. */
 	uint32_t fall;
 };
@@ -39,7 +41,7 @@ struct health_fsm {
 	uint64_t deadline_ns; /* When health_fsm_run() has something to say. */
 };
 
-/* Starts in HEALTH_UNKNOWN. The first probe is due within one interval, at most a second, from
+/* The first probe is due within one interval, at most a second, from
  * 'now_ns', at a time chosen by 'random' (any 32 bits). */
 void health_fsm_init(struct health_fsm *fsm, const struct health_fsm_config *config,
 	uint64_t now_ns, uint32_t random);
@@ -47,8 +49,8 @@ void health_fsm_init(struct health_fsm *fsm, const struct health_fsm_config *con
 /* What to do at 'now_ns'. After HEALTH_PROBE and HEALTH_GIVE_UP the caller must follow. */
 enum health_action health_fsm_run(struct health_fsm *fsm, uint64_t now_ns);
 
-/* The probe that was started has ended. 'random' spreads the next one by a tenth of the interval.
- * Returns true if the state has changed. */
+/* The probe that was started has ended. 'random' spreads the next one by the jitter. Returns
+ * true if the state has changed. */
 bool health_fsm_result(struct health_fsm *fsm, bool ok, uint64_t now_ns, uint32_t random);
 
 /* "unknown", "up", "down" */

@@ -268,13 +268,18 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 		.ctx = app,
 	};
 	struct election_config election = {.on_link_return = on_link_return, .ctx = app};
+	struct flow_sync sync = {.n_peers = 0};
 	int rc = source_lists_read(options->model, err);
 
+	if (rc == 0)
+		rc = flow_sync_read(&sync, options->model, node, err);
 	if (rc < 0)
 		return rc;
 	rc = cluster_new(&app->cluster, options->model, node, clock_now_ns());
 	if (rc < 0)
 		return err_set(err, rc, "out of memory");
+	cluster_set_sync(app->cluster, &sync);
+	flow_sync_fini(&sync);
 	config.cluster = app->cluster;
 	rc = start_watching(app, err);
 	if (rc == 0)

@@ -4,6 +4,7 @@
 
 #include "common/http/metrics_http.h"
 #include "common/process_metrics.h"
+#include "controlplane/metrics_sync.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -287,6 +288,7 @@ write_stats(struct metrics *metrics, json_t *stats)
 		json_object_get(stats, "path_events"));
 	for (size_t i = 0; i < sizeof(counted_families) / sizeof(counted_families[0]); i++)
 		write_counted(metrics, &counted_families[i], stats);
+	metrics_sync_write(metrics, json_object_get(stats, "sync"));
 }
 
 void

@@ -15,6 +15,9 @@
 
 LOG_MODULE("script");
 
+/* Scripts that begin together drift apart by this part of their interval at each run. */
+#define JITTER_PART 10
+
 struct entry {
 	struct scripts *scripts;
 	const struct script *config;
@@ -131,6 +134,7 @@ scripts_new(struct scripts **out, uv_loop_t *loop, const struct model *model,
 		struct health_fsm_config fsm_config = {
 			.interval_ns = config->interval_ms * NS_PER_MS,
 			.timeout_ns = config->timeout_ms * NS_PER_MS,
+			.jitter_ns = config->interval_ms * NS_PER_MS / JITTER_PART,
 			.rise = config->rise,
 			.fall = config->fall,
 		};

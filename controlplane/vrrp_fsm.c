@@ -4,13 +4,13 @@
 
 #include "common/clock.h"
 #include "controlplane/vrrp_packet.h"
+#include "controlplane/vrrp_timers.h"
 
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#define NS_PER_CS (10 * NS_PER_MS)
 #define NEVER UINT64_MAX
 
 /* A resigning master waits for its successor this many intervals. The successor needs at most one
@@ -34,26 +34,6 @@ static const char *const state_names[] = {
 	[VRRP_BACKUP] = "backup",
 	[VRRP_MASTER] = "master",
 };
-
-static uint64_t
-advert_ns(const struct vrrp_fsm *fsm)
-{
-	return fsm->config.advert_cs * NS_PER_CS;
-}
-
-/* Skew_Time (6.1): the lower the priority, the longer a backup waits. */
-static uint64_t
-skew_ns(const struct vrrp_fsm *fsm)
-{
-	return (256u - fsm->config.priority) * (fsm->master_cs * NS_PER_CS) / 256;
-}
-
-/* Active_Down_Interval (6.1) */
-static uint64_t
-master_down_ns(const struct vrrp_fsm *fsm)
-{
-	return 3 * (fsm->master_cs * NS_PER_CS) + skew_ns(fsm);
-}
 
 __attribute__((format(printf, 2, 3))) static void
 say(struct vrrp_actions *actions, const char *format, ...)

@@ -223,6 +223,8 @@ static const struct command commands[] = {
 		print_flows},
 	{"stats", "show counters of ports and of what became of packets", NULL, run_request,
 		print_stats},
+	{"sync", "show what other nodes are told of flows, and tell", NULL, run_request,
+		print_sync},
 	{"trace", "tell what would become of a packet, and why", trace_parameters, run_request,
 		print_trace},
 	{"drain", "send no new flows from this node to a backend, and keep its old ones",

@@ -12,6 +12,7 @@ void print_services(json_t *answer, FILE *file);
 void print_backends(json_t *answer, FILE *file);
 void print_flows(json_t *answer, FILE *file);
 void print_stats(json_t *answer, FILE *file);
+void print_sync(json_t *answer, FILE *file);
 void print_trace(json_t *answer, FILE *file);
 void print_drained(json_t *answer, FILE *file);
 void print_undrained(json_t *answer, FILE *file);

@@ -6,6 +6,7 @@
 #include "dataplane/control.h"
 #include "dataplane/fragment.h"
 #include "dataplane/handover.h"
+#include "dataplane/intake.h"
 #include "dataplane/pool.h"
 #include "dataplane/port_rss.h"
 #include "dataplane/pulse.h"
@@ -187,7 +188,7 @@ describe_ports(struct dataplane *dataplane, struct err *err)
 	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
 		port_rss_describe(
 			&dataplane->ports[i], first_worker, steer->n_workers, &steer->ports[i]);
-		first_worker = (uint16_t)(first_worker + dataplane->ports[i].n_rx_queues);
+		first_worker = (uint16_t)(first_worker + dataplane->ports[i].n_own_workers);
 	}
 	return 0;
 }
@@ -225,7 +226,7 @@ make_workers(struct dataplane *dataplane, struct err *err)
 	if (getrandom(&secret, sizeof(secret), 0) < 0)
 		return err_set(err, -errno, "no random numbers from the kernel");
 	for (uint16_t port = 0; port < dataplane->n_ports; port++)
-		n_workers += dataplane->ports[port].n_rx_queues;
+		n_workers += dataplane->ports[port].n_own_workers;
 	dataplane->shared = (struct worker_shared){
 		.ports = dataplane->ports,
 		.n_ports = dataplane->n_ports,
@@ -235,13 +236,15 @@ make_workers(struct dataplane *dataplane, struct err *err)
 		.ctx = dataplane,
 	};
 	for (uint16_t port = 0; port < dataplane->n_ports; port++) {
-		for (uint16_t queue = 0; queue < dataplane->ports[port].n_rx_queues; queue++) {
+		const struct port *own = &dataplane->ports[port];
+
+		for (uint16_t i = 0; i < own->n_own_workers; i++) {
 			struct worker_config config = {
 				.shared = &dataplane->shared,
 				.index = dataplane->n_workers,
-				.lcore = choose_lcore(dataplane, &dataplane->ports[port]),
+				.lcore = choose_lcore(dataplane, own),
 				.port = port,
-				.queue = queue,
+				.queue = i < own->n_rx_queues ? i : WORKER_NO_QUEUE,
 				.pipeline =
 					{
 						.n_flows = dataplane->node->lb.n_flows,
@@ -263,12 +266,45 @@ make_workers(struct dataplane *dataplane, struct err *err)
 			rc = worker_new(worker, &config, err);
 			if (rc < 0)
 				return rc;
-			if (queue == 0)
+			if (i == 0)
 				dataplane->first_workers[port] = *worker;
 			dataplane->n_workers++;
 		}
 	}
 	return 0;
+}
+
+static void
+on_views(void *ctx)
+{
+	struct dataplane *dataplane = ctx;
+
+	intake_renew(dataplane->intake);
+}
+
+/* Only where the cluster file has flow sync: the other nodes' flows need memory. */
+static int
+make_sync(struct dataplane *dataplane, const struct model *model, struct err *err)
+{
+	struct sync_config config = {
+		.node = dataplane->node->name,
+		.n_flows = dataplane->node->lb.n_flows * dataplane->n_workers,
+		.leases = dataplane->leases,
+		.on_views = on_views,
+		.ctx = dataplane,
+	};
+	int rc;
+
+	if (model->flow_sync.n_keys == 0)
+		return 0;
+	rc = sync_new(&dataplane->sync, &dataplane->loop, &config, err);
+	for (unsigned int w = 0; rc == 0 && w < dataplane->n_workers; w++) {
+		rc = sync_flows_join(sync_flows_of(dataplane->sync),
+			worker_pipeline(dataplane->workers[w]));
+		if (rc < 0)
+			err_set(err, rc, "worker %u cannot join flow sync: %s", w, strerror(-rc));
+	}
+	return rc;
 }
 
 static int
@@ -300,6 +336,8 @@ make_handles(struct dataplane *dataplane, struct err *err)
 	};
 	int rc = holder_new(&dataplane->holder, &dataplane->loop, &config);
 
+	if (rc == 0)
+		rc = intake_new(&dataplane->intake, dataplane);
 	if (rc < 0)
 		return err_set(err, rc, "out of memory");
 	uv_async_init(&dataplane->loop, &dataplane->host_frames, on_host_frames);
@@ -365,6 +403,8 @@ dataplane_start(struct dataplane *dataplane, const struct model *model, const st
 	if (rc == 0)
 		rc = make_handles(dataplane, err);
 	if (rc == 0)
+		rc = make_sync(dataplane, model, err);
+	if (rc == 0)
 		rc = start_ports(dataplane, err);
 	if (rc == 0)
 		rc = describe_ports(dataplane, err);
@@ -394,7 +434,9 @@ static void
 close_loop(struct dataplane *dataplane)
 {
 	rpc_server_free(dataplane->server);
+	intake_free(dataplane->intake);
 	pulse_free(dataplane->pulse);
+	sync_close(dataplane->sync);
 	holder_free(dataplane->holder);
 	netlink_free(dataplane->netlink);
 	for (uint16_t i = 0; i < dataplane->n_ports; i++)
@@ -422,6 +464,8 @@ dataplane_stop(struct dataplane *dataplane)
 		port_close(&dataplane->ports[i]);
 		rss_free(dataplane->steer.ports[i].rss);
 	}
+	sync_free(dataplane->sync);
+	control_state_free(dataplane->state);
 	rte_mempool_free(dataplane->pool);
 	nexthop_table_free(dataplane->nexthops);
 	lease_table_free(dataplane->leases);
@@ -454,18 +498,23 @@ int
 dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot, struct err *err)
 {
 	struct snapshot *old = (struct snapshot *)(uintptr_t)dataplane->shared.snapshot;
+	struct sync_flows *flows = sync_flows_of(dataplane->sync);
 
 	for (unsigned int w = 0; w < dataplane->n_workers; w++)
 		if (pipeline_prepare(worker_pipeline(dataplane->workers[w]), snapshot) < 0)
 			return err_set(err, -ENOMEM,
 				"no memory for the sequence numbers of flows: raise memory_mb or "
 				"lower flows");
+	if (flows && sync_flows_prepare(flows, snapshot) < 0)
+		return err_set(err, -ENOMEM, "no memory for other nodes' sequence numbers");
 	/* Backends that the kernel knows already are ready before the first packet asks. */
 	netlink_refresh(dataplane->netlink);
 	__atomic_store_n(&dataplane->shared.snapshot, snapshot, __ATOMIC_RELEASE);
 	rte_rcu_qsbr_synchronize(dataplane->rcu, RTE_QSBR_THRID_INVALID);
 	receive_macs(dataplane, snapshot);
 	holder_set_snapshot(dataplane->holder, snapshot);
+	if (flows)
+		sync_flows_set_snapshot(flows, snapshot);
 	snapshot_free(old);
 	netlink_refresh(dataplane->netlink);
 	return 0;

@@ -18,6 +18,7 @@
 #include "dataplane/nexthop.h"
 #include "dataplane/port.h"
 #include "dataplane/port_table.h"
+#include "dataplane/sync.h"
 #include "dataplane/worker.h"
 
 #include <stdbool.h>
@@ -30,6 +31,7 @@ struct dataplane {
 	uv_loop_t loop;
 	bool loop_ready;
 	struct rpc_server *server;
+	struct intake *intake;
 	struct eal *eal;
 	struct port ports[MODEL_PORTS_MAX];
 	uint16_t n_ports;
@@ -48,6 +50,8 @@ struct dataplane {
 	struct exception *exceptions[MODEL_PORTS_MAX];
 	struct netlink *netlink;
 	struct holder *holder;
+	struct sync *sync;           /* NULL: no flow sync. */
+	struct control_state *state; /* In force; NULL before the first. */
 	struct pulse *pulse;
 	uv_async_t host_frames;
 	uv_signal_t on_term;

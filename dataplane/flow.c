@@ -6,15 +6,11 @@
  * established. This holds for packets in midstream too (the other node's flows after a
  * takeover), so a flood of single packets, of whatever kind, only ever fills embryonic entries.
  * FIN keeps the flow for the other direction's data; data after RST means that the RST was not
- * the client's and the flow goes on.
- *
- * Room. A new flow takes a free or timed-out entry at home, else one in the other bucket, else
- * that of the flow that is missed least: closed ones, then embryonic, then those that have sent
- * FIN, then established ones that have been idle for long; among equals the longest idle. If
- * there is none, the packet goes by hashing alone. */
+ * the client's and the flow goes on. */
 #include "dataplane/flow.h"
 
 #include "common/clock.h"
+#include "dataplane/flow_room.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/stats.h"
 
@@ -25,8 +21,6 @@
 
 /* In transitions[]: the packet begins a new flow; also 'no flow' in first_states[]. */
 #define ANEW FLOW_FREE
-
-#define RANK_NEVER 255
 
 /* The part of a timeout by which an entry's time may be late. */
 #define STEADY_PARTS 64
@@ -79,17 +73,6 @@ static const uint8_t first_states[N_FLOW_SIGNALS] = {
 	[FLOW_SIGNAL_SYN] = FLOW_TCP_EMBRYONIC,
 	[FLOW_SIGNAL_DATA] = FLOW_TCP_EMBRYONIC,
 	[FLOW_SIGNAL_UDP] = FLOW_UDP_NEW,
-};
-
-/* Who is evicted first: the lowest. */
-static const uint8_t ranks[N_FLOW_STATES] = {
-	[FLOW_FREE] = RANK_NEVER,
-	[FLOW_TCP_CLOSED] = 1,
-	[FLOW_TCP_EMBRYONIC] = 2,
-	[FLOW_UDP_NEW] = 2,
-	[FLOW_TCP_FIN] = 3,
-	[FLOW_TCP_ESTABLISHED] = 4, /* Only if idle. */
-	[FLOW_UDP_STREAM] = 4,
 };
 
 static void
@@ -155,78 +138,6 @@ find_in(struct flow_bucket *bucket, const struct flow_key *key, uint16_t tag)
 			return (struct flow_slot){bucket, i};
 	}
 	return (struct flow_slot){NULL, 0};
-}
-
-/* A free entry, or one whose flow has timed out (which is removed then). */
-static struct flow_slot
-find_room(struct flow_table *table, struct flow_bucket *bucket, uint16_t tick)
-{
-	uint32_t n_free = flow_match(bucket, 0);
-
-	if (n_free)
-		return (struct flow_slot){bucket, (unsigned int)__builtin_ctz(n_free)};
-	for (unsigned int i = 0; i < FLOW_BUCKET_ENTRIES; i++) {
-		struct flow_slot slot = {bucket, i};
-
-		if (flow_timed_out(table, slot, tick)) {
-			flow_remove(table, slot);
-			count(table, FLOW_EXPIRED);
-			return slot;
-		}
-	}
-	return (struct flow_slot){NULL, 0};
-}
-
-static unsigned int
-rank_at(const struct flow_table *table, struct flow_slot slot, uint16_t tick)
-{
-	enum flow_state state = flow_state_at(slot);
-
-	if ((state == FLOW_TCP_ESTABLISHED || state == FLOW_UDP_STREAM) &&
-		flow_age_at(slot, tick) <= __atomic_load_n(&table->evict_idle, __ATOMIC_RELAXED))
-		return RANK_NEVER;
-	return ranks[state];
-}
-
-/* The flow that is missed least in one of the two buckets, or nowhere. */
-static struct flow_slot
-find_victim(const struct flow_table *table, struct flow_bucket *buckets[2], uint16_t tick)
-{
-	struct flow_slot best = {NULL, 0};
-	unsigned int best_rank = RANK_NEVER;
-
-	for (unsigned int n = 0; n < 2; n++) {
-		for (unsigned int i = 0; i < FLOW_BUCKET_ENTRIES; i++) {
-			struct flow_slot slot = {buckets[n], i};
-			unsigned int rank = rank_at(table, slot, tick);
-
-			if (rank < best_rank ||
-				(rank == best_rank && rank != RANK_NEVER &&
-					flow_age_at(slot, tick) > flow_age_at(best, tick))) {
-				best = slot;
-				best_rank = rank;
-			}
-		}
-	}
-	return best;
-}
-
-static struct flow_slot
-make_room(struct flow_table *table, uint64_t hash, uint16_t tick)
-{
-	struct flow_bucket *buckets[2] = {flow_home(table, hash), flow_away(table, hash)};
-	struct flow_slot slot = find_room(table, buckets[0], tick);
-
-	if (!slot.bucket && buckets[1] != buckets[0])
-		slot = find_room(table, buckets[1], tick);
-	if (slot.bucket)
-		return slot;
-	slot = find_victim(table, buckets, tick);
-	if (slot.bucket) {
-		flow_remove(table, slot);
-		count(table, FLOW_EVICTED);
-	}
-	return slot;
 }
 
 /* Number 'i' of the timeouts in ticks, rounded up. */
@@ -391,7 +302,7 @@ enter(struct flow_table *table, const struct flow_entry *entry, uint64_t hash, u
 	uint16_t tick)
 {
 	struct flow_bucket *home = flow_home(table, hash);
-	struct flow_slot slot = make_room(table, hash, tick);
+	struct flow_slot slot = flow_make_room(table, hash, tick);
 	struct sequence *sequence;
 
 	if (!slot.bucket)

@@ -74,20 +74,18 @@ translate(const struct burst *burst, struct packet *packet, const struct work *w
 
 enum verdict
 forward_specially(const struct burst *burst, const struct path_service *service, uint16_t backend,
-	struct packet *packet, const struct work *work)
+	const struct nexthop *hop, struct packet *packet, const struct work *work)
 {
-	const struct path_backend *path = &burst->snapshot->path_backends[backend];
-	struct nexthop hop = nexthop_get(burst->pipeline->nexthops, path->nexthop);
 	const struct path_encap *encap = &burst->snapshot->path_encaps[work->service->service];
 	const struct port_table *ports = burst->pipeline->local.ports;
 
 	if (service->options & PATH_TUNNEL)
-		return send_by_tunnel(burst, backend, &hop, packet, work);
+		return send_by_tunnel(burst, backend, hop, packet, work);
 	if ((service->options & PATH_MSS) && !work->parsed.fragment)
 		mss_clamp(packet, &work->parsed, encap->mss);
 	if (service->options & PATH_TRANSLATED)
-		return translate(burst, packet, work, service->mode, backend, &hop);
-	return rewrite_dr(packet, &work->parsed, &hop, &ports->ports[hop.port]);
+		return translate(burst, packet, work, service->mode, backend, hop);
+	return rewrite_dr(packet, &work->parsed, hop, &ports->ports[hop->port]);
 }
 
 /* Tells of the flow that has the packet's key as its second one. */

@@ -14,9 +14,11 @@ forward_is_special(const struct path_service *service)
 	return service->options & (PATH_MSS | PATH_TUNNEL | PATH_TRANSLATED);
 }
 
-/* Sends the packet to 'backend', whose next hop is ready and the packet's 'out_port' by it. */
+/* Sends the packet to 'backend' by its next hop, which is ready, and the packet's 'out_port' by it.
+ */
 enum verdict forward_specially(const struct burst *burst, const struct path_service *service,
-	uint16_t backend, struct packet *packet, const struct work *work);
+	uint16_t backend, const struct nexthop *hop, struct packet *packet,
+	const struct work *work);
 
 /* A packet that a backend of a nat or fullnat service may have sent to a client. */
 enum verdict forward_return(

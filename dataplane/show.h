@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 json_t *show_stats(void *ctx, json_t *params, struct err *err);
+json_t *show_sync(void *ctx, json_t *params, struct err *err);
 json_t *show_flows(void *ctx, json_t *params, struct err *err);
 json_t *show_trace(void *ctx, json_t *params, struct err *err);
 

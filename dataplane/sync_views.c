@@ -109,6 +109,22 @@ sync_views_new(struct sync_views **out)
 	return 0;
 }
 
+int
+sync_views_copy(struct sync_views **out, const struct sync_views *views)
+{
+	struct sync_views *copy = calloc(1, sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy->routers, views->routers, sizeof(copy->routers));
+	copy->n_routers = views->n_routers;
+	for (size_t i = 0; i < copy->n_routers; i++)
+		if (copy->routers[i].view)
+			copy->routers[i].view->n_users++;
+	*out = copy;
+	return 0;
+}
+
 void
 sync_views_free(struct sync_views *views)
 {

@@ -27,6 +27,10 @@ struct sync_views;
 int sync_views_new(struct sync_views **out);
 void sync_views_free(struct sync_views *views);
 
+/* A copy that another thread may look things up in, with sync_views_find(), while the original
+ * changes. Copied and freed by the main thread. Returns 0 or -ENOMEM. */
+int sync_views_copy(struct sync_views **out, const struct sync_views *views);
+
 /* Another session begins: generations begin anew, and what had come of a view is forgotten. */
 void sync_views_restart(struct sync_views *views);
 

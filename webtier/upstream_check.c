@@ -89,7 +89,7 @@ on_end(void *ctx)
 {
 	struct probe *probe = ctx;
 	unsigned int status = response_parser_head(upstream_conn_response(probe->conn))->status;
-	bool success = status == probe->checks->check->expect_status;
+	bool success = check_http_expects(&probe->checks->check->http, status);
 	char why[WHY_SIZE];
 
 	snprintf(why, sizeof(why), "status %u%s", status, success ? "" : ", not as expected");
@@ -119,10 +119,10 @@ static bool
 write_request(struct probe *probe)
 {
 	return byte_queue_append_text(&probe->out, "GET ") &&
-	       byte_queue_append_text(&probe->out, probe->checks->check->path) &&
+	       byte_queue_append_text(&probe->out, probe->checks->check->http.path) &&
 	       byte_queue_append_text(&probe->out, " HTTP/1.1\r\nHost: ") &&
-	       byte_queue_append_text(&probe->out, probe->checks->check->host
-							   ? probe->checks->check->host
+	       byte_queue_append_text(&probe->out, probe->checks->check->http.host
+							   ? probe->checks->check->http.host
 							   : probe->node->host) &&
 	       byte_queue_append_text(
 		       &probe->out, "\r\nUser-Agent: weir-webtier\r\nConnection: close\r\n\r\n");

@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass
 from types import ModuleType
 
-from benchlib import dataplane, pktgen
+from benchlib import dataplane, failover, pktgen
 from lablib.errors import LabError
 from lablib.progress import complain
 
@@ -25,6 +25,8 @@ class Benchmark:
 BENCHMARKS = (
     Benchmark("dataplane", "what a packet costs the load balancer, beside its limits and peers",
               dataplane),
+    Benchmark("failover", "what clients miss when a load balancer dies, beside keepalived's and "
+              "HAProxy's", failover),
     Benchmark("pktgen", "measured traffic for a NIC, or for a load balancer of its own", pktgen,
               passes_on=True),
 )

@@ -72,6 +72,7 @@ class Bench:
             found.append({"at": percent, "rate": rate, **result})
         self.results["latency"] = found
         self.results["idle"] = self.loop.once(**plan.IDLE)
+        self.results["idle_asleep"] = self.loop.once(**plan.IDLE_ASLEEP)
 
     def peers(self):
         """One that this machine cannot run is left out, and the results say why."""

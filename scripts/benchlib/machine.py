@@ -50,8 +50,8 @@ def _version(package):
     return done.stdout if done.returncode == 0 else None
 
 
-def describe():
-    """What a reader of the results must know of the machine."""
+def describe(*peers):
+    """What a reader of the results must know of the machine; 'peers' are packages."""
     cpu = _lscpu()
     return {
         "cpu": cpu.get("Model name"), "family": f"{cpu.get('CPU family')}/{cpu.get('Model')}",
@@ -60,7 +60,7 @@ def describe():
         "memory_mb": _memory_mb(), "kernel": platform.release(),
         "system": platform.freedesktop_os_release().get("PRETTY_NAME"),
         "compiler": run(["cc", "--version"]).splitlines()[0], "dpdk": _version("libdpdk-dev"),
-        "load_before": os.getloadavg()[0],
+        "load_before": os.getloadavg()[0], "peers": {name: _version(name) for name in peers},
     }
 
 

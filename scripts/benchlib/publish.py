@@ -20,20 +20,26 @@ measured and how to repeat it. The figures behind every table are in
 """
 
 
-def _machine(results):
+def machine_section(results, memory="", programs=""):
+    """The part of a page that says what was measured on; 'memory' and 'programs' are added."""
     machine = results["machine"]
     caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items() if size)
     where = f" under {machine['hypervisor']}" if machine["hypervisor"] else ""
-    pages = "2 MB huge pages" if results["huge_pages"] else "no huge pages"
     return "\n".join([
         "## The machine", "",
         f"* {machine['cpus']} CPUs{where}: {machine['cpu']} (family/model {machine['family']}), "
         f"{caches}",
-        f"* {machine['memory_mb'] // 1024} GB of memory, {pages}",
+        f"* {machine['memory_mb'] // 1024} GB of memory{memory}",
         f"* {machine['system']}, Linux {machine['kernel']}, {machine['compiler']}, "
-        f"DPDK {machine['dpdk']}",
+        f"DPDK {machine['dpdk']}{programs}",
         f"* load average before the run: {machine['load_before']:.2f}",
-        f"* measured on {date.today().isoformat()} in {results['seconds']} s", "",
+        f"* measured on {date.today().isoformat()} in {results['seconds']} s"])
+
+
+def _machine(results):
+    pages = "2 MB huge pages" if results["huge_pages"] else "no huge pages"
+    return "\n\n".join([
+        machine_section(results, f", {pages}"),
         "Such a machine's speed moves from one moment to the next: *best* is the best of all "
         "windows, *median* the middle one. Compare figures of one run only."])
 

@@ -114,11 +114,13 @@ def _latency_table(results):
 
 
 def _idle_table(results):
-    idle = results["idle"]
-    table = Table("an idle node (20 packets a second)", "what", "value")
-    table.add("processor share, %", 100 * idle["cpu_share"])
-    table.add("a packet's time in the box, median, us", idle["times"]["p50_us"])
-    table.add("a packet's time in the box, p99, us", idle["times"]["p99_us"])
+    kinds = [results["idle"], results["idle_asleep"]]
+    table = Table("an idle node (20 packets a second)", "what", "waiting for its port",
+                  "sleeping between polls")
+    table.add("processor share, %", *(100 * idle["cpu_share"] for idle in kinds))
+    for name, key in (("median", "p50_us"), ("p99", "p99_us")):
+        table.add(f"a packet's time in the box, {name}, us",
+                  *(idle["times"][key] for idle in kinds))
     return table
 
 

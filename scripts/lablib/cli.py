@@ -28,8 +28,15 @@ def _machine(name):
     return topology.NODE[name]
 
 
+def _load_balancer(name):
+    node = _machine(name)
+    if node.role != "lb":
+        raise UsageError(f"{node.name} is no load balancer: those are lb1 and lb2")
+    return node
+
+
 def _up(_, flags):
-    lifecycle.up(keep="--keep" in flags)
+    lifecycle.up("--keep" in flags, "--active-active" in flags)
 
 
 def _status(_, flags):
@@ -57,8 +64,8 @@ def _heal(words, _):
     nodes.heal(_machine(words[0]))
 
 
-def _failover(*_):
-    nodes.failover()
+def _failover(words, _):
+    nodes.failover(_load_balancer(words[0]) if words else None)
 
 
 def _logs(words, flags):
@@ -69,9 +76,7 @@ def _logs(words, flags):
 
 def _ctl(words, _):
     nodes.require_lab()
-    node = _machine(words[0])
-    if node.role != "lb":
-        raise UsageError(f"{node.name} is no load balancer: weirctl runs on lb1 and lb2")
+    node = _load_balancer(words[0])
     os.execv(paths.WEIRCTL, [str(paths.WEIRCTL), "--config", str(paths.CONFIG),
                              "--node", node.name, *words[1:]])
 
@@ -103,14 +108,17 @@ class Command:
 
 
 COMMANDS = (
-    Command("up", "[--keep]", "install, build, start and check everything;\n"
-            "--keep leaves a lab that failed to start for a look", _up, flags=("--keep",)),
+    Command("up", "[OPTION...]", "install, build, start and check everything;\n"
+            "--keep leaves a lab that failed to start for a look;\n"
+            "--active-active gives each load balancer an address of the site", _up,
+            flags=("--keep", "--active-active")),
     Command("status", "[--json]", "nodes, owners of the virtual addresses, replication", _status,
             flags=("--json",)),
     Command("client", "[CMD...]", "run a command (or a shell) as the client", _client, 0, ANY),
     Command("kill", "NODE", "end the node's processes as a loss of power would", _kill, 1, 1),
     Command("heal", "NODE", "start them again and wait until the node is healthy", _heal, 1, 1),
-    Command("failover", "", "hand the virtual addresses to the other load balancer", _failover),
+    Command("failover", "[NODE]", "hand the virtual addresses to the other load balancer;\n"
+            "NODE: those that this one holds", _failover, 0, 1),
     Command("logs", "NODE [-f]", "the ends of the node's logs; -f follows them", _logs, 1, 1,
             ("-f",)),
     Command("ctl", "NODE ARGS...", "run weirctl on a load balancer", _ctl, 1, ANY),

@@ -5,7 +5,7 @@ the web nodes, behind the virtual addresses."""
 import shutil
 from pathlib import Path
 
-from lablib import namespaces, paths, topology
+from lablib import namespaces, paths, shape, topology
 from lablib.command import run
 from lablib.errors import LabError
 
@@ -57,8 +57,8 @@ def text_of(name):
 def _zone():
     lines = [ZONE_HEAD.format(zone=topology.ZONE)]
     lines += [f"{name} TXT {' '.join(text_of(name))}\n" for name in TEXTS]
-    names = [(topology.SITE.removesuffix("." + topology.ZONE), topology.DR.host)]
-    names += [(mode.name, mode.host) for mode in topology.MODES]
+    lines += [f"{topology.SITE}. {'AAAA' if ':' in vip else 'A'} {vip}\n" for vip in shape.vips()]
+    names = [(mode.name, mode.host) for mode in topology.MODES]
     names += [(node.name, node.host) for node in topology.NODES if topology.FRONT in node.networks]
     for name, host in names:
         lines.append(f"{name} A {topology.FRONT.ipv4(host)}\n")
@@ -75,7 +75,7 @@ def _addresses(node):
     found = list(node.front_addresses)
     if node.role == "web":
         found += node.second_addresses
-        found += [vip for mode in topology.MODES if mode.on_loopback for vip in mode.vips]
+        found += shape.loopback_vips()
     return found
 
 

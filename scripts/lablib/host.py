@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the lab needs of the machine, what it changes there, and how that is undone."""
 
-import json
 import os
 from pathlib import Path
 
-from lablib import dns, namespaces, paths
+from lablib import dns, facts, namespaces, paths
 from lablib.command import run
 from lablib.errors import LabError
 
@@ -32,20 +31,6 @@ def require_tap():
                        f"(docker run --device {TUN} --privileged)") from None
 
 
-def read_facts():
-    """What `up` noted about the lab; empty if there is none."""
-    try:
-        return json.loads(paths.FACTS.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-
-
-def write_facts(**facts):
-    known = read_facts()
-    known.update(facts)
-    paths.FACTS.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
-
-
 def is_mounted(path):
     """Whether something is mounted there, a bind mount of the same file system included."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
@@ -56,23 +41,23 @@ def _is_empty(path):
     return path.exists() and not any(path.iterdir())
 
 
-def note_before():
-    """Notes what the machine has already, before the lab makes it; see restore()."""
-    if not read_facts():
-        write_facts(repository=str(paths.REPOSITORY), ready=False,
+def note_before(active_active):
+    """Notes what the lab shall be, and what the machine has already; see restore()."""
+    if not facts.read():
+        facts.write(repository=str(paths.REPOSITORY), ready=False, active_active=active_active,
                     had_netns_mount=is_mounted(paths.NETNS),
                     had_folders=[str(path) for path in SHARED_FOLDERS if path.exists()])
 
 
-def restore(facts):
+def restore(before):
     """Removes the mount and the folders that were not there before, unless others use them."""
     dns.remove()
-    if not facts:
+    if not before:
         return
-    if not facts["had_netns_mount"] and is_mounted(paths.NETNS) and _is_empty(paths.NETNS):
+    if not before["had_netns_mount"] and is_mounted(paths.NETNS) and _is_empty(paths.NETNS):
         run(["umount", paths.NETNS])
     for path in SHARED_FOLDERS:
-        if str(path) not in facts["had_folders"] and _is_empty(path) and not is_mounted(path):
+        if str(path) not in before["had_folders"] and _is_empty(path) and not is_mounted(path):
             path.rmdir()
 
 
@@ -80,12 +65,12 @@ def stands():
     """Whether there is a lab, be it that its `up` has not ended yet, or has failed with --keep.
 
     A reboot takes the network of a lab away, and what is left are remains."""
-    return bool(read_facts()) and namespaces.existing() == namespaces.all_names()
+    return bool(facts.read()) and namespaces.existing() == namespaces.all_names()
 
 
 def is_up():
     """Whether a lab stands, and once was healthy as a whole."""
-    return stands() and read_facts()["ready"]
+    return stands() and facts.read()["ready"]
 
 
 def has_remains():

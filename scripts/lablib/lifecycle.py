@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Brings the lab up and down."""
 
-import filecmp
 import json
 import shutil
 import signal
 
-from lablib import (building, ca, command, daemons, dns, host, lock, mariadb, namespaces, nodes,
-                    paths, processes, secret, topology)
+from lablib import (building, ca, command, daemons, dns, facts, host, lock, mariadb, namespaces,
+                    nodes, paths, processes, secret, shape, topology)
 from lablib.errors import LabError
 from lablib.health import await_database, await_healthy
 from lablib.progress import complain, say, step
@@ -17,7 +16,6 @@ REAP_S = 3  # How long init may take to forget processes that have ended.
 
 SESSION_KEY = "session_key"  # Signs the app tier's cookies.
 
-SOURCE_CONFIG = paths.REPOSITORY / "docs" / "weir.yaml"
 SOURCE_SITE = paths.REPOSITORY / "webtier" / "site"
 SOURCE_MIGRATIONS = paths.REPOSITORY / "apptier" / "migrations"
 
@@ -25,19 +23,20 @@ SOURCE_MIGRATIONS = paths.REPOSITORY / "apptier" / "migrations"
 # --- What the daemons read -----------------------------------------------------------------------
 
 
-def _check_config():
+def _check_config(active_active):
     """weir.yaml is checked before anything of the lab changes."""
     made = [paths.WEIRCTL, paths.DECAPSULATE, *daemons.executables()]
     missing = [str(path) for path in made if not path.exists()]
     if missing:
         raise LabError("the build made no " + ", ".join(missing))
-    command.run([paths.WEIRCTL, "check", SOURCE_CONFIG])
+    shape.check(active_active)
 
 
 def _copy_sources():
     """Copies the configuration, the site and the migrations; returns whether the first changed."""
-    changed = not paths.CONFIG.exists() or not filecmp.cmp(SOURCE_CONFIG, paths.CONFIG, False)
-    shutil.copyfile(SOURCE_CONFIG, paths.CONFIG)
+    text = shape.configuration(shape.is_active_active())
+    changed = not paths.CONFIG.exists() or paths.CONFIG.read_text(encoding="utf-8") != text
+    paths.CONFIG.write_text(text, encoding="utf-8")
     shutil.copytree(SOURCE_SITE, paths.SITE, dirs_exist_ok=True)
     shutil.copytree(SOURCE_MIGRATIONS, paths.MIGRATIONS, dirs_exist_ok=True)
     return changed
@@ -54,14 +53,14 @@ def _stop(among):
 
 def _tear_down():
     """Ends and removes everything of the lab, however much of it there is."""
-    facts = host.read_facts()
+    before = facts.read()
     names = namespaces.existing()
     inhabitants = [pid for name in names for pid in namespaces.pids(name)]
     _stop(processes.of_all())
     processes.sweep(names)
     processes.await_reaped(inhabitants, REAP_S)
     namespaces.remove()
-    host.restore(facts)
+    host.restore(before)
     shutil.rmtree(paths.LAB, ignore_errors=True)
 
 
@@ -86,11 +85,11 @@ def _make_databases():
     mariadb.set_up_replication()
 
 
-def _create():
+def _create(active_active):
     """Everything from nothing, until it has been started."""
     for folder in (paths.LAB, paths.LOGS, paths.PIDS):
         folder.mkdir(mode=0o755)
-    host.note_before()
+    host.note_before(active_active)
     with step("network"):
         namespaces.make()
     with step("secrets, certificates, names"):
@@ -140,6 +139,10 @@ def _fetch_answers():
     for protocol in ("-4", "-6"):
         page = _fetch(protocol, f"{url}/")
         say(f"  static   {url}/ by IPv{protocol[1]}: {len(page)} bytes")
+    for address in topology.OTHER.vips if shape.is_active_active() else ():
+        at = f"[{address}]" if ":" in address else address
+        page = _fetch("--resolve", f"{topology.SITE}:443:{at}", f"{url}/")
+        say(f"  static   {url}/ at {address}: {len(page)} bytes")
     for mode in topology.MODES:
         sizes = {len(_fetch(protocol, f"https://{mode.site}/")) for protocol in ("-4", "-6")}
         say(f"  {mode.name:<8} https://{mode.site}/ by IPv4 and IPv6: {max(sizes)} bytes")
@@ -155,7 +158,7 @@ What to try next, all as root:
   scripts/lab status                  every node, the owner of each address, the replication
   scripts/lab client curl -sS {url}/
   scripts/lab client curl -sSi {url}/l/{code}
-  scripts/lab failover                hand the addresses to the other load balancer
+  scripts/lab {failover}            hand the addresses to the other load balancer
   scripts/lab kill lb1                as if it lost power; `heal lb1` starts it again
   scripts/lab ctl lb1 services        weirctl on lb1: what it balances, and in which mode
   scripts/lab client curl -sS https://nat.{zone}/      by mode nat; also dr, ipip, gue, fullnat
@@ -164,30 +167,34 @@ What to try next, all as root:
 The monitor's page: http://{page}/"""
 
 
-def up(keep=False):
-    """Installs, builds, starts what is not there, and waits until all of it works."""
+def up(keep=False, active_active=False):
+    """Installs, builds, starts what is not there, and waits until all of it works. A lab that is
+    up keeps its shape."""
     host.require_tap()
     building.install_dependencies("run", "build")
     with step("build", own_lines=True):
         building.build()
-    _check_config()
     with lock.held("up"):
-        _bring_up(keep)
+        _bring_up(keep, active_active)
 
 
-def _bring_up(keep):
-    repository = host.read_facts().get("repository")
+def _bring_up(keep, active_active):
+    repository = facts.read().get("repository")
     fresh = not host.is_up()
+    _check_config(active_active if fresh else shape.is_active_active())
     if not fresh and repository != str(paths.REPOSITORY):
         raise LabError(f"another lab is up, from {repository}",
                        f"end it first: {repository}/scripts/lab down")
+    if not fresh and active_active and not shape.is_active_active():
+        raise LabError("the lab that is up is active-passive",
+                       "end it first: scripts/lab down")
     if fresh:
         if host.has_remains():
             with step("clearing what an earlier lab left"):
                 _tear_down()
         daemons.page_listener().close()
     try:
-        _create() if fresh else _refresh()
+        _create(active_active) if fresh else _refresh()
         with step("waiting until all are healthy"):
             await_healthy()
         say("fetching:")
@@ -196,10 +203,11 @@ def _bring_up(keep):
         if fresh and not keep:
             _clean_up()
         raise
-    host.write_facts(ready=True)
+    facts.write(ready=True)
     url = f"https://{topology.SITE}"
-    say(f"weir lab is ready: {url}/ through {' and '.join(topology.VIPS)}")
-    say(NEXT.format(url=url, code=code, zone=topology.ZONE, site=topology.SITE,
+    say(f"weir lab is ready: {url}/ through {', '.join(shape.vips())}")
+    failover = "failover lb1" if shape.is_active_active() else "failover    "
+    say(NEXT.format(failover=failover, url=url, code=code, zone=topology.ZONE, site=topology.SITE,
                     page=":".join(map(str, topology.PAGE_ADDRESS))))
 
 

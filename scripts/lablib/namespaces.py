@@ -9,7 +9,7 @@ import os
 import threading
 from pathlib import Path
 
-from lablib import paths, topology
+from lablib import paths, shape, topology
 from lablib.command import run
 
 CLONE_NEWNET = 0x40000000
@@ -132,8 +132,7 @@ def _real_server_lines(node):
     Direct routing and tunnels: the virtual addresses on lo. Mode nat: an address of which all that
     is sent goes to the gateway, which is with the load balancer that has the flow; but not what the
     load balancers themselves asked, such as their health checks."""
-    lines = [f"address add {_host_prefix(vip)} dev lo nodad"
-             for mode in topology.MODES if mode.on_loopback for vip in mode.vips]
+    lines = [f"address add {_host_prefix(vip)} dev lo nodad" for vip in shape.loopback_vips()]
     table = f"table {topology.BACK_TABLE}"
     for family, address in enumerate(node.second_addresses):
         # preferred_lft 0: the node's own packets do not choose it as their source.

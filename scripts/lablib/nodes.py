@@ -82,14 +82,19 @@ def heal(node):
             await_healthy(node)
 
 
-def failover():
-    """Asks each load balancer that holds an address to hand all of its addresses over."""
+def failover(node=None):
+    """Asks the load balancer that holds addresses, or 'node', to hand all of its addresses over."""
     require_lab()
-    before = {address: owner for address, owner in snapshot.owners().items() if owner}
+    before = {address: owner for address, owner in snapshot.owners().items()
+              if owner and (node is None or owner == node.name)}
+    holders = sorted(set(before.values()))
     if not before:
-        raise LabError("no load balancer holds an address", "look at: scripts/lab status")
-    for name in sorted(set(before.values())):
-        snapshot.weirctl(topology.NODE[name], "failover")
+        raise LabError(f"{node.name if node else 'no load balancer'} holds "
+                       f"{'no' if node else 'an'} address", "look at: scripts/lab status")
+    if len(holders) > 1:
+        raise LabError("both load balancers hold addresses",
+                       "say which is to hand its over: scripts/lab failover lb1")
+    snapshot.weirctl(topology.NODE[holders[0]], "failover")
     _say_moves(before, _await_new_owners(before))
 
 

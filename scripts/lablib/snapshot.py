@@ -8,7 +8,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from lablib import dns, mariadb, namespaces, paths, processes, topology
+from lablib import dns, mariadb, namespaces, paths, processes, shape, topology
 from lablib.command import run
 from lablib.errors import LabError
 
@@ -129,8 +129,8 @@ def _db(node):
 
 def _dns(node):
     addresses = dns.site_addresses()
-    if addresses == set(topology.VIPS):
-        return NodeState(node, "up", f"{topology.SITE} is {', '.join(topology.VIPS)}")
+    if addresses == set(shape.vips()):
+        return NodeState(node, "up", f"{topology.SITE} is {', '.join(shape.vips())}")
     return NodeState(node, "failing", f"{topology.SITE} is {', '.join(addresses) or 'unknown'}")
 
 
@@ -196,7 +196,7 @@ class Snapshot:
             if ends == ("up", "up") and edge.state != "up":
                 found.append(f"{edge.tail} finds {edge.head} {edge.state}")
         if node is None or node.role == "lb":
-            for address in topology.HELD:
+            for address in shape.held():
                 names = self.claimants(address)
                 if len(names) != 1:
                     found.append(f"{address} is held by {' and '.join(names) or 'nobody'}")
@@ -205,11 +205,12 @@ class Snapshot:
     def as_json(self):
         return {
             "running": True,
+            "active_active": shape.is_active_active(),
             "healthy": not self.problems(),
             "problems": self.problems(),
             "nodes": [state.as_json() for state in self.states.values()],
             "vips": [{"address": address, "owner": _only(self.claimants(address)),
-                      "claimed_by": self.claimants(address)} for address in topology.HELD],
+                      "claimed_by": self.claimants(address)} for address in shape.held()],
             "edges": [edge.as_json() for edge in self.edges],
             "replication": self.replication,
         }
@@ -227,4 +228,4 @@ def owners():
     """The load balancer that holds each virtual address now; None if none does, or both do."""
     states = [_probe(node) for node in topology.nodes_of("lb")]
     return {address: _only([state.node.name for state in states if address in state.holds])
-            for address in topology.HELD}
+            for address in shape.held()}

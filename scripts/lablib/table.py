@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A snapshot as text for people."""
 
-from lablib import processes, topology
+from lablib import processes, shape, topology
 
 
 def _aligned(rows):
@@ -14,7 +14,7 @@ def _aligned(rows):
 PURPOSES = {
     **{address: "the gateway of mode nat" for address in topology.GATEWAYS},
     **{vip: mode.site for mode in topology.MODES for vip in mode.vips},
-    **{vip: topology.SITE for vip in topology.VIPS},
+    **{vip: topology.SITE for vip in topology.VIPS + topology.OTHER.vips},
 }
 
 
@@ -35,7 +35,7 @@ def render(snapshot):
         nodes.append((state.node.name, state.node.role, state.state, _programs(state.node),
                       state.detail))
     vips = [("ADDRESS", "OWNER", "FOR")]
-    for address in topology.HELD:
+    for address in shape.held():
         vips.append((address, " and ".join(snapshot.claimants(address)) or "nobody",
                      PURPOSES[address]))
     state = snapshot.replication

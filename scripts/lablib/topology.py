@@ -81,6 +81,8 @@ DR = Mode("dr", 100, True)
 MODES = (DR, Mode("ipip", 101, True), Mode("gue", 102, True), Mode("nat", 103, False),
          Mode("fullnat", 104, False))
 
+OTHER = Mode("other", 110, True)  # The site's second addresses, of an active-active lab.
+
 VIPS = DR.vips  # Those of the site's name.
 VIP4, VIP6 = VIPS
 GATEWAYS = _front(99)  # Where web nodes send what has to go back through the load balancer.

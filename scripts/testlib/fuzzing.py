@@ -5,8 +5,8 @@ import os
 import subprocess
 
 from lablib import paths
-from lablib.errors import LabError
 from lablib.progress import complain, say
+from testlib import settings
 from testlib.counts import Counts
 
 TESTS = paths.REPOSITORY / "tests" / "fuzz"
@@ -18,14 +18,6 @@ ENVIRONMENT = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1",
 }
-
-
-def _seconds():
-    text = os.environ.get("FUZZ_SECONDS", str(SECONDS))
-    if not text.isdecimal() or int(text) == 0:
-        raise LabError(f"FUZZ_SECONDS is '{text}'", "it is how many seconds each target may run",
-                       "give a whole number of 1 or more")
-    return int(text)
 
 
 def _summary(output):
@@ -63,7 +55,7 @@ def _run_target(name, folder, seconds):
 
 def run(folder):
     """Fuzzes with the programs of the build in 'folder'."""
-    seconds = _seconds()
+    seconds = settings.positive("FUZZ_SECONDS", SECONDS, "how many seconds each target may run")
     total = Counts()
     for corpus in sorted((TESTS / "corpus").iterdir()):
         good = _run_target(corpus.name, folder, seconds * SHARES.get(corpus.name, 1))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The suites: unit (C programs, by `meson test`), fuzz (fuzz targets for a bounded time), and a
-folder of pytest files for each other.
+"""The suites: unit (C programs, by `meson test`), sim (the simulated cluster), fuzz (fuzz targets for
+a bounded time), and a folder of pytest files for each other.
 
 Some also run in a second build under AddressSanitizer and UndefinedBehaviorSanitizer. Tests find
 the daemons in the folder that WEIR_BUILD names."""
@@ -13,7 +13,7 @@ from pathlib import Path
 from lablib import building, paths
 from lablib.errors import LabError
 from lablib.progress import complain, say
-from testlib import counts, fuzzing
+from testlib import counts, fuzzing, simulating
 from testlib.counts import Counts
 
 TESTS = paths.REPOSITORY / "tests"
@@ -46,13 +46,13 @@ SANITIZER_ENVIRONMENT = {
 }
 
 # In the order in which they run: what fails first is the quickest to understand.
-ORDER = ("unit", "packet", "fuzz", "app", "interop", "lab")
+ORDER = ("unit", "sim", "packet", "fuzz", "app", "interop", "lab")
 
 
 def existing_suites():
-    """unit, fuzz, and every folder below tests/ that has pytest files; unknown ones before
+    """unit, sim, fuzz, and every folder below tests/ that has pytest files; unknown ones before
     `lab`."""
-    found = {path.parent.name for path in TESTS.glob("*/test_*.py")} | {"unit", "fuzz"}
+    found = {path.parent.name for path in TESTS.glob("*/test_*.py")} | {"unit", "fuzz", "sim"}
     known = [name for name in ORDER if name in found and name != "lab"]
     others = sorted(found - set(ORDER))
     return known + others + (["lab"] if "lab" in found else [])
@@ -96,6 +96,8 @@ def _runner(suite):
         return _run_unit
     if suite == "fuzz":
         return lambda build: fuzzing.run(build.folder)
+    if suite == "sim":
+        return lambda build: simulating.run(build.folder)
     return lambda build: _run_pytest(suite, build)
 
 
@@ -120,7 +122,8 @@ def _usage(suites):
         f"  {' '.join(suites)}\n"
         f"of which {', '.join(sorted(SANITIZED_SUITES))} also run under AddressSanitizer and "
         "UBSan;\n--plain leaves that out. FUZZ_SECONDS is how long each fuzz target runs "
-        f"({fuzzing.SECONDS}).\nThe last line is `N passed, N failed`.")
+        f"({fuzzing.SECONDS}),\nSIM_SEEDS how many scenarios the simulator runs "
+        f"({simulating.SEEDS}).\nThe last line is `N passed, N failed`.")
 
 
 def main(args):

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <rte_ethdev.h>
@@ -44,7 +45,8 @@ start_eal(struct box *box, struct err *err)
 			i + 1, (uint32_t)((config->first_cpu + i) % n_cpus));
 	box->port_config = (struct lb_port){.name = "front",
 		.device = "net_null0,no-rx=1",
-		.n_queues = (uint16_t)config->n_workers};
+		.n_queues = (uint16_t)config->n_workers,
+		.n_workers = (uint16_t)config->n_workers};
 	box->node = (struct node){.name = "box",
 		.role = ROLE_LB,
 		.lb = {.ports = &box->port_config,
@@ -80,8 +82,18 @@ start_sources(struct box *box, struct err *err)
 		.port = box->port.id,
 		.blank = config->work == BOX_PORT,
 		.times = config->times,
+		.timer = -1,
 	};
 	int rc = 0;
+
+	if (config->waits && config->n_workers != 1)
+		return err_set(err, -EINVAL, "--waits yes: one worker can wait, not several");
+	if (config->waits) {
+		source.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+		if (source.timer < 0)
+			return err_set(err, -errno, "no timer: %s", strerror(errno));
+		box->port.rx_fd = source.timer; /* The port closes it. */
+	}
 
 	box->sources = aligned_alloc(
 		RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(config->n_workers * sizeof(*box->sources),

@@ -28,6 +28,7 @@ struct box_config {
 	uint32_t first_cpu; /* Of the workers; the next ones follow, round the machine. */
 	uint32_t huge_pages;
 	uint32_t times; /* Whether times in the box are to be taken. */
+	uint32_t waits; /* Whether the worker (one) can wait for frames that are due. */
 };
 
 struct box {

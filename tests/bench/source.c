@@ -2,11 +2,13 @@
 /* Frames for a port without a wire; see source.h. */
 #include "source.h"
 
+#include "common/clock.h"
 #include "thread_clock.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/timerfd.h>
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -59,6 +61,21 @@ stamp(struct source *source, struct rte_mbuf **mbufs, uint16_t n)
 	}
 }
 
+/* Stands for the interrupt of a frame that arrives: workers can wait for it. */
+static void
+set_timer(const struct source *source)
+{
+	uint64_t now = rte_rdtsc(), due = source->due >> FRACTION_BITS;
+	uint64_t hz = rte_get_tsc_hz(), ticks = due > now ? due - now : 0;
+	struct itimerspec at = {.it_value = {.tv_sec = (time_t)(ticks / hz),
+					.tv_nsec = (long)(ticks % hz * NS_PER_S / hz)}};
+
+	/* Zero would stop it. */
+	if (at.it_value.tv_sec == 0 && at.it_value.tv_nsec == 0)
+		at.it_value.tv_nsec = 1;
+	timerfd_settime(source->timer, 0, &at, NULL);
+}
+
 static uint16_t
 receive(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n_received, uint16_t n_max,
 	void *ctx)
@@ -80,6 +97,8 @@ receive(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n_recei
 	}
 	if (source->interval)
 		stamp(source, mbufs, n);
+	if (source->interval && source->timer >= 0)
+		set_timer(source);
 	if (source->n_frames == 0)
 		pthread_getcpuclockid(pthread_self(), &source->clock);
 	__atomic_store_n(&source->n_frames, source->n_frames + n, __ATOMIC_RELEASE);
@@ -115,6 +134,7 @@ source_init(struct source *source, const struct source_config *config, struct er
 	memset(source, 0, sizeof(*source));
 	source->pool = config->pool;
 	source->blank = config->blank;
+	source->timer = config->timer;
 	if (traffic_init(&source->traffic, &config->traffic) < 0)
 		return err_set(err, -EINVAL,
 			"there is no such traffic: the frames are too small "

@@ -29,6 +29,7 @@ struct source {
 	uint64_t interval;
 	uint64_t due; /* Tick at which the next one is, in fractions as well. */
 	struct histogram times;
+	int timer; /* Readable when the next frame is due, as a driver's descriptor; -1: none. */
 
 	/* main: writes, worker: reads; relaxed atomic. */
 	uint64_t wanted_interval;
@@ -47,6 +48,7 @@ struct source_config {
 	uint16_t queue;
 	bool blank;
 	bool times; /* Take the times of frames that leave by the queue of the same number. */
+	int timer;  /* A timerfd to be set to when a frame is due; -1: none. The caller's. */
 };
 
 /* Prepares the source and puts it on its queue. Returns 0, or a negative errno with 'err' set. */

@@ -96,6 +96,7 @@ def whole_results(loop):
         "series": {series.name: [{"at": at, "parameters": parameters, **one}
                                  for at, parameters in series.runs] for series in plan.SERIES},
         "latency": [{"at": at, "rate": 1000 * at, **timed} for at in plan.LOADS], "idle": timed,
+        "idle_asleep": timed,
         "peers": {"nftables": {"4096": one, "new": one}, "ipvs": {"skipped": "not here"}},
         "pair": [pair], "stages": [{"name": name, **stage} for name, _ in plan.STAGES],
         "maglev_build": stage,

@@ -15,6 +15,7 @@
 static const struct health_fsm_config config = {
 	.interval_ns = 200 * NS_PER_MS,
 	.timeout_ns = 400 * NS_PER_MS,
+	.jitter_ns = 20 * NS_PER_MS,
 	.rise = 3,
 	.fall = 2,
 };

@@ -170,8 +170,11 @@ set_up(void **state)
 	fixture->check = (struct check){
 		.name = "test",
 		.type = CHECK_HTTP,
-		.path = "/health",
-		.expect_status = 200,
+		.http = {.method = "GET",
+			.path = "/health",
+			.statuses = {{200, 200}},
+			.n_statuses = 1,
+			.expected = "200"},
 		.interval_ms = 10,
 		.timeout_ms = DEADLINE_MS,
 		.rise = 2,
@@ -297,9 +300,9 @@ the_request_is_as_the_check_says(void **state)
 	struct fixture *fixture = *state;
 
 	fixture->server.answer = "HTTP/1.1 204 No Content\r\n\r\n";
-	fixture->check.path = "/a/../b?c=d";
-	fixture->check.host = "www.example.org";
-	fixture->check.expect_status = 204;
+	fixture->check.http.path = "/a/../b?c=d";
+	fixture->check.http.host = "www.example.org";
+	fixture->check.http.statuses[0] = (struct status_range){204, 204};
 	server_start(&fixture->server, &fixture->loop, "::1", 0);
 	start_checks(fixture, &fixture->server.endpoint);
 	assert_true(fixture->up);

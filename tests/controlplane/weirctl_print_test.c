@@ -177,7 +177,7 @@ stats_leave_out_what_did_not_happen(void **state)
 		" \"workers\": [{\"name\": \"0\", \"port\": \"front\", \"queue\": 0,"
 		"   \"socket\": 0, \"packets\": 1000, \"returns_home\": 7, \"steered_in\": 0,"
 		"   \"steered_out\": 3, \"steer_drops\": 1}, {\"name\": \"1\", \"port\": \"front\","
-		"   \"queue\": 1, \"socket\": 1, \"packets\": 0, \"returns_home\": 0,"
+		"   \"queue\": null, \"socket\": 1, \"packets\": 0, \"returns_home\": 0,"
 		"   \"steered_in\": 2, \"steered_out\": 0, \"steer_drops\": 0}]}",
 		"PORT   RX PACKETS  RX BYTES  RX MISSED  TX PACKETS  TX BYTES  TX ERRORS  TO HOST  "
 		"FROM HOST  HOST DROPS\n"
@@ -204,7 +204,7 @@ stats_leave_out_what_did_not_happen(void **state)
 		"STEER DROPS\n"
 		"     0  front      0       0    1.00k             7           0            3  "
 		"          1\n"
-		"     1  front      1       1        0             0           2            0  "
+		"     1  front      -       1        0             0           2            0  "
 		"          0\n");
 }
 

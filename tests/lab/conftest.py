@@ -66,10 +66,11 @@ class Lab:
 class Poller:
     """A client that asks for a page at a fixed pace, whatever becomes of the earlier requests."""
 
-    def __init__(self, lab, path="/", timeout_ms=500):
+    def __init__(self, lab, path="/", timeout_ms=500, interval_ms=20, address=None):
         self.process = subprocess.Popen(
             [REPOSITORY / "scripts" / "lab", "client", sys.executable,
-             Path(__file__).parent / "poller.py", lab.url + path, "20", str(timeout_ms)],
+             Path(__file__).parent / "poller.py", lab.url + path, str(interval_ms),
+             str(timeout_ms), *([address] if address else [])],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self):
@@ -137,10 +138,10 @@ def machine_before():
 
 
 @pytest.fixture(scope="module")
-def lab(machine_before):
-    """The lab, up."""
+def lab(machine_before, request):
+    """The lab, up; a module may have UP_OPTIONS."""
     the_lab = Lab()
-    started = the_lab.run("up", timeout=UP_S)
+    started = the_lab.run("up", *getattr(request.module, "UP_OPTIONS", ()), timeout=UP_S)
     try:
         assert started.returncode == 0, started.stdout + started.stderr
         the_lab.up_output = started.stdout
@@ -162,5 +163,5 @@ def whole(lab):
 
 @pytest.fixture
 def poll(lab):
-    """Makes pollers: poll(path, timeout_ms)."""
+    """Makes pollers: poll(path, timeout_ms, ...)."""
     return lambda *args, **options: Poller(lab, *args, **options)

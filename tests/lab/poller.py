@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""poller.py URL INTERVAL_MS TIMEOUT_MS: asks for a page at a pace, each time by a new connection.
+"""poller.py URL INTERVAL_MS TIMEOUT_MS [ADDRESS]: asks for a page at a pace, each time by a new
+connection, at the address if one is given.
 
 Requests do not wait for each other, so that one that hangs hides no success of a later one. For
 every line on standard input prints the totals as JSON; ends at the end of the input."""
@@ -80,8 +81,8 @@ async def report(totals, stop):
     stop.set()
 
 
-async def poll(url, interval_s, timeout_s):
-    address = socket.getaddrinfo(url.hostname, 443, socket.AF_INET)[0][4][0]
+async def poll(url, interval_s, timeout_s, address=None):
+    address = address or socket.getaddrinfo(url.hostname, 443, socket.AF_INET)[0][4][0]
     context = ssl.create_default_context()
     totals = Totals()
     stop = asyncio.Event()
@@ -97,4 +98,5 @@ async def poll(url, interval_s, timeout_s):
     await asyncio.gather(reporting, *requests)
 
 
-asyncio.run(poll(urlsplit(sys.argv[1]), int(sys.argv[2]) / 1000, int(sys.argv[3]) / 1000))
+asyncio.run(poll(urlsplit(sys.argv[1]), int(sys.argv[2]) / 1000, int(sys.argv[3]) / 1000,
+                 *sys.argv[4:]))

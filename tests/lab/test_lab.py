@@ -172,10 +172,15 @@ def test_a_dataplane_that_was_stopped_does_no_harm_when_it_goes_on(whole, poll):
     assert totals["failed"] == 0, totals
 
 
-def test_a_planned_failover_loses_no_request(whole, poll):
-    with poll("/", timeout_ms=5000) as poller:
-        whole.ok("failover")
-        totals = poller.await_successes(100)
+def test_a_planned_failover_and_its_way_back_lose_no_request(whole, poll):
+    """Under 200 requests a second."""
+    with poll("/", timeout_ms=5000, interval_ms=5) as poller:
+        for _ in range(2):
+            before = whole.owners()
+            whole.ok("failover")
+            after = whole.owners()
+            assert all(after[address] != owner for address, owner in before.items())
+            totals = poller.await_successes(400)
     assert totals["failed"] == 0, totals
 
 

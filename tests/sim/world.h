@@ -113,13 +113,15 @@ struct network {
 
 /* What is being watched; see check.c. */
 struct watch {
-	uint64_t calm_ns;                /* Since when nobody has done anything to the world. */
-	uint64_t stopped_ns;             /* When a process last stood or died. */
-	uint64_t impaired_ns;            /* When the network was last impaired; */
-	bool lossy;                      /* ... ever other than by cuts of one direction. */
-	uint64_t double_ns[ROUTERS_MAX]; /* Since when two answer; NEVER: they do not. */
-	uint64_t unheld_ns[ROUTERS_MAX]; /* Since when nobody answers; NEVER: somebody does. */
-	uint8_t client[ROUTERS_MAX];     /* Whom the client believes. */
+	uint64_t calm_ns;                  /* Since when nobody has done anything to the world. */
+	uint64_t stopped_ns;               /* When a process last stood or died. */
+	uint64_t impaired_ns;              /* When the network was last impaired; */
+	bool lossy;                        /* ... ever other than by cuts of one direction. */
+	uint64_t double_ns[ROUTERS_MAX];   /* Since when two answer; NEVER: they do not. */
+	uint64_t unheld_ns[ROUTERS_MAX];   /* Since when nobody answers; NEVER: somebody does. */
+	unsigned int holders[ROUTERS_MAX]; /* Who answers, a bit each ... */
+	uint64_t changed_ns[ROUTERS_MAX];  /* ... since when. */
+	uint8_t client[ROUTERS_MAX];       /* Whom the client believes. */
 	uint64_t longest_double_ns;
 	char failure[256]; /* "": none. */
 };

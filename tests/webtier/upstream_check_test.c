@@ -48,8 +48,7 @@ start(struct scene *scene)
 	stand_start(&scene->stand, NULL);
 	stand_close_app(&scene->stand, 1);
 	scene->check = (struct check){.type = CHECK_HTTP,
-		.path = "/health?x",
-		.expect_status = 200,
+		.http = {.path = "/health?x", .statuses = {{200, 200}}, .n_statuses = 1},
 		.interval_ms = 10,
 		.timeout_ms = 5000,
 		.rise = 2,
