@@ -144,8 +144,8 @@ syn_gate(const struct burst *burst, const struct path_service *service, struct p
 	if (work->parsed.kind != PARSED_FLOW || !service->maglev)
 		return V_FORWARD;
 	flow = flow_find(flows, &work->parsed.key, work->hash);
-	if (pipeline_sync(burst->pipeline)) /* It may be another node's, from whose secret the
-					       cookie was. */
+	/* It may be of another node, by whose secret the cookie was made. */
+	if (pipeline_sync(burst->pipeline))
 		flow = takeover_flow(burst, work, flow);
 	/* Nobody needs fragments for a handshake; later ones have no TCP header, either. */
 	if (work->parsed.fragment)

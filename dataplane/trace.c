@@ -90,8 +90,11 @@ static void
 read_result(const struct trace_scene *scene, const struct stats *stats, const struct packet *packet,
 	struct trace *out)
 {
-	/* The flow that was known has been entered into the double as one. */
-	uint64_t n_created = stats_read(&stats->flow_events[FLOW_CREATED]) - out->has_flow;
+	/* The flow that was known has been entered into the double as one, and one that another
+	 * node has told of is entered by the packet. */
+	uint64_t n_told = stats_read(&stats->path_events[PATH_SYNC_ADOPTED]);
+	uint64_t n_created = stats_read(&stats->flow_events[FLOW_CREATED]) - out->has_flow - n_told;
+	bool is_known = out->has_flow || n_told > 0;
 
 	out->verdict = packet->verdict;
 	out->backend = snapshot_backend_by_id(scene->snapshot, packet->backend);
@@ -100,7 +103,7 @@ read_result(const struct trace_scene *scene, const struct stats *stats, const st
 	else if (stats_read(&stats->flow_events[FLOW_RESCHEDULED]) > 0)
 		out->choice = TRACE_MOVED;
 	else
-		out->choice = out->has_flow && n_created == 0 ? TRACE_FLOW : TRACE_SCHEDULER;
+		out->choice = is_known && n_created == 0 ? TRACE_FLOW : TRACE_SCHEDULER;
 	out->tells_client = stats_read(&stats->path_events[PATH_PROXY_HEADERS]) +
 				    stats_read(&stats->path_events[PATH_TOA_ADDED]) >
 			    0;
