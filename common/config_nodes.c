@@ -8,7 +8,7 @@
 #define MEMORY_MB_MAX 1048576
 #define FLOWS_MIN 1024
 #define FLOWS_MAX (1u << 27)
-#define QUEUES_MAX 64
+#define QUEUES_MAX 64         /* Workers as well. */
 #define VLAN_MAX 4094         /* 4095 is reserved. */
 #define INTERFACE_NAME_MAX 15 /* IFNAMSIZ - 1 */
 #define SOCKET_PATH_MAX 107   /* sun_path of sockaddr_un, without the NUL */
@@ -29,6 +29,21 @@ build_locals(struct config_reader *reader, const char *path, const struct raw_po
 	}
 }
 
+/* Packets that come in by the queues are spread over all workers. */
+static void
+build_queues(struct config_reader *reader, const char *path, const struct raw_port *raw,
+	struct lb_port *port)
+{
+	port->n_queues = (uint16_t)config_number(
+		reader, path, "queues", raw->queues, (struct config_range){1, QUEUES_MAX, 1});
+	port->n_workers = (uint16_t)config_number(reader, path, "workers", raw->workers,
+		(struct config_range){1, QUEUES_MAX, port->n_queues});
+	if (port->n_workers < port->n_queues)
+		config_fail(reader, path, "workers",
+			"'%u' is less than queues (%u), of which each needs a worker",
+			port->n_workers, port->n_queues);
+}
+
 static void
 build_port(struct config_reader *reader, const char *path, const struct raw_port *raw,
 	struct lb_port *port)
@@ -40,8 +55,7 @@ build_port(struct config_reader *reader, const char *path, const struct raw_port
 		config_fail(reader, path, "host_interface",
 			"'%s' is not an interface name: at most %d characters, no '/'",
 			port->host_interface, INTERFACE_NAME_MAX);
-	port->n_queues = (uint16_t)config_number(
-		reader, path, "queues", raw->queues, (struct config_range){1, QUEUES_MAX, 1});
+	build_queues(reader, path, raw, port);
 	if (raw->vlan)
 		port->vlan = (uint16_t)config_number(
 			reader, path, "vlan", raw->vlan, (struct config_range){1, VLAN_MAX, 1});

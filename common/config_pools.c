@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Checks and pools; see config_build.h. */
 #include "common/config_build.h"
+#include "common/config_index.h"
 
 #include <string.h>
 
@@ -61,19 +62,38 @@ build_backend(struct config_reader *reader, const char *path, const struct raw_b
 		(struct config_range){1, MODEL_FLOWS_MAX, 0});
 	backend->port = (uint16_t)config_number(
 		reader, path, "port", raw->port, (struct config_range){1, 65535, 0});
-	for (size_t i = 0; i < pool->n_backends; i++) {
-		if (strcmp(pool->backends[i].name, backend->name) == 0)
-			config_fail(reader, path, "name", "'%s' is used twice in this pool",
-				backend->name);
-		if (addr_equal(&pool->backends[i].addr, &backend->addr))
-			config_fail(reader, path, "address", "'%s' is used twice in this pool",
-				raw->address);
-	}
 	if (pool->n_backends > 0 && pool->backends[0].addr.family != backend->addr.family)
 		config_fail(reader, path, "address",
 			"'%s' is of another family than the pool's first backend: make a pool for "
 			"each",
 			raw->address);
+}
+
+static int
+compare_addresses(const void *a, const void *b)
+{
+	const struct backend *left = a;
+	const struct backend *right = b;
+
+	return memcmp(&left->addr, &right->addr, sizeof(left->addr));
+}
+
+static void
+check_backends(struct config_reader *reader, const char *path, const struct raw_pool *raw,
+	const struct pool *pool)
+{
+	struct config_path list = config_path("%s.backends", path);
+	struct config_path item;
+	size_t before, twin;
+
+	config_check_names(reader, list.text, pool->backends, pool->n_backends,
+		sizeof(*pool->backends), " in this pool");
+	twin = config_find_twin(reader, pool->backends, pool->n_backends, sizeof(*pool->backends),
+		compare_addresses, &before);
+	item = config_path("%s[%zu]", list.text, twin);
+	if (twin < pool->n_backends)
+		config_fail(reader, item.text, "address", "'%s' is used twice in this pool",
+			raw->backends[twin].address);
 }
 
 static void
@@ -103,6 +123,8 @@ build_pool(struct config_reader *reader, const char *path, const struct raw_pool
 		build_backend(reader, backend.text, &raw->backends[i], pool, &pool->backends[i]);
 		pool->n_backends = i + 1;
 	}
+	if (reader->code == 0)
+		check_backends(reader, path, raw, pool);
 }
 
 void
@@ -114,22 +136,18 @@ config_build_pools(struct config_reader *reader, const struct raw_config *raw, s
 		struct config_path path = config_path("checks[%zu]", i);
 
 		build_named_check(reader, path.text, &raw->checks[i], &model->checks[i]);
-		for (size_t j = 0; j < i; j++) {
-			if (strcmp(model->checks[j].name, model->checks[i].name) == 0)
-				config_fail(reader, path.text, "name", "'%s' is used twice",
-					model->checks[i].name);
-		}
 		model->n_checks = i + 1;
 	}
+	if (reader->code == 0)
+		config_check_names(reader, "checks", model->checks, model->n_checks,
+			sizeof(*model->checks), "");
 	for (size_t i = 0; model->pools && i < raw->pools_count; i++) {
 		struct config_path path = config_path("pools[%zu]", i);
 
 		build_pool(reader, path.text, &raw->pools[i], model, &model->pools[i]);
-		for (size_t j = 0; j < i; j++) {
-			if (strcmp(model->pools[j].name, model->pools[i].name) == 0)
-				config_fail(reader, path.text, "name", "'%s' is used twice",
-					model->pools[i].name);
-		}
 		model->n_pools = i + 1;
 	}
+	if (reader->code == 0)
+		config_check_names(
+			reader, "pools", model->pools, model->n_pools, sizeof(*model->pools), "");
 }

@@ -20,6 +20,7 @@ static const cyaml_schema_field_t port_fields[] = {
 	TEXT(raw_port, device),
 	TEXT(raw_port, host_interface),
 	TEXT(raw_port, queues),
+	TEXT(raw_port, workers),
 	TEXT(raw_port, vlan),
 	LIST(raw_port, local_addresses, text_entry),
 	CYAML_FIELD_END,

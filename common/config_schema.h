@@ -10,7 +10,7 @@
 #include <cyaml/cyaml.h>
 
 struct raw_port {
-	char *name, *device, *host_interface, *queues, *vlan;
+	char *name, *device, *host_interface, *queues, *workers, *vlan;
 	char **local_addresses;
 	unsigned int local_addresses_count;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Services and what they ask of pools and nodes; see config_build.h. */
 #include "common/config_build.h"
+#include "common/config_index.h"
 #include "common/control.h"
 
 #include <string.h>
@@ -35,6 +36,26 @@ build_persistence(struct config_reader *reader, const char *service_path,
 		config_fail(reader, service_path, "persistence",
 			"source-hash keeps clients together by their whole address already: "
 			"persistence goes with maglev, round-robin and least-connections");
+}
+
+/* What services refer to, in order. */
+struct surroundings {
+	const struct model *model;
+	struct config_index pools;     /* By name. */
+	struct config_index addresses; /* Of struct held. */
+};
+
+/* An address and who holds it. */
+struct held {
+	struct addr addr;
+	const struct virtual_router *router;
+};
+
+static int
+compare_held(const void *a, const void *b)
+{
+	return memcmp(&((const struct held *)a)->addr, &((const struct held *)b)->addr,
+		sizeof(struct addr));
 }
 
 /* Without a port of its own a check asks the service's, which must then have one. */
@@ -109,12 +130,14 @@ check_mode(struct config_reader *reader, const char *path, const struct service 
 
 static void
 build_service(struct config_reader *reader, const char *path, const struct raw_service *raw,
-	const struct model *model, struct service *service)
+	const struct surroundings *around, struct service *service)
 {
 	static const char *const protocols[] = {"tcp", "udp", NULL};
 	static const char *const modes[] = {"dr", "tunnel", "nat", "fullnat", NULL};
 	static const char *const schedulers[] = {
 		"maglev", "round-robin", "least-connections", "source-hash", NULL};
+	const struct held *held;
+	struct held like;
 	const char *pool;
 
 	service->name = config_name(reader, path, "name", raw->name);
@@ -130,17 +153,16 @@ build_service(struct config_reader *reader, const char *path, const struct raw_s
 		reader, path, "scheduler", raw->scheduler, schedulers, SCHEDULER_MAGLEV);
 	if (raw->persistence)
 		build_persistence(reader, path, raw->persistence, service);
-	service->router = config_find_holder(model, &service->address);
+	like.addr = service->address;
+	held = config_index_find(&around->addresses, &like);
+	service->router = held ? held->router : NULL;
 	if (!service->router)
 		config_fail(reader, path, "address",
 			"'%s' is not an address of any virtual router, so no node would answer for "
 			"it",
 			raw->address);
 	pool = config_name(reader, path, "pool", raw->pool);
-	for (size_t i = 0; i < model->n_pools; i++) {
-		if (strcmp(model->pools[i].name, pool) == 0)
-			service->pool = &model->pools[i];
-	}
+	service->pool = config_index_find(&around->pools, &pool);
 	if (!service->pool)
 		config_fail(reader, path, "pool", "there is no pool called '%s'", pool);
 	else if (service->mode != MODE_TUNNEL && service->pool->n_backends > 0 &&
@@ -150,39 +172,83 @@ build_service(struct config_reader *reader, const char *path, const struct raw_s
 			"family of '%s'",
 			forward_mode_name(service->mode), pool, raw->address);
 	check_probe_port(reader, path, service);
-	config_build_tunnel(reader, path, raw, model, service);
-	config_build_service_lists(reader, path, raw, model, service);
+	config_build_tunnel(reader, path, raw, around->model, service);
+	config_build_service_lists(reader, path, raw, around->model, service);
 	config_build_nat(reader, path, raw, service);
 	if (service->pool && service->router)
 		check_mode(reader, path, service);
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	const struct service *left = a;
+	const struct service *right = b;
+	int order = memcmp(&left->address, &right->address, sizeof(left->address));
+
+	if (order == 0)
+		order = (int)left->port - (int)right->port;
+	return order ? order : (int)left->protocol - (int)right->protocol;
+}
+
+static void
+check_twins(struct config_reader *reader, const struct model *model)
+{
+	size_t n = model->n_services;
+	size_t before, twin;
+	struct config_path path;
+
+	config_check_names(reader, "services", model->services, n, sizeof(*model->services), "");
+	twin = config_find_twin(
+		reader, model->services, n, sizeof(*model->services), compare_keys, &before);
+	path = config_path("services[%zu]", twin);
+	if (twin < n)
+		config_fail(reader, path.text, "address",
+			"'%s' has the same address, port and protocol",
+			model->services[before].name);
+}
+
+static void
+look_around(struct config_reader *reader, const struct model *model, struct surroundings *around)
+{
+	struct held *held;
+	size_t n = 0;
+
+	for (size_t i = 0; i < model->n_routers; i++)
+		n += model->routers[i].n_addresses;
+	held = config_array(reader, n, sizeof(*held));
+	n = 0;
+	for (size_t i = 0; held && i < model->n_routers; i++) {
+		const struct virtual_router *router = &model->routers[i];
+
+		for (size_t j = 0; j < router->n_addresses; j++)
+			held[n++] = (struct held){router->addresses[j], router};
+	}
+	around->model = model;
+	config_index_init(&around->pools, reader, model->pools, model->n_pools,
+		sizeof(*model->pools), config_compare_names);
+	config_index_init(&around->addresses, reader, held, n, sizeof(*held), compare_held);
 }
 
 void
 config_build_services(
 	struct config_reader *reader, const struct raw_config *raw, struct model *model)
 {
+	struct surroundings around;
+
 	if (raw->services_count > SERVICES_MAX)
 		config_fail(reader, "services", NULL, "%u services: at most %d",
 			raw->services_count, SERVICES_MAX);
+	look_around(reader, model, &around);
 	model->services = config_array(reader, raw->services_count, sizeof(*model->services));
 	for (size_t i = 0; model->services && i < raw->services_count && reader->code == 0; i++) {
 		struct config_path path = config_path("services[%zu]", i);
-		struct service *service = &model->services[i];
 
-		build_service(reader, path.text, &raw->services[i], model, service);
-		for (size_t j = 0; j < i; j++) {
-			const struct service *other = &model->services[j];
-
-			if (strcmp(other->name, service->name) == 0)
-				config_fail(reader, path.text, "name", "'%s' is used twice",
-					service->name);
-			if (addr_equal(&other->address, &service->address) &&
-				other->port == service->port &&
-				other->protocol == service->protocol)
-				config_fail(reader, path.text, "address",
-					"'%s' has the same address, port and protocol",
-					other->name);
-		}
+		build_service(reader, path.text, &raw->services[i], &around, &model->services[i]);
 		model->n_services = i + 1;
 	}
+	if (reader->code == 0)
+		check_twins(reader, model);
+	config_index_fini(&around.pools);
+	config_index_fini(&around.addresses);
 }

@@ -8,7 +8,7 @@
  *   state   struct control_state -> {generation}      desired state, whole, replaces the old
  *   lease   struct control_lease -> {}                which virtual routers this node holds
  *   ready   {}                   -> {ready, waiting: ["next hop of web1 (192.0.2.1)", ...]}
- *   stats   {}                   -> {generation, flows: {active, capacity},
+ *   stats   {service?, backend?} -> {generation, flows: {active, capacity},
  *                                    verdicts: {NAME: packets}, flow_events: {NAME: n},
  *                                    path_events: {NAME: n},
  *                                    services: [{name, packets, bytes, new_flows, drops,
@@ -55,6 +55,9 @@
  * that came to it and whose flow it has, 'steered_in' and 'steered_out' those taken over from and
  * handed to other workers, 'steer_drops' those for which the other had no room.
  *
+ * Stats about a 'service' or the 'backend's of one name have only these of all services and
+ * backends: of ten thousand it would take both ends long to tell.
+ *
  * Counters count from the start of the process, or, for a service or backend, from when it first
  * appeared in a state. In a flow 'client' and 'virtual' are endpoints ("192.0.2.1:80") and
  * 'service' and 'backend' are null when they are no longer in the state; as filters they are a
@@ -67,7 +70,10 @@
  * in 'announce' of a lease that are held are announced again, because somebody else was heard who
  * believed to hold them; so rarely that this cannot become a storm.
  *
- * A rejected state leaves the old one in force; the reply's error says why. A virtual router
+ * A rejected state leaves the old one in force; the reply's error says why. The reply to a state
+ * comes when it is in force or refused; requests that follow it are answered meanwhile, by the old
+ * one. A state that waits for another to come into force gives way to a newer one, and its reply's
+ * error says so. A virtual router
  * missing from a lease is let go at once; one that is named stays held until 'until_ns' and is
  * announced (gratuitous ARP, unsolicited NA) when it was not held before. That is a time of
  * CLOCK_MONOTONIC, which both ends share, and no duration: so a lease that a stopped dataplane

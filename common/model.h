@@ -100,7 +100,8 @@ struct lb_port {
 	const char *name;
 	const char *device;         /* PCI address, or a DPDK vdev ("net_af_xdp0,iface=front"). */
 	const char *host_interface; /* The exception TAP by which the host's kernel is reached. */
-	uint16_t n_queues;          /* RX queues, one worker each. */
+	uint16_t n_queues;          /* RX queues. */
+	uint16_t n_workers;         /* Not fewer: a queue has a worker of its own. */
 	uint16_t vlan;              /* That its frames are tagged with; 0: they have no tag. */
 	struct addr *locals;        /* Mode fullnat speaks to backends from these. */
 	size_t n_locals;

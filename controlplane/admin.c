@@ -169,6 +169,13 @@ handle_status(void *ctx, json_t *params, struct err *err)
 	return admin_view_status(admin->cluster, clock_now_ns());
 }
 
+/* Parameters of a "stats" request about what is called 'name' alone; NULL: about everything. */
+static json_t *
+about(const char *key, const char *name)
+{
+	return name ? json_pack("{s:s}", key, name) : NULL;
+}
+
 static json_t *
 handle_services(void *ctx, json_t *params, struct err *err)
 {
@@ -181,8 +188,8 @@ handle_services(void *ctx, json_t *params, struct err *err)
 		optional_name(params, "service", buf, &service, err) < 0 ||
 		check_service(admin, service, err) < 0)
 		return NULL;
-	return ask_dataplane(admin, "stats", NULL, admin_view_services(admin->cluster, service),
-		admin_view_count_services);
+	return ask_dataplane(admin, "stats", about("service", service),
+		admin_view_services(admin->cluster, service), admin_view_count_services);
 }
 
 static json_t *
@@ -198,7 +205,7 @@ handle_backends(void *ctx, json_t *params, struct err *err)
 		optional_name(params, "backend", backend_buf, &backend, err) < 0 ||
 		check_backend(admin, pool, backend, err) < 0)
 		return NULL;
-	return ask_dataplane(admin, "stats", NULL,
+	return ask_dataplane(admin, "stats", about("backend", backend),
 		admin_view_backends(admin->cluster, pool, backend, clock_now_ns()),
 		admin_view_count_backends);
 }

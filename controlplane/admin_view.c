@@ -112,19 +112,24 @@ view_lists(json_t *json, const char *key, const struct service_lists *lists)
 	json_object_set_new(json, key, names);
 }
 
-static json_t *
-view_service(const struct cluster *cluster, const struct service *service)
+static size_t
+count_up(const struct cluster_pool *pool)
 {
-	size_t pool_index = (size_t)(service->pool - cluster_model(cluster)->pools);
-	const struct cluster_pool *pool = cluster_pool(cluster, pool_index);
-	size_t n_up = 0;
-	json_t *json;
+	size_t n = 0;
 
 	for (size_t i = 0; i < pool->n_backends; i++) {
 		if (pool->backends[i].health == HEALTH_UP &&
 			cluster_backend_weight(&pool->backends[i]) > 0)
-			n_up++;
+			n++;
 	}
+	return n;
+}
+
+static json_t *
+view_service(const struct cluster *cluster, const struct service *service, size_t n_up)
+{
+	json_t *json;
+
 	json = json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "name",
 		service->name, "address", addr_or_null(&service->address), "port",
 		(int)service->port, "protocol", protocol_name(service->protocol), "mode",
@@ -147,12 +152,19 @@ admin_view_services(const struct cluster *cluster, const char *name)
 {
 	const struct model *model = cluster_model(cluster);
 	json_t *services = json_array();
+	const struct pool *pool = NULL; /* Of the service before; many may share one. */
+	size_t n_up = 0;
 
 	for (size_t i = 0; i < model->n_services; i++) {
 		const struct service *service = &model->services[i];
 
-		if (!name || strcmp(name, service->name) == 0)
-			json_array_append_new(services, view_service(cluster, service));
+		if (name && strcmp(name, service->name) != 0)
+			continue;
+		if (service->pool != pool) {
+			pool = service->pool;
+			n_up = count_up(cluster_pool(cluster, (size_t)(pool - model->pools)));
+		}
+		json_array_append_new(services, view_service(cluster, service, n_up));
 	}
 	return services;
 }

@@ -388,7 +388,10 @@ print_workers(json_t *workers, FILE *file)
 	{
 		cell_text(&table, worker, "name");
 		cell_text(&table, worker, "port");
-		table_cell(&table, "%" JSON_INTEGER_FORMAT, integer_of(worker, "queue"));
+		if (json_is_integer(json_object_get(worker, "queue")))
+			table_cell(&table, "%" JSON_INTEGER_FORMAT, integer_of(worker, "queue"));
+		else
+			table_cell(&table, "-");
 		table_cell(&table, "%" JSON_INTEGER_FORMAT, integer_of(worker, "socket"));
 		cell_unit(&table, worker, "packets", format_count);
 		cell_unit(&table, worker, "returns_home", format_count);

@@ -5,16 +5,13 @@
 #include "common/clock.h"
 #include "common/control.h"
 #include "common/json_field.h"
-#include "common/log.h"
 #include "dataplane/dataplane.h"
-#include "dataplane/list_files.h"
+#include "dataplane/intake.h"
 #include "dataplane/show.h"
 #include "dataplane/snapshot.h"
 
 #include <errno.h>
 #include <stdio.h>
-
-LOG_MODULE("control");
 
 static json_t *
 describe_port(const struct dataplane *dataplane, uint16_t index)
@@ -51,39 +48,18 @@ hello(void *ctx, json_t *params, struct err *err)
 		dataplane->node->name, "ports", ports);
 }
 
+/* Answered when it is in force. */
 static json_t *
 set_state(void *ctx, json_t *params, struct err *err)
 {
 	struct dataplane *dataplane = ctx;
-	struct snapshot_tables tables = {
-		.ports = &dataplane->port_table,
-		.nexthops = dataplane->nexthops,
-		.leases = dataplane->leases,
-	};
-	struct control_state *state = NULL;
-	struct snapshot *snapshot = NULL;
-	size_t n_services, n_backends;
-	int rc = control_state_decode(params, &state, err);
+	struct rpc_pending *pending = rpc_defer(dataplane->server);
 
-	if (rc == 0)
-		rc = list_files_read(state, dataplane->shared.snapshot, err);
-	if (rc == 0)
-		rc = snapshot_new(&snapshot, state, dataplane->shared.snapshot, &tables, err);
-	control_state_free(state);
-	if (rc == 0) {
-		rc = dataplane_publish(dataplane, snapshot, err);
-		if (rc < 0)
-			snapshot_free(snapshot);
-	}
-	if (rc < 0) {
-		LOG_LIMITED(LOG_WARN, "state refused, the old one stays: %s", err->text);
-		return NULL;
-	}
-	snapshot_services(snapshot, &n_services);
-	snapshot_backends(snapshot, &n_backends);
-	LOG_LIMITED(LOG_INFO, "state %llu in force: %zu services, %zu backends",
-		(unsigned long long)snapshot_generation(snapshot), n_services, n_backends);
-	return json_pack("{s:I}", "generation", (json_int_t)snapshot_generation(snapshot));
+	if (pending)
+		intake_take(dataplane->intake, params, pending);
+	else
+		err_set(err, -ENOMEM, "state: out of memory");
+	return NULL;
 }
 
 static json_t *

@@ -6,6 +6,7 @@
 #include "dataplane/control.h"
 #include "dataplane/fragment.h"
 #include "dataplane/handover.h"
+#include "dataplane/intake.h"
 #include "dataplane/pool.h"
 #include "dataplane/port_rss.h"
 #include "dataplane/pulse.h"
@@ -187,7 +188,7 @@ describe_ports(struct dataplane *dataplane, struct err *err)
 	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
 		port_rss_describe(
 			&dataplane->ports[i], first_worker, steer->n_workers, &steer->ports[i]);
-		first_worker = (uint16_t)(first_worker + dataplane->ports[i].n_rx_queues);
+		first_worker = (uint16_t)(first_worker + dataplane->ports[i].n_own_workers);
 	}
 	return 0;
 }
@@ -225,7 +226,7 @@ make_workers(struct dataplane *dataplane, struct err *err)
 	if (getrandom(&secret, sizeof(secret), 0) < 0)
 		return err_set(err, -errno, "no random numbers from the kernel");
 	for (uint16_t port = 0; port < dataplane->n_ports; port++)
-		n_workers += dataplane->ports[port].n_rx_queues;
+		n_workers += dataplane->ports[port].n_own_workers;
 	dataplane->shared = (struct worker_shared){
 		.ports = dataplane->ports,
 		.n_ports = dataplane->n_ports,
@@ -235,13 +236,15 @@ make_workers(struct dataplane *dataplane, struct err *err)
 		.ctx = dataplane,
 	};
 	for (uint16_t port = 0; port < dataplane->n_ports; port++) {
-		for (uint16_t queue = 0; queue < dataplane->ports[port].n_rx_queues; queue++) {
+		const struct port *own = &dataplane->ports[port];
+
+		for (uint16_t i = 0; i < own->n_own_workers; i++) {
 			struct worker_config config = {
 				.shared = &dataplane->shared,
 				.index = dataplane->n_workers,
-				.lcore = choose_lcore(dataplane, &dataplane->ports[port]),
+				.lcore = choose_lcore(dataplane, own),
 				.port = port,
-				.queue = queue,
+				.queue = i < own->n_rx_queues ? i : WORKER_NO_QUEUE,
 				.pipeline =
 					{
 						.n_flows = dataplane->node->lb.n_flows,
@@ -263,7 +266,7 @@ make_workers(struct dataplane *dataplane, struct err *err)
 			rc = worker_new(worker, &config, err);
 			if (rc < 0)
 				return rc;
-			if (queue == 0)
+			if (i == 0)
 				dataplane->first_workers[port] = *worker;
 			dataplane->n_workers++;
 		}
@@ -300,6 +303,8 @@ make_handles(struct dataplane *dataplane, struct err *err)
 	};
 	int rc = holder_new(&dataplane->holder, &dataplane->loop, &config);
 
+	if (rc == 0)
+		rc = intake_new(&dataplane->intake, dataplane);
 	if (rc < 0)
 		return err_set(err, rc, "out of memory");
 	uv_async_init(&dataplane->loop, &dataplane->host_frames, on_host_frames);
@@ -394,6 +399,7 @@ static void
 close_loop(struct dataplane *dataplane)
 {
 	rpc_server_free(dataplane->server);
+	intake_free(dataplane->intake);
 	pulse_free(dataplane->pulse);
 	holder_free(dataplane->holder);
 	netlink_free(dataplane->netlink);

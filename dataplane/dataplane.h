@@ -30,6 +30,7 @@ struct dataplane {
 	uv_loop_t loop;
 	bool loop_ready;
 	struct rpc_server *server;
+	struct intake *intake;
 	struct eal *eal;
 	struct port ports[MODEL_PORTS_MAX];
 	uint16_t n_ports;

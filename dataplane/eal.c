@@ -3,6 +3,7 @@
 #include "dataplane/eal.h"
 
 #include "common/log.h"
+#include "dataplane/eal_files.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -25,10 +26,12 @@ LOG_MODULE("dpdk");
 #define ARGS_MAX (24 + MODEL_PORTS_MAX)
 #define ARGS_TEXT_SIZE 8192
 #define LINE_SIZE 256
+#define PREFIX_SIZE 256
 
 struct eal {
-	FILE *log;            /* DPDK writes its messages here. */
-	char line[LINE_SIZE]; /* The message that is being written. */
+	char prefix[PREFIX_SIZE]; /* Of the names of its files. */
+	FILE *log;                /* DPDK writes its messages here. */
+	char line[LINE_SIZE];     /* The message that is being written. */
 	size_t line_size;
 	char first_error[LINE_SIZE];
 	bool quiet;
@@ -127,14 +130,13 @@ add_lcores(struct eal *eal, const struct lb_node *lb)
 }
 
 static void
-make_args(struct eal *eal, const char *cluster, const struct node *node)
+make_args(struct eal *eal, const struct lb_node *lb)
 {
-	const struct lb_node *lb = &node->lb;
 	bool any_pci = false;
 
 	add_arg(eal, "weir-dataplane");
 	add_lcores(eal, lb);
-	add_arg(eal, "--file-prefix=weir-%s-%s", cluster, node->name);
+	add_arg(eal, "--file-prefix=%s", eal->prefix);
 	add_arg(eal, "-m");
 	add_arg(eal, "%u", lb->memory_mb);
 	if (lb->hugepages) {
@@ -154,46 +156,6 @@ make_args(struct eal *eal, const char *cluster, const struct node *node)
 		add_arg(eal, "--no-pci");
 		add_arg(eal, "--iova-mode=va");
 	}
-}
-
-static int
-check_hugepages(const struct lb_node *lb, struct err *err)
-{
-	char path[128], line[512];
-	unsigned long n_free = 0;
-	bool mounted = false;
-	FILE *file;
-	static const unsigned int sizes_kb[] = {2048, 1048576};
-
-	for (size_t i = 0; i < sizeof(sizes_kb) / sizeof(sizes_kb[0]); i++) {
-		unsigned long n = 0;
-
-		snprintf(path, sizeof(path),
-			"/sys/kernel/mm/hugepages/hugepages-%ukB/free_hugepages", sizes_kb[i]);
-		file = fopen(path, "re");
-		if (!file)
-			continue;
-		if (fgets(line, sizeof(line), file))
-			n = strtoul(line, NULL, 10);
-		fclose(file);
-		n_free += n * (sizes_kb[i] / 1024);
-	}
-	if (n_free < lb->memory_mb)
-		return err_set(err, -ENOMEM,
-			"memory_mb: %u MB of huge pages are needed and %lu MB are free: reserve "
-			"them (echo %u > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages) "
-			"or set hugepages: no",
-			lb->memory_mb, n_free, (lb->memory_mb + 1) / 2);
-	file = fopen("/proc/mounts", "re");
-	while (file && fgets(line, sizeof(line), file))
-		mounted = mounted || strstr(line, " hugetlbfs ") != NULL;
-	if (file)
-		fclose(file);
-	if (!mounted)
-		return err_set(err, -ENOENT,
-			"hugepages: no hugetlbfs is mounted: mount one (mount -t hugetlbfs none "
-			"/dev/hugepages) or set hugepages: no");
-	return 0;
 }
 
 static int
@@ -231,7 +193,7 @@ check_device(const struct lb_port *port, struct err *err)
 }
 
 static int
-check_host(const struct lb_node *lb, struct err *err)
+check_host(const struct lb_node *lb, const char *prefix, struct err *err)
 {
 	int rc = 0;
 
@@ -239,8 +201,10 @@ check_host(const struct lb_node *lb, struct err *err)
 		return err_set(err, -EPERM,
 			"the dataplane drives network devices, which only root may: run it as root "
 			"(sudo)");
-	if (lb->hugepages)
-		rc = check_hugepages(lb, err);
+	if (lb->hugepages) {
+		eal_files_remove_stale(prefix);
+		rc = eal_files_check_pages(lb->memory_mb, err);
+	}
 	for (size_t i = 0; i < lb->n_ports && rc == 0; i++)
 		rc = check_device(&lb->ports[i], err);
 	return rc;
@@ -255,16 +219,19 @@ check_lcores(const struct lb_node *lb, struct err *err)
 		return 0;
 	return err_set(err, -EINVAL,
 		"cores: '%s' has %u lcores and %u are needed, one for control and one for each of "
-		"the ports' queues: name more cores or lower queues",
+		"the ports' workers: name more cores or lower queues or workers",
 		lb->cores ? lb->cores : "", rte_lcore_count(), n_needed);
 }
 
 int
 eal_new(struct eal **out, const char *cluster, const struct node *node, struct err *err)
 {
+	char prefix[PREFIX_SIZE];
 	struct eal *eal;
-	int rc = check_host(&node->lb, err);
+	int rc;
 
+	snprintf(prefix, sizeof(prefix), "weir-%s-%s", cluster, node->name);
+	rc = check_host(&node->lb, prefix, err);
 	if (rc < 0)
 		return rc;
 	eal = calloc(1, sizeof(*eal));
@@ -272,7 +239,8 @@ eal_new(struct eal **out, const char *cluster, const struct node *node, struct e
 		free(eal);
 		return err_set(err, -ENOMEM, "out of memory");
 	}
-	make_args(eal, cluster, node);
+	memcpy(eal->prefix, prefix, sizeof(prefix));
+	make_args(eal, &node->lb);
 	if (rte_eal_init(eal->n_args, eal->args) < 0) {
 		rc = rte_errno ? -rte_errno : -EIO;
 		err_set(err, rc,
@@ -301,6 +269,8 @@ eal_free(struct eal *eal)
 		return;
 	if (eal->started) {
 		snprintf(folder, sizeof(folder), "%s", rte_eal_get_runtime_dir());
+		/* While EAL still keeps others of its name away. */
+		eal_files_remove_own(eal->prefix, folder);
 		rte_eal_cleanup();
 		/* DPDK leaves the folder, and removes the telemetry socket in it only at exit. */
 		snprintf(file, sizeof(file), "%.*s/dpdk_telemetry.v2", PATH_MAX - 32, folder);
@@ -367,6 +337,6 @@ eal_n_workers(const struct lb_node *lb)
 	unsigned int n = 0;
 
 	for (size_t i = 0; i < lb->n_ports; i++)
-		n += lb->ports[i].n_queues;
+		n += lb->ports[i].n_workers;
 	return n;
 }

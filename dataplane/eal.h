@@ -38,7 +38,7 @@ bool eal_device_is_pci(const char *device);
  * Returns false if it is not there or does not fit. */
 bool eal_device_argument(const char *device, const char *key, char *buf, size_t size);
 
-/* RX queues of all ports: as many workers as the node has. */
+/* Workers of all ports. */
 unsigned int eal_n_workers(const struct lb_node *lb);
 
 #endif /* DATAPLANE_EAL_H */

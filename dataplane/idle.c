@@ -25,6 +25,7 @@ static const char *const kind_names[] = {
 	[IDLE_SLEEP] = "short sleeps",
 	[IDLE_INTERRUPT] = "interrupt",
 	[IDLE_DESCRIPTOR] = "descriptor",
+	[IDLE_WAKE] = "wake-up",
 };
 
 static int
@@ -39,12 +40,17 @@ static enum idle_kind
 choose(struct idle *idle)
 {
 	const struct port *port = idle->port;
+	int fd = port ? port->rx_fd : -1;
 
+	if (!port)
+		return watch(idle->wake_fd, &idle->wake_event) == 0 ? IDLE_WAKE : IDLE_SLEEP;
 	if ((port->rx_fd < 0 && !port->rx_interrupts) ||
 		watch(idle->wake_fd, &idle->wake_event) < 0)
 		return IDLE_SLEEP;
-	if (port->rx_fd >= 0)
-		return watch(port->rx_fd, &idle->rx_event) == 0 ? IDLE_DESCRIPTOR : IDLE_SLEEP;
+	if (port->rx_readable)
+		fd = rte_eth_dev_rx_intr_ctl_q_get_fd(port->id, idle->queue);
+	if (fd >= 0)
+		return watch(fd, &idle->rx_event) == 0 ? IDLE_DESCRIPTOR : IDLE_SLEEP;
 	if (rte_eth_dev_rx_intr_ctl_q(
 		    port->id, idle->queue, RTE_EPOLL_PER_THREAD, RTE_INTR_EVENT_ADD, NULL) < 0)
 		return IDLE_SLEEP;

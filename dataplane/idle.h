@@ -16,10 +16,11 @@ enum idle_kind {
 	IDLE_SLEEP,      /* Short sleeps between polls: works with every driver. */
 	IDLE_INTERRUPT,  /* The queue's interrupt. */
 	IDLE_DESCRIPTOR, /* The port's descriptor becomes readable. */
+	IDLE_WAKE,       /* There is no queue: others that hand packets over wake the worker. */
 };
 
 struct idle {
-	const struct port *port;
+	const struct port *port; /* NULL with IDLE_WAKE. */
 	uint16_t queue;
 	int wake_fd;
 	uint32_t n_polls; /* In a row that found nothing. */
@@ -28,7 +29,8 @@ struct idle {
 	enum idle_kind kind; /* worker: writes, others: read; relaxed atomic. */
 };
 
-/* Finds out how to wait for frames of the queue, or for 'wake_fd'. On the worker's thread. */
+/* Finds out how to wait for frames of the queue, or for 'wake_fd'. 'port' is NULL if there is no
+ * queue. On the worker's thread. */
 void idle_begin(struct idle *idle, const struct port *port, uint16_t queue, int wake_fd);
 
 /* "interrupt", ... */

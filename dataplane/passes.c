@@ -11,8 +11,9 @@
  *   3 compare tags                    -> flow entry (or, without a match, the other bucket)
  *   4 compare the key, pick or keep the backend, rewrite
  *
- * Between the last two, where there are services in modes nat and fullnat, the flow's second entry
- * is prefetched as well.
+ * After the second, where there are many services, what else is needed of the packet's service is
+ * prefetched. Between the last two, where there are services in modes nat and fullnat, the flow's
+ * second entry is prefetched as well.
  *
  * What belongs to no service is decided in the last pass, one by one (local.c). */
 #include "dataplane/passes.h"
@@ -104,6 +105,26 @@ static inline void __attribute__((always_inline)) pass_service(const struct burs
 		work->hash = flow_hash(flows, &work->parsed.key);
 		work->slot.bucket = flow_home(flows, work->hash);
 		__builtin_prefetch(work->slot.bucket);
+	}
+}
+
+/* Prefetching is no effect in the compiler's eyes: a function that does nothing else is left out,
+ * unless it says that it does something. */
+#define HAS_EFFECT() __asm__ volatile("")
+
+/* What the packet's service is, and the line that counts it, which is written: with thousands of
+ * services neither is in the cache. */
+static __attribute__((noinline)) void
+pass_many(const struct pipeline *pipeline, const struct snapshot *snapshot, unsigned int n)
+{
+	HAS_EFFECT();
+	for (unsigned int i = 0; i < n; i++) {
+		const struct service_slot *slot = pipeline->work[i].service;
+
+		if (!slot)
+			continue;
+		__builtin_prefetch(&snapshot->path_services[slot->service]);
+		__builtin_prefetch(&pipeline->stats->services[slot->id], 1);
 	}
 }
 
@@ -243,7 +264,8 @@ serve(const struct burst *burst, const struct path_service *service, struct pack
 	uint16_t backend = 0;
 	uint32_t size = packet->size; /* As it came, whatever is put around it. */
 
-	if ((service->options & PATH_TRANSLATED) &&
+	if (((service->options & PATH_TRANSLATED) ||
+		    steer_spreads(&burst->pipeline->steering, packet->in_port)) &&
 		steer_away_client(&burst->pipeline->steering, packet, &work->parsed, service->mode))
 		return V_STEER;
 	packet->backend = 0;
@@ -318,6 +340,7 @@ decide_steady(const struct burst *burst, struct packet *packet, const struct wor
 static inline void __attribute__((always_inline))
 pass_pair(const struct pipeline *pipeline, unsigned int n)
 {
+	HAS_EFFECT();
 	for (unsigned int i = 0; i < n; i++) {
 		const struct work *work = &pipeline->work[i];
 
@@ -351,6 +374,8 @@ passes_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct pa
 
 	pass_parse(&burst);
 	pass_service(&burst);
+	if (__builtin_expect(snapshot->many_services, 0))
+		pass_many(pipeline, snapshot, n);
 	pass_flow(&burst);
 	if (snapshot->nat)
 		pass_pair(pipeline, n);

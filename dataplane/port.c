@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "dataplane/port_rss.h"
+#include "dataplane/port_sockets.h"
 #include "dataplane/vlan.h"
 
 #include <errno.h>
@@ -193,10 +194,12 @@ port_open(struct port *port, const struct lb_port *config, unsigned int n_worker
 {
 	struct rte_eth_dev_info info;
 	struct rte_ether_addr mac;
+	fd_set sockets;
 	int rc = take_interface(config, err);
 
 	if (rc < 0)
 		return rc;
+	port_sockets_list(&sockets);
 	*port = (struct port){.name = config->name, .device = config->device, .rx_fd = -1};
 	rc = find_device(port, config, eal, err);
 	if (rc < 0)
@@ -223,9 +226,11 @@ port_open(struct port *port, const struct lb_port *config, unsigned int n_worker
 			port->name, config->n_queues, info.max_rx_queues);
 	}
 	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
+	port_sockets_join(&port->rx_fd, &sockets, config->n_queues); /* Packet sockets. */
 	port->vlan = config->vlan;
 	port->n_workers = n_workers;
 	port->n_rx_queues = config->n_queues;
+	port->n_own_workers = config->n_workers;
 	/* AF_XDP's queues go both ways. */
 	port->n_tx_queues = strcmp(info.driver_name, "net_af_xdp") == 0
 				    ? port->n_rx_queues
@@ -284,40 +289,6 @@ setup_queues(struct port *port, struct rte_mempool *pool)
 	return rc;
 }
 
-/* The process's AF_XDP sockets. */
-static void
-list_xdp_sockets(fd_set *set)
-{
-	FD_ZERO(set);
-	for (int fd = 0; fd < FD_SETSIZE; fd++) {
-		int domain = AF_UNSPEC;
-		socklen_t size = sizeof(domain);
-
-		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_XDP)
-			FD_SET(fd, set);
-	}
-}
-
-/* The AF_XDP driver has no RX interrupts, but its socket can be waited for like any other. The
- * driver keeps it to itself; it is the one that the port's start has added to those 'before'. With
- * several queues there is no telling which socket is whose. */
-static void
-find_rx_socket(struct port *port, const fd_set *before)
-{
-	fd_set now;
-	int n = 0;
-
-	list_xdp_sockets(&now);
-	for (int fd = 0; fd < FD_SETSIZE; fd++) {
-		if (FD_ISSET(fd, &now) && !FD_ISSET(fd, before)) {
-			port->rx_fd = fd;
-			n++;
-		}
-	}
-	if (n != 1 || port->n_rx_queues != 1)
-		port->rx_fd = -1;
-}
-
 static int
 try_start(struct port *port, const struct rte_eth_dev_info *info, struct rte_mempool *pool,
 	bool interrupts)
@@ -357,10 +328,10 @@ int
 port_start(struct port *port, struct rte_mempool *pool, struct eal *eal, struct err *err)
 {
 	struct rte_eth_dev_info info;
-	fd_set xdp_sockets;
+	fd_set sockets;
 	int rc = rte_eth_dev_info_get(port->id, &info);
 
-	list_xdp_sockets(&xdp_sockets);
+	port_sockets_list(&sockets);
 	if (rc == 0)
 		rc = make_locks(port);
 	if (rc == 0) {
@@ -376,8 +347,10 @@ port_start(struct port *port, struct rte_mempool *pool, struct eal *eal, struct 
 	if (rc < 0)
 		return err_set(err, rc, "port %s: device '%s' does not start: %s (%s)", port->name,
 			port->device, eal_first_error(eal), strerror(-rc));
+	/* Its interrupts need no switching on: they are the descriptors that it reads from. */
+	port->rx_readable = port->rx_interrupts && strcmp(info.driver_name, "net_tap") == 0;
 	port->started = true;
-	find_rx_socket(port, &xdp_sockets);
+	port_sockets_join(&port->rx_fd, &sockets, port->n_rx_queues); /* AF_XDP's. */
 	receive_multicast(port);
 	return 0;
 }
@@ -388,6 +361,9 @@ port_close(struct port *port)
 	if (port->started)
 		rte_eth_dev_stop(port->id);
 	rte_eth_dev_close(port->id);
+	if (port->rx_fd >= 0)
+		close(port->rx_fd);
+	port->rx_fd = -1;
 	rte_free(port->tx_locks);
 	port->tx_locks = NULL;
 	port->started = false;

@@ -27,6 +27,7 @@ struct port {
 	uint16_t id;            /* ethdev's number. */
 	unsigned int n_workers; /* Of the whole node: all may send here. */
 	uint16_t n_rx_queues;   /* One worker each. */
+	uint16_t n_own_workers; /* Those, and others that get packets from them. */
 	uint16_t n_tx_queues;   /* Worker w uses queue w % n_tx_queues. */
 	uint16_t n_rx_slots;    /* Descriptors of a queue. */
 	uint16_t n_tx_slots;
@@ -34,6 +35,7 @@ struct port {
 	uint16_t vlan; /* That its frames are tagged with; 0: none. */
 	uint8_t mac[6];
 	bool rx_interrupts; /* The driver has them. */
+	bool rx_readable;   /* What it says to be a queue's interrupt is readable while frames wait. */
 	int rx_fd;          /* Readable while frames wait; -1: there is no such descriptor. */
 	bool started;
 	char interface[16];                 /* The kernel's under a virtual device; "": none. */

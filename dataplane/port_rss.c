@@ -117,6 +117,15 @@ port_rss_describe(const struct port *port, uint16_t first_worker, uint16_t n_wor
 	int rc;
 
 	*steer = (struct steer_port){.kind = STEER_ONE};
+	if (port->n_own_workers > port->n_rx_queues) {
+		steer->kind = STEER_UNKNOWN;
+		steer->first_spread = first_worker;
+		steer->n_spread = port->n_own_workers;
+		LOG_INFORM("port %s: flows are spread over %u workers by those that have its "
+			   "queues (%u)",
+			port->name, port->n_own_workers, port->n_rx_queues);
+		return;
+	}
 	if (port->n_rx_queues == 1)
 		return;
 	rc = read_rss(port, first_worker, &steer->rss);

@@ -16,9 +16,8 @@
 int port_rss_make_key(uint8_t *key, size_t size, uint32_t n_entries);
 
 /* Asks the started port, and fills 'steer'. Worker w of the port, counted from 'first_worker', has
- * its queue w; there are 'n_workers' in all. What the port does not tell for sure counts as
- * unknown.
- */
+ * its queue w, if there is one; there are 'n_workers' in all. What the port does not tell for sure
+ * counts as unknown. */
 void port_rss_describe(const struct port *port, uint16_t first_worker, uint16_t n_workers,
 	struct steer_port *steer);
 

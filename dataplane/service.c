@@ -32,9 +32,9 @@ service_table_fini(struct service_table *table)
 }
 
 int
-service_table_add(
-	struct service_table *table, const struct service_key *key, uint16_t vip, uint16_t service)
+service_table_add(struct service_table *table, const struct service_slot *slot)
 {
+	const struct service_key *key = &slot->key;
 	uint32_t i;
 
 	assert(key->family != ADDR_NONE);
@@ -42,9 +42,7 @@ service_table_add(
 		i = (i + 1) & table->mask)
 		if (service_key_equal(&table->slots[i].key, key))
 			return -EEXIST;
-	table->slots[i].key = *key;
-	table->slots[i].vip = vip;
-	table->slots[i].service = service;
+	table->slots[i] = *slot;
 	if (key->port == 0 && key->protocol != 0)
 		table->any_port = true;
 	return 0;

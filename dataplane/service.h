@@ -36,7 +36,8 @@ struct service_slot {
 	struct service_key key; /* family 0: empty. */
 	uint16_t vip;           /* Id. */
 	uint16_t service;       /* Index of a service; unused for a VIP. */
-	uint8_t reserved[4];
+	uint16_t id;            /* Its id, for the counters; unused for a VIP. */
+	uint8_t reserved[2];
 };
 
 static_assert(sizeof(struct service_key) == 24, "three words");
@@ -52,9 +53,8 @@ struct service_table {
 int service_table_init(struct service_table *table, size_t n);
 void service_table_fini(struct service_table *table);
 
-/* Adds a service or a VIP. Returns 0 or -EEXIST. */
-int service_table_add(
-	struct service_table *table, const struct service_key *key, uint16_t vip, uint16_t service);
+/* Adds a service or a VIP: a copy of 'slot'. Returns 0 or -EEXIST. */
+int service_table_add(struct service_table *table, const struct service_slot *slot);
 
 /* By whole words, for the reason given at struct flow_key. 'port' is as on the wire. */
 static inline uint32_t

@@ -87,8 +87,21 @@ show_flow_count(const struct dataplane *dataplane)
 	return json_pack("{s:I, s:I}", "active", (json_int_t)n, "capacity", (json_int_t)capacity);
 }
 
+/* What a "stats" request is about. NULL: everything. */
+struct stats_query {
+	const char *service;
+	const char *backend;
+};
+
+/* Whether it is about a thing called 'name' that 'wanted' may name; 'other' names another kind. */
+static bool
+is_asked_for(const char *name, const char *wanted, const char *other)
+{
+	return wanted ? strcmp(name, wanted) == 0 : !other;
+}
+
 static json_t *
-show_services(const struct dataplane *dataplane)
+show_services(const struct dataplane *dataplane, const struct stats_query *query)
 {
 	json_t *out = json_array();
 	size_t n = 0;
@@ -99,6 +112,8 @@ show_services(const struct dataplane *dataplane)
 	for (size_t i = 0; i < n; i++) {
 		struct service_stats sum = {0};
 
+		if (!is_asked_for(services[i].name, query->service, query->backend))
+			continue;
 		for (unsigned int w = 0; w < dataplane->n_workers; w++) {
 			const struct service_stats *part =
 				&stats_of(dataplane, w)->services[services[i].id];
@@ -122,7 +137,7 @@ show_services(const struct dataplane *dataplane)
 }
 
 static json_t *
-show_backends(const struct dataplane *dataplane)
+show_backends(const struct dataplane *dataplane, const struct stats_query *query)
 {
 	json_t *out = json_array();
 	size_t n = 0;
@@ -134,6 +149,8 @@ show_backends(const struct dataplane *dataplane)
 		struct backend_stats sum = {0};
 		char addr[ADDR_TEXT_SIZE];
 
+		if (!is_asked_for(backends[i].name, query->backend, query->service))
+			continue;
 		for (unsigned int w = 0; w < dataplane->n_workers; w++) {
 			const struct backend_stats *part =
 				&stats_of(dataplane, w)->backends[backends[i].id];
@@ -193,21 +210,28 @@ show_routers(const struct dataplane *dataplane)
 json_t *
 show_stats(void *ctx, json_t *params, struct err *err)
 {
+	static const char *const keys[] = {"service", "backend", NULL};
 	const struct dataplane *dataplane = ctx;
 	const struct snapshot *snapshot = dataplane->shared.snapshot;
-	json_t *ports = json_array();
+	const struct stats_query query = {
+		.service = json_string_value(json_object_get(params, "service")),
+		.backend = json_string_value(json_object_get(params, "backend")),
+	};
+	json_t *ports;
 
-	(void)params;
-	(void)err;
+	if (json_fields_known(params, keys, err) < 0)
+		return NULL;
+	ports = json_array();
 	for (uint16_t i = 0; i < dataplane->n_ports; i++)
 		json_array_append_new(ports, show_port(dataplane, i));
 	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"generation", (json_int_t)(snapshot ? snapshot_generation(snapshot) : 0), "flows",
 		show_flow_count(dataplane), "verdicts", show_verdicts(dataplane), "flow_events",
 		show_flow_events(dataplane), "path_events", show_path_events(dataplane), "services",
-		show_services(dataplane), "backends", show_backends(dataplane), "ports", ports,
-		"routers", show_routers(dataplane), "lists", show_source_lists(snapshot),
-		"flow_timeouts", show_flow_timeouts(snapshot), "workers", show_workers(dataplane));
+		show_services(dataplane, &query), "backends", show_backends(dataplane, &query),
+		"ports", ports, "routers", show_routers(dataplane), "lists",
+		show_source_lists(snapshot), "flow_timeouts", show_flow_timeouts(snapshot),
+		"workers", show_workers(dataplane));
 }
 
 /* What a "flows" request asks for, and what it found. */

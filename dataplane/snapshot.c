@@ -121,7 +121,7 @@ snapshot_add_vip(
 {
 	struct snapshot *s = build->snapshot;
 	struct snapshot_vip *vip = &s->vips[s->n_vips];
-	struct service_key key = {.family = addr->family};
+	struct service_slot slot = {.key = {.family = addr->family}};
 	bool is_new;
 	int rc;
 
@@ -133,8 +133,9 @@ snapshot_add_vip(
 	rc = ids_assign(s->vip_ids, addr, sizeof(*addr), &vip->id, &is_new);
 	if (rc < 0)
 		return rc;
-	memcpy(key.address, addr->bytes, sizeof(key.address));
-	rc = service_table_add(&s->table, &key, vip->id, 0);
+	slot.vip = vip->id;
+	memcpy(slot.key.address, addr->bytes, sizeof(slot.key.address));
+	rc = service_table_add(&s->table, &slot);
 	if (rc < 0)
 		return rc;
 	s->vips_by_id[vip->id] = vip;
@@ -176,18 +177,13 @@ add_router(const struct snapshot_build *build, const struct control_router *from
 	struct snapshot *s = build->snapshot;
 	struct snapshot_router *router = &s->routers[s->n_routers];
 	int port = port_table_find(s->tables.ports, from->port);
-	int lease, rc;
+	int rc;
 
 	if (port < 0)
 		return err_set(build->err, -EINVAL,
 			"virtual router %s: this node has no port called %s", from->name,
 			from->port);
-	lease = lease_acquire(s->tables.leases, from->name);
-	if (lease < 0)
-		return err_set(build->err, lease, "virtual router %s: more than %d routers",
-			from->name, MODEL_ROUTERS_MAX);
-	router->lease = (uint16_t)lease;
-	s->n_routers++; /* From here on snapshot_free() releases the lease. */
+	router->lease = s->leases[s->n_routers++];
 	snprintf(router->name, sizeof(router->name), "%s", from->name);
 	router->port = (uint16_t)port;
 	router->addresses = addresses;
@@ -272,34 +268,120 @@ add_lists(const struct snapshot_build *build)
 		build->previous ? build->previous->lists : NULL, build->err);
 }
 
-int
-snapshot_new(struct snapshot **out, const struct control_state *state,
-	const struct snapshot *previous, const struct snapshot_tables *tables, struct err *err)
+static int
+acquire_leases(const struct snapshot_build *build)
 {
-	static int (*const steps[])(const struct snapshot_build *) = {check_limits, allocate,
-		add_routers, add_locals, snapshot_add_pools, snapshot_add_services, add_nat,
-		add_lists};
-	struct snapshot_build build = {.state = state, .previous = previous, .err = err};
+	const struct control_state *state = build->state;
+	struct snapshot *s = build->snapshot;
+
+	s->leases = calloc(state->n_routers + 1, sizeof(*s->leases));
+	if (!s->leases)
+		return snapshot_no_memory(build);
+	for (size_t i = 0; i < state->n_routers; i++) {
+		int lease = lease_acquire(s->tables.leases, state->routers[i].name);
+
+		if (lease < 0)
+			return err_set(build->err, lease, "virtual router %s: more than %d routers",
+				state->routers[i].name, MODEL_ROUTERS_MAX);
+		s->leases[s->n_leases++] = (uint16_t)lease;
+	}
+	return 0;
+}
+
+static int
+acquire_hops(const struct snapshot_build *build)
+{
+	const struct control_state *state = build->state;
+	struct snapshot *s = build->snapshot;
+	size_t n = 0;
+
+	for (size_t i = 0; i < state->n_pools; i++)
+		n += state->pools[i].n_backends;
+	s->hops = calloc(n + 1, sizeof(*s->hops));
+	if (!s->hops)
+		return snapshot_no_memory(build);
+	for (size_t i = 0; i < state->n_pools; i++) {
+		const struct control_pool *pool = &state->pools[i];
+
+		for (size_t j = 0; j < pool->n_backends; j++) {
+			int hop = nexthop_acquire(s->tables.nexthops, &pool->backends[j].addr);
+
+			if (hop < 0)
+				return err_set(build->err, hop, "more than %d next hops",
+					NEXTHOPS_MAX - 1);
+			s->hops[s->n_hops++] = (uint16_t)hop;
+		}
+	}
+	return 0;
+}
+
+static int
+run_steps(const struct snapshot_build *build, int (*const *steps)(const struct snapshot_build *))
+{
 	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && steps[i]; i++)
+		rc = steps[i](build);
+	return rc;
+}
+
+int
+snapshot_begin(struct snapshot **out, const struct control_state *state,
+	const struct snapshot_tables *tables, struct err *err)
+{
+	static int (*const steps[])(const struct snapshot_build *) = {
+		check_limits, acquire_leases, acquire_hops, NULL};
+	struct snapshot_build build = {.state = state, .err = err};
+	int rc;
 
 	build.snapshot = calloc(1, sizeof(*build.snapshot));
 	if (!build.snapshot)
 		return snapshot_no_memory(&build);
 	build.snapshot->tables = *tables;
-	build.snapshot->generation = state->generation;
-	build.snapshot->flow_timeouts = state->flow_timeouts;
-	for (size_t i = 0; rc == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
-		rc = steps[i](&build);
-	if (rc < 0) {
+	rc = run_steps(&build, steps);
+	if (rc < 0)
 		snapshot_free(build.snapshot);
+	else
+		*out = build.snapshot;
+	return rc;
+}
+
+int
+snapshot_build(struct snapshot *snapshot, const struct control_state *state,
+	const struct snapshot *previous, struct err *err)
+{
+	static int (*const steps[])(const struct snapshot_build *) = {allocate, add_routers,
+		add_locals, snapshot_add_pools, snapshot_add_services, add_nat, add_lists, NULL};
+	const struct snapshot_build build = {snapshot, state, previous, err};
+	int rc;
+
+	snapshot->generation = state->generation;
+	snapshot->flow_timeouts = state->flow_timeouts;
+	snapshot->many_services = state->n_services >= SNAPSHOT_MANY_SERVICES;
+	rc = run_steps(&build, steps);
+	if (rc < 0)
 		return rc;
-	}
-	ids_seal(build.snapshot->vip_ids);
-	ids_seal(build.snapshot->service_ids);
-	ids_seal(build.snapshot->backend_ids);
-	ids_seal(build.snapshot->pool_ids);
-	*out = build.snapshot;
+	ids_seal(snapshot->vip_ids);
+	ids_seal(snapshot->service_ids);
+	ids_seal(snapshot->backend_ids);
+	ids_seal(snapshot->pool_ids);
 	return 0;
+}
+
+int
+snapshot_new(struct snapshot **out, const struct control_state *state,
+	const struct snapshot *previous, const struct snapshot_tables *tables, struct err *err)
+{
+	struct snapshot *snapshot = NULL;
+	int rc = snapshot_begin(&snapshot, state, tables, err);
+
+	if (rc == 0)
+		rc = snapshot_build(snapshot, state, previous, err);
+	if (rc < 0)
+		snapshot_free(snapshot);
+	else
+		*out = snapshot;
+	return rc;
 }
 
 void
@@ -307,10 +389,12 @@ snapshot_free(struct snapshot *snapshot)
 {
 	if (!snapshot)
 		return;
-	for (size_t i = 0; i < snapshot->n_routers; i++)
-		lease_release(snapshot->tables.leases, snapshot->routers[i].lease);
-	for (size_t i = 0; i < snapshot->n_backends; i++)
-		nexthop_release(snapshot->tables.nexthops, snapshot->backends[i].nexthop);
+	for (size_t i = 0; i < snapshot->n_leases; i++)
+		lease_release(snapshot->tables.leases, snapshot->leases[i]);
+	for (size_t i = 0; i < snapshot->n_hops; i++)
+		nexthop_release(snapshot->tables.nexthops, snapshot->hops[i]);
+	free(snapshot->leases);
+	free(snapshot->hops);
 	for (size_t i = 0; i < snapshot->n_pools; i++) {
 		maglev_unref(snapshot->pools[i].maglev);
 		rota_unref(snapshot->pools[i].rota);

@@ -9,7 +9,7 @@
  *   backend  pool's name, own name and address
  * An id that becomes free is used again as late as possible. All ids start at 1.
  *
- * Built and freed by the control thread; read by all. */
+ * Begun and freed by the control thread; read by all. */
 #ifndef DATAPLANE_SNAPSHOT_H
 #define DATAPLANE_SNAPSHOT_H
 
@@ -84,6 +84,15 @@ struct snapshot_backend {
  * caller frees, or a negative errno with 'err' set and '*out' untouched. */
 int snapshot_new(struct snapshot **out, const struct control_state *state,
 	const struct snapshot *previous, const struct snapshot_tables *tables, struct err *err);
+
+/* The same in two steps, of which the longer one, the second, may be done by another thread while
+ * 'previous' stays and no other snapshot is built or freed. The first, the control thread's, has
+ * acquired all leases and next hops when it returns. What it returned is the caller's to free also
+ * when the second step fails. */
+int snapshot_begin(struct snapshot **out, const struct control_state *state,
+	const struct snapshot_tables *tables, struct err *err);
+int snapshot_build(struct snapshot *snapshot, const struct control_state *state,
+	const struct snapshot *previous, struct err *err);
 
 /* Releases next hops and leases and frees the snapshot. No worker may be using it. */
 void snapshot_free(struct snapshot *snapshot);

@@ -36,6 +36,10 @@ struct path_service {
 
 static_assert(sizeof(struct path_service) == 16, "four in a cache line");
 
+/* From so many on, what packets need of their services is brought near in time: below, all of it
+ * stays in the first-level cache, and asking for it only costs. */
+#define SNAPSHOT_MANY_SERVICES 128
+
 /* A backend as the packet path needs it; all of them fit the first-level cache. */
 struct path_backend {
 	uint16_t nexthop;
@@ -65,6 +69,7 @@ struct snapshot_pool {
 struct snapshot {
 	/* Packet path. */
 	struct service_table table;
+	bool many_services;                 /* More than stay in the first-level cache. */
 	struct path_service *path_services; /* In the order of the state. */
 	struct schedule *schedules;         /* Beside 'path_services'. */
 	struct path_backend *path_backends; /* By id. */
@@ -80,6 +85,10 @@ struct snapshot {
 
 	/* The rest belongs to the control thread. */
 	struct snapshot_tables tables;
+	uint16_t *leases; /* Acquired: of all routers, in the order of the state. */
+	size_t n_leases;
+	uint16_t *hops; /* Acquired: of all backends, in the order of the state. */
+	size_t n_hops;
 	uint64_t generation;
 	struct flow_timeouts flow_timeouts;
 	struct ids *vip_ids;

@@ -24,7 +24,6 @@ add_backend(const struct snapshot_build *build, const struct control_pool *pool,
 	struct snapshot_backend *backend = &s->backends[s->n_backends];
 	struct backend_key key = {.addr = from->addr};
 	struct path_backend *path;
-	int nexthop;
 
 	snprintf(backend->pool, sizeof(backend->pool), "%s", pool->name);
 	snprintf(backend->name, sizeof(backend->name), "%s", from->name);
@@ -37,11 +36,7 @@ add_backend(const struct snapshot_build *build, const struct control_pool *pool,
 	if (ids_assign(s->backend_ids, &key, sizeof(key), &backend->id, &backend->is_new) < 0)
 		return err_set(build->err, -EINVAL, "backend %s is twice in pool %s", from->name,
 			pool->name);
-	nexthop = nexthop_acquire(s->tables.nexthops, &from->addr);
-	if (nexthop < 0)
-		return err_set(build->err, nexthop, "more than %d next hops", NEXTHOPS_MAX - 1);
-	backend->nexthop = (uint16_t)nexthop;
-	s->n_backends++; /* From here on snapshot_free() releases the next hop. */
+	backend->nexthop = s->hops[s->n_backends++];
 	backend->addr = from->addr;
 	backend->weight = from->weight;
 	backend->up = from->up;

@@ -93,14 +93,16 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 	struct snapshot *s = build->snapshot;
 	struct snapshot_service *service = &s->services[s->n_services];
 	struct path_service *path = &s->path_services[s->n_services];
-	struct service_key key = {.protocol = from->protocol, .family = from->address.family};
+	struct service_slot slot = {
+		.key = {.protocol = from->protocol, .family = from->address.family}};
 	int rc = check_service(build, from);
 
 	if (rc < 0)
 		return rc;
-	key.port = be16_from(from->port);
-	memcpy(key.address, from->address.bytes, sizeof(key.address));
-	if (ids_assign(s->service_ids, &key, sizeof(key), &service->id, &service->is_new) < 0)
+	slot.key.port = be16_from(from->port);
+	memcpy(slot.key.address, from->address.bytes, sizeof(slot.key.address));
+	if (ids_assign(s->service_ids, &slot.key, sizeof(slot.key), &service->id,
+		    &service->is_new) < 0)
 		return err_set(build->err, -EINVAL,
 			"service %s: another service has this address, port and protocol",
 			from->name);
@@ -110,9 +112,10 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 			build->err, -EINVAL, "service %s: its address is a local one", from->name);
 	if (rc < 0 && rc != -EEXIST)
 		return err_set(build->err, rc, "service %s: too many addresses", from->name);
-	rc = service_table_add(&s->table, &key,
-		ids_find(s->vip_ids, &from->address, sizeof(from->address)),
-		(uint16_t)s->n_services);
+	slot.vip = ids_find(s->vip_ids, &from->address, sizeof(from->address));
+	slot.service = (uint16_t)s->n_services;
+	slot.id = service->id;
+	rc = service_table_add(&s->table, &slot);
 	if (rc < 0)
 		return err_set(build->err, rc, "service %s is given twice", from->name);
 	snprintf(service->name, sizeof(service->name), "%s", from->name);

@@ -16,6 +16,16 @@ by_client(const struct steer *steer, const struct flow_key *key)
 	return (uint16_t)hash_range((uint32_t)(hash >> 32), steer->n_workers);
 }
 
+/* A flow that nothing comes back of through here is some worker's of its port. */
+static uint16_t
+by_flow(const struct steer *steer, const struct steer_port *port, const struct flow_key *key)
+{
+	uint64_t hash =
+		hash_local(steer->seed, key->client_words[0], key->client_words[1], key->rest);
+
+	return (uint16_t)(port->first_spread + hash_range((uint32_t)(hash >> 32), port->n_spread));
+}
+
 /* Where the port would have given the packet if it were no fragment. Of an ICMP error: packets of
  * the flow that it is about. */
 static uint16_t
@@ -45,6 +55,8 @@ owner_of_client(const struct steering *steering, const struct packet *packet,
 {
 	const struct steer_port *port = &steering->steer->ports[packet->in_port];
 
+	if (mode != MODE_NAT && mode != MODE_FULLNAT)
+		return by_flow(steering->steer, port, &parsed->key);
 	if (mode == MODE_NAT || port->kind == STEER_UNKNOWN)
 		return by_client(steering->steer, &parsed->key);
 	if (port->kind == STEER_ONE || is_whole(parsed))

@@ -7,10 +7,13 @@
  *
  *   nat              a hash of the client's address and port, which both directions have
  *   fullnat, client  the worker that the port gives the flow's packets to; where that cannot be
- *                    foretold, the same hash
+ *                    foretold, or the port has more workers than queues, the same hash
  *   fullnat, backend the worker that the port gives the packets to, for the local port was chosen
  *                    so; where the port leaves no choice, the rest of the local port's division by
  *                    the number of workers
+ *
+ * Services in modes dr and tunnel are served where their packets come, unless the port has more
+ * workers than queues: then the workers that receive spread all flows over those of the port.
  *
  * A worker that has got a packet of another's flow hands it over: V_STEER and packet.owner. */
 #ifndef DATAPLANE_STEER_H
@@ -31,13 +34,16 @@
 enum steer_kind {
 	STEER_ONE,     /* To one worker. */
 	STEER_RSS,     /* As 'rss' says. */
-	STEER_UNKNOWN, /* By a hash that it keeps to itself. */
+	STEER_UNKNOWN, /* By a hash that it keeps to itself, or not at all by itself. */
 };
 
 struct steer_port {
 	uint8_t kind;    /* enum steer_kind */
 	bool chooses;    /* STEER_RSS, and every worker gets some. */
 	struct rss *rss; /* STEER_RSS */
+	/* STEER_UNKNOWN: flows of all modes are spread over so many workers; 0: they are not. */
+	uint16_t n_spread;
+	uint16_t first_spread;
 };
 
 /* Filled by the edge before the first worker starts and constant from then on. */
@@ -54,8 +60,15 @@ struct steering {
 	uint64_t *events; /* By enum path_event, of the worker's stats. */
 };
 
-/* Whether the client's packet, of a service of 'mode' (MODE_NAT or MODE_FULLNAT), is another
- * worker's: then packet.owner says whose. */
+/* Whether packets of all modes that come in by the port may be another worker's. */
+static inline bool
+steer_spreads(const struct steering *steering, uint16_t port)
+{
+	return steering->steer && steering->steer->ports[port].n_spread > 0;
+}
+
+/* Whether the client's packet, of a service of 'mode', is another worker's: then packet.owner says
+ * whose. Of modes dr and tunnel only with steer_spreads(). */
 bool steer_away_client(const struct steering *steering, struct packet *packet,
 	const struct parsed *parsed, uint8_t mode);
 

@@ -216,9 +216,11 @@ run_burst(struct worker *worker, uint64_t now_ns)
 	struct worker_shared *shared = worker->shared;
 	const struct snapshot *snapshot = __atomic_load_n(&shared->snapshot, __ATOMIC_ACQUIRE);
 	struct rte_mbuf *mbufs[PACKET_BURST_MAX];
-	unsigned int n_received = rte_eth_rx_burst(
-		shared->ports[worker->port].id, worker->queue, mbufs, PACKET_BURST_MAX);
+	unsigned int n_received = 0;
 
+	if (worker->queue != WORKER_NO_QUEUE)
+		n_received = rte_eth_rx_burst(
+			shared->ports[worker->port].id, worker->queue, mbufs, PACKET_BURST_MAX);
 	if (n_received > 0) {
 		unsigned int n = fill_packets(worker, mbufs, n_received);
 
@@ -324,10 +326,11 @@ run(void *arg)
 
 	/* The default slack of 50 us would make short sleeps long. */
 	prctl(PR_SET_TIMERSLACK, 1000UL);
-	idle_begin(&worker->idle, &shared->ports[worker->port], worker->queue, worker->wake_fd);
-	LOG_DBG("worker %u: port %s queue %u on lcore %u, idle by %s", worker->index,
-		shared->ports[worker->port].name, worker->queue, worker->lcore,
-		idle_name(&worker->idle));
+	idle_begin(&worker->idle,
+		worker->queue == WORKER_NO_QUEUE ? NULL : &shared->ports[worker->port],
+		worker->queue, worker->wake_fd);
+	LOG_DBG("worker %u: port %s on lcore %u, idle by %s", worker->index,
+		shared->ports[worker->port].name, worker->lcore, idle_name(&worker->idle));
 	worker->swept_ns = clock_now_ns();
 	worker->turned_ns = worker->swept_ns;
 	rte_rcu_qsbr_thread_register(shared->rcu, worker->index);

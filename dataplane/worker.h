@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Workers: one lcore for each RX queue, running frames to completion.
+/* Workers: one lcore each, running frames to completion.
  *
  * A worker receives a burst, lets the packet core decide (pipeline.h) and does what the verdicts
  * say. Two single-producer rings join the first worker of a port to the main thread: 'inject'
  * brings frames that the main thread wants sent, and every worker's 'host' ring takes away what is
  * the kernel's. Packets of another worker's flows are handed over to it (handover.h). Nothing else
- * is shared on the packet path. A worker with nothing to do waits for
- * the port (its RX interrupt, or its socket with AF_XDP), or sleeps for a moment. */
+ * is shared on the packet path. Each RX queue has a worker; a port may have more, which get all
+ * their packets from those. A worker with nothing to do waits for the port (its RX interrupt, or
+ * its socket with AF_XDP), or sleeps for a moment. */
 #ifndef DATAPLANE_WORKER_H
 #define DATAPLANE_WORKER_H
 
@@ -28,6 +29,8 @@ struct rte_ring;
 #define WORKER_INJECT_SLOTS 1024 /* Frames on their way out, of each port. */
 #define WORKER_CACHE 256         /* Buffers that a thread keeps for itself. */
 
+#define WORKER_NO_QUEUE UINT16_MAX
+
 /* What all workers share with the main thread. */
 struct worker_shared {
 	struct port *ports; /* Constant once workers run. */
@@ -45,8 +48,8 @@ struct worker_config {
 	struct worker_shared *shared; /* Outlives the worker. */
 	unsigned int index;           /* 0, 1, ... over all ports. */
 	unsigned int lcore;
-	uint16_t port; /* Index of the port it receives on. */
-	uint16_t queue;
+	uint16_t port;                   /* Index of the port it receives on. */
+	uint16_t queue;                  /* WORKER_NO_QUEUE: other workers of the port receive. */
 	struct pipeline_config pipeline; /* Its memory is the worker's to choose. */
 };
 

@@ -68,7 +68,7 @@ catch_signals(struct session *session)
 }
 
 /* EAL and ports are started as a dataplane's are, from a node's description. EAL counts a thread
- * for each queue of the ports, so the first one is said to have as many as there are threads. */
+ * for each worker of the ports, so the first one is said to have as many as there are threads. */
 static int
 start_eal(struct session *session, struct err *err)
 {
@@ -79,9 +79,9 @@ start_eal(struct session *session, struct err *err)
 	session->node.name = session->name;
 	session->node.role = ROLE_LB;
 	session->eal_ports[0] = (struct lb_port){
-		.name = "tx", .device = settings->port, .n_queues = settings->n_threads};
+		.name = "tx", .device = settings->port, .n_workers = settings->n_threads};
 	session->eal_ports[1] =
-		(struct lb_port){.name = "rx", .device = settings->rx_port, .n_queues = 1};
+		(struct lb_port){.name = "rx", .device = settings->rx_port, .n_workers = 1};
 	lb->ports = session->eal_ports;
 	lb->n_ports = settings->rx_port ? 2 : 1;
 	lb->memory_mb = settings->memory_mb;

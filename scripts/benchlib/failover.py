@@ -91,9 +91,10 @@ class Bench:
 
     def _set_view(self, pair, client, kind):
         """Gives the servers another part in new connections, so that those there are would go
-        elsewhere if they were new."""
+        elsewhere if they were new. All are opened anew: the ones that lived through the last round
+        are those that hashing keeps where they are."""
         if kind.view == "drained":
-            client.fill()
+            client.fill(anew=True)
             pair.drain(DRAINED, True)
         elif kind.view == "added":
             pair.drain(DRAINED, True)
@@ -129,7 +130,7 @@ class Bench:
                         self.arguments.streams)
         found = {}
         for kind in KINDS:
-            if kind.name not in self.kinds or (kind.view and not hasattr(pair, "drain")):
+            if kind.name not in self.kinds or (kind.view and not pair.DRAINS):
                 continue
             begin = time.monotonic()
             found[kind.name] = [self._round(pair, client, kind)

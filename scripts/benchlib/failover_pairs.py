@@ -113,7 +113,9 @@ kill -0 "$(cat {folder}/haproxy.pid)"
 
 
 class Pair:
-    """What both kinds have in common."""
+    """What both kinds have in common. They say of themselves: NAME; PROGRAMS in the order of their
+    start, the DATAPLANE among them; whether the benchmark DRAINS servers of theirs; their
+    'targets', addresses by name; prepare(machine), start(machine, program), state(name)."""
 
     def __init__(self, net, advert_ms):
         self.net = net
@@ -175,6 +177,7 @@ class Weir(Pair):
     NAME = "weir"
     PROGRAMS = ("dataplane", "controlplane")
     DATAPLANE = "dataplane"
+    DRAINS = True
 
     def __init__(self, net, advert_ms, modes):
         super().__init__(net, advert_ms)
@@ -256,6 +259,7 @@ class Haproxy(Pair):
     NAME = "haproxy"
     PROGRAMS = ("haproxy", "keepalived")
     DATAPLANE = "haproxy"
+    DRAINS = False  # It would keep no connection anyway.
 
     def __init__(self, net, advert_ms):
         super().__init__(net, advert_ms)

@@ -44,7 +44,8 @@ start_eal(struct box *box, struct err *err)
 			i + 1, (uint32_t)((config->first_cpu + i) % n_cpus));
 	box->port_config = (struct lb_port){.name = "front",
 		.device = "net_null0,no-rx=1",
-		.n_queues = (uint16_t)config->n_workers};
+		.n_queues = (uint16_t)config->n_workers,
+		.n_workers = (uint16_t)config->n_workers};
 	box->node = (struct node){.name = "box",
 		.role = ROLE_LB,
 		.lb = {.ports = &box->port_config,

@@ -50,9 +50,9 @@ an_argument_that_does_not_fit_is_not_cut(void **state)
 }
 
 static void
-a_node_has_a_worker_for_each_queue(void **state)
+a_node_has_the_workers_of_all_ports(void **state)
 {
-	struct lb_port ports[] = {{.n_queues = 1}, {.n_queues = 3}};
+	struct lb_port ports[] = {{.n_queues = 1, .n_workers = 1}, {.n_queues = 1, .n_workers = 3}};
 	struct lb_node lb = {.ports = ports, .n_ports = 2};
 
 	(void)state;
@@ -66,7 +66,7 @@ main(void)
 		cmocka_unit_test(pci_addresses_are_told_from_virtual_devices),
 		cmocka_unit_test(an_argument_of_a_device_is_found_by_its_whole_key),
 		cmocka_unit_test(an_argument_that_does_not_fit_is_not_cut),
-		cmocka_unit_test(a_node_has_a_worker_for_each_queue),
+		cmocka_unit_test(a_node_has_the_workers_of_all_ports),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

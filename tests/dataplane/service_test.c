@@ -32,10 +32,11 @@ static void
 add(struct service_table *table, const char *address, uint16_t port, uint8_t protocol,
 	uint16_t service)
 {
-	struct service_key key = key_of(address, port, protocol);
+	const struct service_slot slot = {
+		.key = key_of(address, port, protocol), .vip = 5, .service = service};
 
-	assert_int_equal(service_table_add(table, &key, 5, service), 0);
-	assert_int_equal(service_table_add(table, &key, 5, service), -EEXIST);
+	assert_int_equal(service_table_add(table, &slot), 0);
+	assert_int_equal(service_table_add(table, &slot), -EEXIST);
 }
 
 static void
@@ -96,6 +97,7 @@ ten_thousand_services_are_all_found_within_few_steps(void **state)
 {
 	struct service_table table;
 	struct service_key key = key_of("10.0.0.0", 80, 6);
+	struct service_slot added;
 	uint32_t n_steps = 0, n_steps_max = 0;
 
 	(void)state;
@@ -103,7 +105,8 @@ ten_thousand_services_are_all_found_within_few_steps(void **state)
 	for (uint16_t i = 0; i < 10000; i++) {
 		key.address[2] = (uint8_t)(i >> 8);
 		key.address[3] = (uint8_t)i;
-		assert_int_equal(service_table_add(&table, &key, 1, i), 0);
+		added = (struct service_slot){.key = key, .vip = 1, .service = i};
+		assert_int_equal(service_table_add(&table, &added), 0);
 	}
 	for (uint16_t i = 0; i < 10000; i++) {
 		const struct service_slot *slot;

@@ -233,6 +233,70 @@ services_in_mode_dr_are_served_where_they_come(void **state)
 	assert_int_equal(site_count(site, PATH_STEERED_OUT), 0);
 }
 
+/* Each packet of a flow comes in by another worker of two that have queues. */
+static void
+workers_without_a_queue_get_their_share_in_every_mode(void **state)
+{
+	static const struct steer_port spread = {.kind = STEER_UNKNOWN, .n_spread = 3};
+	struct site *site = *state;
+	uint64_t n_steered = 0;
+
+	site->steer.ports[SITE_FRONT] = spread;
+	site_set_mode(site, MODE_DR);
+	for (uint16_t i = 0; i < 3 * N_FLOWS; i++) {
+		struct frame frame, error;
+		uint16_t port = (uint16_t)(2000 + i % N_FLOWS);
+		int family = i % N_FLOWS % 2;
+
+		frame_tcp(&frame, clients[family], port, vips[family], 80,
+			i < N_FLOWS ? TCP_FLAG_SYN : TCP_FLAG_ACK);
+		assert_int_equal(site_pass_at(site, &frame, SITE_FRONT, i / 7 % 2), V_FORWARD);
+		frame_icmp_error(&error, family ? "2001:db8:d::1" : "203.0.113.1", clients[family],
+			port, vips[family], 80);
+		assert_int_equal(site_pass_at(site, &error, SITE_FRONT, i / 5 % 2), V_FORWARD);
+		assert_int_equal(error.packet.backend, frame.packet.backend);
+	}
+	assert_int_equal(site_n_flows(site), N_FLOWS);
+	for (int w = 0; w < 3; w++)
+		assert_true(flow_count(pipeline_flows(site->workers[w])) > N_FLOWS / 4);
+	assert_int_equal(flow_count(pipeline_flows(site->workers[3])), 0);
+	n_steered = site_count(site, PATH_STEERED_OUT);
+	assert_in_range(n_steered, 3 * N_FLOWS, 5 * N_FLOWS);
+	assert_int_equal(site_count(site, PATH_STEERED_IN), n_steered);
+
+	/* Both directions of the others meet, wherever in the node. */
+	site->steer.ports[SITE_BACK] = spread;
+	site_set_mode(site, MODE_NAT);
+	site_expire(site);
+	exchange_all(site);
+	site_set_mode(site, MODE_FULLNAT);
+	site_expire(site);
+	exchange_all(site);
+}
+
+static void
+a_port_spreads_over_its_own_workers(void **state)
+{
+	struct site *site = *state;
+
+	site->steer.ports[SITE_FRONT] =
+		(struct steer_port){.kind = STEER_UNKNOWN, .first_spread = 2, .n_spread = 2};
+	site_set_mode(site, MODE_DR);
+	for (uint16_t port = 1; port <= N_FLOWS; port++) {
+		struct frame frame;
+
+		frame_udp(&frame, clients[0], port, vips[0], 53);
+		assert_int_equal(site_pass_at(site, &frame, SITE_FRONT, 2), V_FORWARD);
+		/* By a port that does not spread, it stays. */
+		frame_udp(&frame, clients[1], port, vips[1], 53);
+		assert_int_equal(site_pass_at(site, &frame, SITE_BACK, 1), V_FORWARD);
+	}
+	assert_int_equal(flow_count(pipeline_flows(site->workers[0])), 0);
+	assert_int_equal(flow_count(pipeline_flows(site->workers[1])), N_FLOWS);
+	assert_true(flow_count(pipeline_flows(site->workers[2])) > N_FLOWS / 4);
+	assert_true(flow_count(pipeline_flows(site->workers[3])) > N_FLOWS / 4);
+}
+
 int
 main(void)
 {
@@ -246,6 +310,8 @@ main(void)
 		CASE(what_belongs_to_no_flow_is_handed_over_once_at_most),
 		CASE(errors_reach_the_flow_that_they_are_about),
 		CASE(services_in_mode_dr_are_served_where_they_come),
+		CASE(workers_without_a_queue_get_their_share_in_every_mode),
+		CASE(a_port_spreads_over_its_own_workers),
 #undef CASE
 	};
 

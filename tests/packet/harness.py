@@ -291,7 +291,8 @@ def router(name, *addresses, port="front"):
 class Dataplane:
     """The process under test with its two namespaces. start() may follow a stop() or kill()."""
 
-    def __init__(self, folder, ports=("front",), queues=1, device=None, vlans=None, **keys):
+    def __init__(self, folder, ports=("front",), queues=1, workers=0, device=None, vlans=None,
+                 **keys):
         self.folder = str(folder)
         self.ports = ports
         self.vlans = vlans or {}  # By port.
@@ -312,7 +313,7 @@ class Dataplane:
             stack.callback(self.net.close)
             for index, port in enumerate(ports):
                 self._cable(port, index, queues, stack)
-            self.write_config(queues=queues, device=device, **keys)
+            self.write_config(queues=queues, workers=workers, device=device, **keys)
             self.cleanup = stack.pop_all()
         self.wire = self.wires[ports[0]]
 
@@ -327,7 +328,7 @@ class Dataplane:
         self.wires[port] = Wire(self.net, peer, self.vlans.get(port, 0))
         stack.callback(self.wires[port].close)
 
-    def write_config(self, queues=1, device=None, **keys):
+    def write_config(self, queues=1, workers=0, device=None, **keys):
         """'device' is a pattern with the port's number and name; 'keys' go to the node's lb."""
         device = device or ("net_af_xdp{n},iface={name},start_queue=0,queue_count=" + str(queues)
                             + ",busy_budget=0")
@@ -342,6 +343,8 @@ class Dataplane:
             text += [f"        - name: {port}",
                      f"          device: \"{device.format(n=index, name=port)}\"",
                      f"          host_interface: weir{index}", f"          queues: {queues}"]
+            if workers:
+                text.append(f"          workers: {workers}")
             if port in self.vlans:
                 text.append(f"          vlan: {self.vlans[port]}")
         with open(self.config, "w", encoding="ascii") as file:

@@ -9,7 +9,8 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import ARP, Ether
 
 from conftest import SERVICES, pools
-from harness import (CLIENT4, CLIENT_MAC, PORT_MAC, VIP4, VIP6, Control, backend, router, service)
+from harness import (CLIENT4, CLIENT_MAC, PORT_MAC, VIP4, VIP6, Control, backend, router, service,
+                     wait_until)
 
 
 @pytest.fixture
@@ -139,3 +140,58 @@ def test_a_large_state_is_taken(dataplane, control):
     assert len(dataplane.stats()["services"]) == 500
     assert len(dataplane.stats()["backends"]) == 1000
     assert VIP6 not in json.dumps(dataplane.stats()["routers"])
+
+
+def large_state(generation):
+    """As many services as there may be, with a thousand backends."""
+    return {"generation": generation, "routers": [router("r4", VIP4)],
+            "pools": [{"name": "web", "backends": [
+                backend(f"b{i}", f"10.8.{i // 250}.{i % 250 + 1}") for i in range(1000)]}],
+            "services": [service(f"s{i}", VIP4, 1 + i, "tcp", 0) for i in range(10000)]}
+
+
+def pipelined(control, *requests):
+    """Sends requests in one go; returns their numbers in the order of the answers, and those."""
+    lines = [json.dumps({"id": i, "method": method, "params": params}).encode() + b"\n"
+             for i, (method, params) in enumerate(requests)]
+    control.sock.sendall(b"".join(lines))
+    answers = [json.loads(control.file.readline()) for _ in requests]
+    return [answer["id"] for answer in answers], {answer["id"]: answer for answer in answers}
+
+
+def test_others_are_answered_while_a_large_state_is_made_ready(control, dataplane):
+    until_ns = time.monotonic_ns() + 60 * 10**9
+    order, answers = pipelined(
+        control, ("state", large_state(3000)), ("lease", {"until_ns": until_ns, "held": ["r4"]}),
+        ("hello", {"version": 1}))
+    assert order == [1, 2, 0]
+    assert answers[0]["result"] == {"generation": 3000} and answers[1]["result"] == {}
+    stats = control.call("stats")
+    assert len(stats["services"]) == 10000 and len(stats["backends"]) == 1000
+    assert {"name": "r4", "held": True} in stats["routers"]
+    assert "ran out" not in dataplane.log()
+
+
+def test_a_state_that_waits_gives_way_to_a_newer_one(control):
+    order, answers = pipelined(control, *(("state", valid_state(4000 + i)) for i in range(4)))
+    assert sorted(order[:2]) == [1, 2] and order[2:] == [0, 3]
+    for i in (1, 2):
+        assert "a newer state came" in answers[i]["error"]
+    assert answers[0]["result"] == {"generation": 4000}
+    assert answers[3]["result"] == {"generation": 4003}
+    assert control.call("stats")["generation"] == 4003
+
+
+def test_a_refused_state_is_answered_itself_and_the_next_one_comes_into_force(control):
+    bad = alter(["services", 0, "pool"], 1)
+    order, answers = pipelined(control, ("state", bad), ("state", valid_state(5000)))
+    assert order == [0, 1]
+    assert "pool" in answers[0]["error"] and answers[1]["result"] == {"generation": 5000}
+
+
+def test_an_asker_that_leaves_does_not_take_its_state_along(control, dataplane):
+    other = Control(dataplane.socket)
+    other.sock.sendall(json.dumps(
+        {"id": 1, "method": "state", "params": large_state(6000)}).encode() + b"\n")
+    other.close()
+    wait_until(lambda: control.call("stats")["generation"] == 6000, "the state in force")

@@ -42,7 +42,8 @@ def plug(stack, net, role, bridge):
 # AF_XDP has one queue on a veth.
 WORKERS = {"one_worker": {},
            "two_queues": {"queues": 2, "device": "net_af_packet{n},iface={name},qpairs=2"},
-           "two_ports": {"ports": ("front", "back")}}
+           "two_ports": {"ports": ("front", "back")},
+           "one_queue_three_workers": {"workers": 3}}
 
 
 FAMILIES = [socket.AF_INET, socket.AF_INET6]
