@@ -29,11 +29,12 @@ VIPS = {"haproxy": f"{PREFIX}.100", "dr": f"{PREFIX}.101", "tunnel": f"{PREFIX}.
 ON_LOOPBACK = ("dr", "tunnel")  # Modes in which the servers have the virtual address.
 GATEWAY = f"{PREFIX}.99"        # Where answers of mode nat go.
 TUNNEL_SOURCE = f"{PREFIX}.98"
+LOCAL = f"{PREFIX}.97"          # From which mode fullnat speaks; it moves with the virtual ones.
 PORT = 80
 CLIENT = 10
 LBS = {"lb1": 11, "lb2": 12}
 SERVERS = {"s1": 21, "s2": 22, "s3": 23}
-SECOND = 100  # Added to a server's number: its address in mode nat; to a balancer's: for fullnat.
+SECOND = 100  # Added to a server's number: its address in mode nat.
 BACK_TABLE = 77
 TAP = "weir0"
 

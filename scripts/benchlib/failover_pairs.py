@@ -5,10 +5,12 @@ Both elect by VRRPv3 with the same intervals and priorities, and neither takes t
 from a holder that lives. Both check the same servers equally often."""
 
 import json
+import os
 import socket
 
 from benchlib import failover_net as network
-from benchlib.failover_net import GATEWAY, LBS, PORT, SECOND, SERVERS, TAP, TUNNEL_SOURCE, VIPS
+from benchlib.failover_net import (GATEWAY, LBS, LOCAL, PORT, SECOND, SERVERS, TAP,
+                                   TUNNEL_SOURCE, VIPS)
 from benchlib.programs import BUILD
 from lablib import waiting
 from lablib.command import run
@@ -35,7 +37,6 @@ WEIR_NODE = """\
         - name: front
           device: "net_af_xdp0,iface=front,start_queue=0,queue_count=1,busy_budget=0"
           host_interface: {tap}
-          local_addresses: [{local}]
 """
 
 WEIR_POOL = """\
@@ -51,9 +52,12 @@ virtual_routers:
     vrid: 51
     port: front
     addresses: [{addresses}]
+    local_addresses: [{local}]
     advert_ms: {advert_ms}
     preempt: no
     members: [{members}]
+flow_sync:
+  keys: [{{id: 1, file: {key}}}]
 checks:
   - {{name: alive, type: tcp, interval_ms: {check_ms}, timeout_ms: 400, rise: 2, fall: 2}}
 """
@@ -181,6 +185,9 @@ class Weir(Pair):
         self.pools = ([("back", SECOND)] if "nat" in modes else []) + (
             [("web", 0)] if set(modes) - {"nat"} else [])
         self.targets = {mode: VIPS[mode] for mode in modes}
+        self.key = net.folder / "sync_key"
+        self.key.write_bytes(os.urandom(32))
+        self.key.chmod(0o600)
         self.config = net.folder / "weir.yaml"
         self.config.write_text(self._configuration(), encoding="ascii")
         run([BUILD / "controlplane" / "weirctl", "check", self.config])
@@ -192,10 +199,10 @@ class Weir(Pair):
         members = ", ".join(f"{{node: {name}, priority: {priority}}}"
                             for name, priority in PRIORITIES.items())
         text = WEIR_HEAD.format(addresses=", ".join([*self.targets.values(), GATEWAY]),
-                                members=members, advert_ms=self.advert_ms, check_ms=CHECK_MS)
+                                members=members, local=LOCAL, key=self.key,
+                                advert_ms=self.advert_ms, check_ms=CHECK_MS)
         text += "nodes:\n" + "".join(
             WEIR_NODE.format(name=name, address=network.address(number), tap=TAP,
-                             local=network.address(number + SECOND),
                              folder=self.net[name].folder) for name, number in LBS.items())
         text += "pools:\n"
         for pool, extra in self.pools:
