@@ -116,13 +116,23 @@ GOOD = "www 60 IN A 192.0.2.80\nwww 60 IN A 192.0.2.81\nwww 60 IN AAAA 2001:db8:
 class Nsd:
     def __init__(self, folder, run):
         self.folder = folder
-        self.port = free_port(socket.SOCK_DGRAM)
         self.serial = 0
         self.write(GOOD)
-        (folder / "nsd.conf").write_text(NSD.format(folder=folder, port=self.port))
-        self.process = run("nsd", "-d", "-c", str(folder / "nsd.conf"),
+        while not self.begin(run):
+            pass
+
+    def begin(self, run):
+        """Whether NSD runs, which also listens by TCP: somebody may have the port there."""
+        self.port = free_port(socket.SOCK_DGRAM)
+        (self.folder / "nsd.conf").write_text(NSD.format(folder=self.folder, port=self.port))
+        self.process = run("nsd", "-d", "-c", str(self.folder / "nsd.conf"),
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until("NSD runs", (folder / "nsd.pid").exists)
+        until("NSD runs or ends", lambda: (self.folder / "nsd.pid").exists()
+              or self.process.process.poll() is not None)
+        if self.process.process.poll() is None:
+            return True
+        assert "Address already in use" in (self.folder / "nsd.log").read_text()
+        return False
 
     def write(self, more):
         self.serial += 1
