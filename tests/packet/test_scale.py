@@ -175,7 +175,7 @@ def test_changes_come_into_force(node):
     for i in range(10):
         node.run("drain" if i % 2 == 0 else "undrain", f"b{i // 2}")
     node.run("drain", "b999")
-    assert [b["state"] for b in node.ctl("backends", "--backend", "b999")] == ["drained"]
+    assert [b["state"] for b in node.ctl("backends", "b999")] == ["drained"]
 
     def is_in_force():
         # Of the newest state: pushed, accepted, and nothing newer on its way.

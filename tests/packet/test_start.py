@@ -81,7 +81,7 @@ def test_without_a_state_all_is_the_hosts(own_dataplane):
     own_dataplane.start()
     own_dataplane.add_host_addresses()
     ready = own_dataplane.control.call("ready")
-    assert ready == {"ready": False, "waiting": ["a state from the control plane"]}
+    assert ready == {"ready": False, "synced": True, "waiting": ["a state from the control plane"]}
     with own_dataplane.counts("host"):
         own_dataplane.wire.send(Ether(dst=PORT_MAC, src=CLIENT_MAC) / IP(src=CLIENT4, dst=VIP4)
                                 / TCP(dport=80))
