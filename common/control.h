@@ -56,8 +56,8 @@
  *
  * A state's 'sync' is {listen, peers: [ENDPOINT], keys: [{id, secret}]} of flow_sync.h, a secret in
  * hexadecimal digits; in a reply to ready 'synced' says that this node knows the flows that the
- * others know, or that there is nobody to tell them. 'sync' of stats is null without flow sync, else
- * {listen, synced, remote_flows, counters: {NAME: n}, peers: [{name, address, state, synced,
+ * others know, or that there is nobody to tell them. 'sync' of stats is null without flow sync,
+ * else {listen, synced, remote_flows, counters: {NAME: n}, peers: [{name, address, state, synced,
  * counters: {NAME: n}}]}.
  *
  * A worker's name is its number; 'returns_home' are packets from backends to translated services
@@ -112,7 +112,8 @@ struct control_router {
 	size_t n_addresses;
 	uint8_t vrid; /* Its virtual MAC's; 0: it has the port's. */
 	bool accept;
-	struct addr *locals; /* Mode fullnat speaks from them; held and announced with the others. */
+	struct addr
+		*locals; /* Mode fullnat speaks from them; held and announced with the others. */
 	size_t n_locals;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The members 'tunnel' and 'mss' of a service in control messages; internal to control_service.c. */
+/* The members 'tunnel' and 'mss' of a service in control messages; internal to control_service.c.
+ */
 #ifndef COMMON_CONTROL_TUNNEL_H
 #define COMMON_CONTROL_TUNNEL_H
 

@@ -10,11 +10,10 @@
  *   backends  {pool?, backend?}          -> [{pool, backend, address, state, drained, weight,
  *                                            configured_weight, reason, since_s, changes,
  *                                            packets, bytes, new_flows, active_flows}]
- *   flows     {limit?, service?, client?, backend?, protocol?, state?} -> as the dataplane's (control.h)
- *   stats     {}                         -> as the dataplane's (control.h)
- *   sync      {}                         -> as the dataplane's
- *   trace     {protocol, from, to, flags?, size?} -> as the dataplane's (control.h)
- *   drain     {backend, pool?}           -> {backends: [{pool, backend, changed}, ...]}
+ *   flows     {limit?, service?, client?, backend?, protocol?, state?} -> as the dataplane's
+ * (control.h) stats     {}                         -> as the dataplane's (control.h) sync      {}
+ * -> as the dataplane's trace     {protocol, from, to, flags?, size?} -> as the dataplane's
+ * (control.h) drain     {backend, pool?}           -> {backends: [{pool, backend, changed}, ...]}
  *   undrain   {backend, pool?}           -> as drain
  *   failover  {router?}                  -> {moving: number of virtual routers}
  *

@@ -131,8 +131,8 @@ void cluster_backend_set_health(struct cluster *cluster, size_t pool, size_t bac
 void cluster_backend_set_drained(
 	struct cluster *cluster, size_t pool, size_t backend, bool drained, uint64_t now_ns);
 
-/* Makes all verdicts what their checks start with, for the reason 'why', without telling the listener: the checks
- * begin anew. */
+/* Makes all verdicts what their checks start with, for the reason 'why', without telling the
+ * listener: the checks begin anew. */
 void cluster_forget_health(struct cluster *cluster, const char *why, uint64_t now_ns);
 
 /* True when each checked backend has had its first verdict. */

@@ -80,7 +80,8 @@ size_t vrrp_packet_build(const struct vrrp_advert *advert, const struct addr *ad
 	const struct addr *source, const struct addr *destination, uint8_t *buf, size_t size);
 
 /* Checks 'datagram' (RFC 9568 7.1) and fills '*out', which is untouched unless the result is
- * VRRP_OK. What TTL is enough for unicast depends on the router, so that is the caller's to check. */
+ * VRRP_OK. What TTL is enough for unicast depends on the router, so that is the caller's to check.
+ */
 enum vrrp_result vrrp_packet_parse(const struct vrrp_datagram *datagram, struct vrrp_advert *out);
 
 /* True if the advert in 'datagram' names exactly these addresses, in any order. 'advert' is what

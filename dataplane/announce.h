@@ -43,8 +43,8 @@ void announce_start(struct announce_schedule *schedule, uint64_t now_ns);
 void announce_stop(struct announce_schedule *schedule);
 
 /* There is reason to believe that somebody has been told otherwise: a round is due out of turn, at
- * once or when the last one is long enough ago, and others at growing distances after it. Nothing if
- * it is stopped. */
+ * once or when the last one is long enough ago, and others at growing distances after it. Nothing
+ * if it is stopped. */
 void announce_again(struct announce_schedule *schedule, uint64_t now_ns);
 
 /* Returns true if a round is to be sent now, and plans the next one. After a pause there is one

@@ -299,8 +299,8 @@ make_sync(struct dataplane *dataplane, const struct model *model, struct err *er
 		return 0;
 	rc = sync_new(&dataplane->sync, &dataplane->loop, &config, err);
 	for (unsigned int w = 0; rc == 0 && w < dataplane->n_workers; w++) {
-		rc = sync_flows_join(sync_flows_of(dataplane->sync),
-			worker_pipeline(dataplane->workers[w]));
+		rc = sync_flows_join(
+			sync_flows_of(dataplane->sync), worker_pipeline(dataplane->workers[w]));
 		if (rc < 0)
 			err_set(err, rc, "worker %u cannot join flow sync: %s", w, strerror(-rc));
 	}

@@ -35,7 +35,8 @@ struct port {
 	uint16_t vlan; /* That its frames are tagged with; 0: none. */
 	uint8_t mac[6];
 	bool rx_interrupts; /* The driver has them. */
-	bool rx_readable;   /* What it says to be a queue's interrupt is readable while frames wait. */
+	bool rx_readable;   /* What it says to be a queue's interrupt is readable while frames wait.
+			     */
 	int rx_fd;          /* Readable while frames wait; -1: there is no such descriptor. */
 	bool started;
 	char interface[16];                 /* The kernel's under a virtual device; "": none. */
