@@ -105,10 +105,11 @@ def test_both_sides_count_the_same(pktgen, protocol, port, size):
     verdicts = difference(before, wait_settled(pktgen.dataplane))
     trial, = found["trials"]
     assert trial["sent"] > 0
-    # What was sent and not dropped with a name has come back, once, and in order.
+    # What was sent and not dropped with a name has come back, once, and in order. What is dropped
+    # may also be an answer of the dataplane's.
     dropped = sum(n for name, n in verdicts.items()
                   if name not in ("forward", "host", "arp_reply", "nd_reply", "reply"))
-    assert trial["received"] + dropped == trial["sent"], verdicts
+    assert trial["sent"] - dropped <= trial["received"] <= trial["sent"], verdicts
     assert trial["received"] == verdicts["forward"], verdicts
     assert trial["duplicates"] == trial["reordered"] == trial["stale"] == 0
     latency = trial["latency_ns"]

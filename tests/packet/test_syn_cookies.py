@@ -171,6 +171,8 @@ def test_bad_cookies_and_other_answers_are_dropped_by_name(cookies):
 
 def test_a_backend_that_takes_less_has_the_client_told(cookies):
     one = Client(cookies, 4).establish()  # It said 1300.
+    one.wire.expect(lambda f: TCP in f and f.dst in MACS and f[TCP].flags == "A",
+                    "acknowledgment at the backend")
     assert len(network(one.say("PA", load=b"x" * 1300))) == 1340
     with cookies.counts("reply_too_big"):
         cookies.wire.send(one.frame("PA", ISN + 1, one.cookie + 1, load=b"x" * 1301))
