@@ -14,6 +14,7 @@ Namespaces are named for this process, and everything is stopped and removed at 
 import ipaddress
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -24,10 +25,11 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("WEIR_BUILD", REPOSITORY / "build"))
 PREFIX = f"wt{os.getpid()}"
+DPDK_FOLDERS = Path("/var/run/dpdk")
 VIPS = {"front4": "10.77.1.100", "front6": "fd77:1::100"}
 
 WEIR_YAML = """\
-cluster: interop
+cluster: {cluster}
 nodes:
   - name: lb1
     role: lb
@@ -116,6 +118,15 @@ vrrp_instance front6 {{
 """
 
 
+
+@pytest.fixture(scope="session", autouse=True)
+def no_runtime_folders_stay():
+    """A dataplane that is killed cannot remove its own."""
+    yield
+    for folder in DPDK_FOLDERS.glob(f"weir-{PREFIX}-*"):
+        shutil.rmtree(folder)
+
+
 def until(what, condition, timeout_s):
     """Waits for a condition; returns how many seconds it took."""
     start = time.monotonic()
@@ -192,7 +203,7 @@ class Weir(Programs):
             ("address4a", "10.77.1.11"), ("address4b", "10.77.1.12"),
             ("address6a", "fd77:1::11"), ("address6b", "fd77:1::12"))}
         (self.folder / "weir.yaml").write_text(WEIR_YAML.format(
-            priority=priority, more=f"    {more}", scripts=scripts, **addresses))
+            cluster=PREFIX, priority=priority, more=f"    {more}", scripts=scripts, **addresses))
 
     def begin(self, priority, **options):
         self.configure(priority, **options)

@@ -12,14 +12,14 @@ import signal
 import subprocess
 from pathlib import Path
 
-from conftest import BUILD, VIPS, Namespace, Programs, connect, until
+from conftest import BUILD, PREFIX, VIPS, Namespace, Programs, connect, until
 
 ADVERT_S = 0.1
 PATIENCE_S = 20
 NODES = ("lb1", "lb2")
 
 HEAD = """\
-cluster: fencing
+cluster: {cluster}
 nodes:
 {nodes}
 """
@@ -82,7 +82,7 @@ def configuration(more="", top="", unicast=False):
 
     nodes = "".join(NODE.format(name=name, host=11 + i) for i, name in enumerate(NODES))
     more = "".join(f"    {line}\n" for line in more.splitlines())
-    return (HEAD.format(nodes=nodes)
+    return (HEAD.format(cluster=PREFIX, nodes=nodes)
             + ROUTERS.format(more=more, address4a=address("10.77.1.11"),
                              address4b=address("10.77.1.12"), address6a=address("fd77:1::11"),
                              address6b=address("fd77:1::12")) + REST + top)

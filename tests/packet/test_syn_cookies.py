@@ -77,11 +77,17 @@ class Client:
         assert checksums_are_right(back)
         return back
 
+    def expect_acknowledged(self):
+        """The backend's answer is acknowledged to it, beside what the client is told."""
+        return self.wire.expect(lambda f: TCP in f and f.dst in MACS and f[TCP].flags == "A",
+                                "acknowledgment at the backend")
+
     def establish(self):
         self.open()
         self.answer(options=[("MSS", 1300), ("NOP", None), ("WScale", 3), ("NOP", None),
                              ("NOP", None), ("Timestamp", (CLOCK, 78))]
                     if self.stamp else [("MSS", 1300)])
+        self.expect_acknowledged()
         return self
 
 
@@ -123,8 +129,7 @@ def test_the_answer_opens_the_window_and_is_acknowledged(cookies, family):
     assert (back[TCP].flags, back[TCP].seq, back[TCP].ack) == ("A", one.cookie + 1, ISN + 1)
     assert back[TCP].window == 8000 >> 7
     assert dict(back[TCP].options)["Timestamp"] == (one.stamp, 78)
-    got = one.wire.expect(lambda f: TCP in f and f.dst in MACS and f[TCP].flags == "A",
-                          "acknowledgment at the backend")
+    got = one.expect_acknowledged()
     assert (got[TCP].seq, got[TCP].ack, got[TCP].window) == (ISN + 1, NUMBER + 1, 500)
     assert dict(got[TCP].options)["Timestamp"] == (78, CLOCK)
     assert checksums_are_right(got)
@@ -171,8 +176,6 @@ def test_bad_cookies_and_other_answers_are_dropped_by_name(cookies):
 
 def test_a_backend_that_takes_less_has_the_client_told(cookies):
     one = Client(cookies, 4).establish()  # It said 1300.
-    one.wire.expect(lambda f: TCP in f and f.dst in MACS and f[TCP].flags == "A",
-                    "acknowledgment at the backend")
     assert len(network(one.say("PA", load=b"x" * 1300))) == 1340
     with cookies.counts("reply_too_big"):
         cookies.wire.send(one.frame("PA", ISN + 1, one.cookie + 1, load=b"x" * 1301))
@@ -183,8 +186,7 @@ def test_the_proxy_header_comes_with_the_acknowledgment(shared_dataplane, family
     dataplane = use(shared_dataplane, syn_cookies=True, client_address="proxy2")
     one = Client(dataplane, family).establish()
     expected = header(family, "tcp", one.sport)
-    got = one.wire.expect(lambda f: TCP in f and f.dst in MACS and f[TCP].flags == "A",
-                          "acknowledgment at the backend")
+    got = one.expect_acknowledged()
     assert (data(got), got[TCP].seq, got[TCP].ack) == (expected, ISN + 1, NUMBER + 1)
     assert checksums_are_right(got)
     assert one.answer("A", NUMBER + 1, ISN + 1 + len(expected))[TCP].ack == ISN + 1
