@@ -188,6 +188,7 @@ translate(struct stand *stand, uint8_t mode)
 			.stats = pipeline->stats,
 			.too_big = &pipeline->tunnel.too_big,
 			.steering = &pipeline->steering,
+			.pipeline = pipeline,
 		};
 
 		stand->sum += nat_forward(&job, mode, stand->backends[i], stand->slots[i]);
