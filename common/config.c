@@ -132,6 +132,17 @@ find_folder(struct arena *arena, const char *file)
 	return folder;
 }
 
+/* The text may have NULs within, which no valid file has. */
+static const char *
+keep_text(struct arena *arena, const char *text, size_t size)
+{
+	char *copy = arena_array(arena, size + 1, 1);
+
+	if (copy)
+		memcpy(copy, text, size);
+	return copy;
+}
+
 static int
 build(const struct raw_config *raw, const char *file, const struct yaml_lines *lines,
 	struct model *model, struct err *err)
@@ -181,7 +192,10 @@ config_parse(const char *text, size_t size, const char *path, struct model **out
 		code = err_set(err, -ENOMEM, "%s: out of memory", path);
 		goto free_raw;
 	}
-	code = build(raw, path, lines, model, err);
+	model->n_users = 1;
+	model->text = keep_text(&model->arena, text, size);
+	code = model->text ? build(raw, path, lines, model, err)
+			   : err_set(err, -ENOMEM, "%s: out of memory", path);
 	if (code < 0)
 		model_free(model);
 	else
@@ -244,7 +258,7 @@ config_load(const char *path, struct model **out, struct err *err)
 void
 model_free(struct model *model)
 {
-	if (!model)
+	if (!model || --model->n_users > 0)
 		return;
 	arena_fini(&model->arena);
 	free(model);

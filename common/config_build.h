@@ -62,6 +62,10 @@ void config_build_tunnel(struct config_reader *reader, const char *path,
 void config_build_nat(struct config_reader *reader, const char *path, const struct raw_service *raw,
 	struct service *service);
 
+/* Who may use a socket of a load balancer; 'raw' may be NULL. */
+void config_build_access(struct config_reader *reader, const char *path,
+	const struct raw_access *raw, struct socket_access *access);
+
 /* The checks, before the pools that name them. */
 void config_build_checks(
 	struct config_reader *reader, const struct raw_config *raw, struct model *model);

@@ -107,6 +107,17 @@ build_lb(struct config_reader *reader, const char *path, const struct raw_lb *ra
 	}
 }
 
+static void
+build_accesses(struct config_reader *reader, const char *path, const struct raw_lb *raw,
+	struct lb_node *lb)
+{
+	struct config_path control = config_path("%s.control_access", path);
+	struct config_path admin = config_path("%s.admin_access", path);
+
+	config_build_access(reader, control.text, raw->control_access, &lb->control_access);
+	config_build_access(reader, admin.text, raw->admin_access, &lb->admin_access);
+}
+
 /* Which keys a role needs and which it has no use for. */
 enum need {
 	NEVER,
@@ -157,6 +168,7 @@ build_node(struct config_reader *reader, const char *path, const struct raw_node
 		struct config_path lb = config_path("%s.lb", path);
 
 		build_lb(reader, lb.text, raw->lb, &node->lb);
+		build_accesses(reader, lb.text, raw->lb, &node->lb);
 	}
 	if (node->role == ROLE_DB) {
 		node->db.listen = node->listen;

@@ -27,6 +27,15 @@ static const cyaml_schema_field_t port_fields[] = {
 };
 static const cyaml_schema_value_t port_entry = ENTRY(raw_port, port_fields);
 
+static const cyaml_schema_field_t access_fields[] = {
+	TEXT(raw_access, owner),
+	TEXT(raw_access, group),
+	TEXT(raw_access, mode),
+	LIST(raw_access, write_users, text_entry),
+	LIST(raw_access, write_groups, text_entry),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t lb_fields[] = {
 	TEXT(raw_lb, memory_mb),
 	TEXT(raw_lb, hugepages),
@@ -35,6 +44,8 @@ static const cyaml_schema_field_t lb_fields[] = {
 	TEXT(raw_lb, control_socket),
 	TEXT(raw_lb, admin_socket),
 	TEXT(raw_lb, sync_address),
+	MAP(raw_lb, control_access, access_fields),
+	MAP(raw_lb, admin_access, access_fields),
 	LIST(raw_lb, ports, port_entry),
 	CYAML_FIELD_END,
 };

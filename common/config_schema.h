@@ -15,9 +15,18 @@ struct raw_port {
 	unsigned int local_addresses_count;
 };
 
+struct raw_access {
+	char *owner, *group, *mode;
+	char **write_users;
+	unsigned int write_users_count;
+	char **write_groups;
+	unsigned int write_groups_count;
+};
+
 struct raw_lb {
 	char *memory_mb, *hugepages, *flows, *cores, *control_socket, *admin_socket;
 	char *sync_address;
+	struct raw_access *control_access, *admin_access;
 	struct raw_port *ports;
 	unsigned int ports_count;
 };

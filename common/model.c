@@ -10,6 +10,13 @@ static const char *const role_names[] = {
 	[ROLE_MONITOR] = "monitor",
 };
 
+struct model *
+model_share(struct model *model)
+{
+	model->n_users++;
+	return model;
+}
+
 const struct node *
 model_node(const struct model *model, const char *name)
 {

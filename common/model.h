@@ -2,7 +2,7 @@
 /* The cluster as every process sees it: the validated content of weir.yaml.
  *
  * A model is immutable. config_load() (config.h) parses the file, validates the whole of it and
- * only then makes a model; a reload makes another one and frees the old. All strings and arrays
+ * only then makes a model; a reload makes another one, and the old one goes with its last user. All strings and arrays
  * belong to the model; pointers between its objects (a service's pool, a backend's node) are
  * resolved and never NULL unless the comment says so. Paths are absolute: relative ones in the
  * file are relative to the file's own folder. Readable by any thread. */
@@ -126,6 +126,16 @@ struct lb_port {
 	size_t n_locals;
 };
 
+/* Who may use a UNIX socket. Whoever gets in may look; root, the process's own user and those named
+ * here may change something. */
+struct socket_access {
+	const char *owner; /* Of the socket's file; NULL: the process's user ... */
+	const char *group; /* ... and group. */
+	uint16_t mode;     /* Of the file: who gets in. */
+	const char *const *write_users; /* Ended by NULL; NULL: none. */
+	const char *const *write_groups;
+};
+
 struct lb_node {
 	struct lb_port *ports;
 	size_t n_ports;
@@ -136,6 +146,8 @@ struct lb_node {
 	const char *control_socket; /* Dataplane listens, control plane connects. */
 	const char *admin_socket;   /* Control plane listens, weirctl connects. */
 	struct addr sync_address;   /* Where it hears of the others' flows. */
+	struct socket_access control_access;
+	struct socket_access admin_access;
 };
 
 struct db_node {
@@ -421,8 +433,10 @@ struct monitor_config {
 };
 
 struct model {
-	struct arena arena; /* Owns everything below. */
-	const char *path;   /* The file it came from. */
+	struct arena arena;   /* Owns everything below. */
+	unsigned int n_users; /* model_share() */
+	const char *path;     /* The file it came from, ... */
+	const char *text;     /* ... and what was in it. */
 	const char *cluster;
 	const char *site; /* The site's DNS name; NULL if not given. */
 	struct node *nodes;
@@ -446,6 +460,10 @@ struct model {
 	struct database_config database;
 	struct monitor_config monitor;
 };
+
+/* One more user of the model: each of them ends with model_free() (config.h). Users are counted in one
+ * thread. */
+struct model *model_share(struct model *model);
 
 /* The node called 'name', or NULL. */
 const struct node *model_node(const struct model *model, const char *name);

@@ -4,11 +4,15 @@
 
 #include "common/config.h"
 #include "common/log.h"
+#include "common/plan.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+LOG_MODULE("config");
 
 #define EXIT_USAGE 2
 
@@ -128,4 +132,44 @@ options_parse(struct options *chosen, int argc, char **argv, const char *program
 	if (config_load(chosen->config_path, &chosen->model, &err) < 0)
 		fail(program, err.text);
 	find_node(chosen, program, role);
+}
+
+int
+options_reload(const struct options *chosen, struct model **model, const struct node **node,
+	struct err *err)
+{
+	const struct node *own;
+	int rc = config_load(chosen->config_path, model, err);
+
+	if (rc < 0)
+		return rc;
+	own = model_node(*model, chosen->node_name);
+	if (own && own->role == chosen->node->role) {
+		*node = own;
+		return 0;
+	}
+	model_free(*model);
+	return err_set(err, -ENOENT,
+		"%s: the node '%s' with role %s, which this process is, is not in it any more: "
+		"stop the process instead",
+		chosen->config_path, chosen->node_name, node_role_name(chosen->node->role));
+}
+
+void
+options_explain_reload(const struct options *chosen)
+{
+	const struct node *node;
+	struct model *model;
+	struct plan *plan;
+	struct err err = {""};
+
+	if (options_reload(chosen, &model, &node, &err) < 0) {
+		LOG_ERR("not reloaded: %s", err.text);
+		return;
+	}
+	if (plan_new(&plan, chosen->model, model) == 0) {
+		plan_log(plan, chosen->node);
+		plan_free(plan);
+	}
+	model_free(model);
 }

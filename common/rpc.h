@@ -11,6 +11,7 @@
 #define COMMON_RPC_H
 
 #include "common/err.h"
+#include "common/model.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -19,11 +20,19 @@
 
 #define RPC_LINE_MAX (64u << 20)
 
+/* What a method does to the world. */
+enum rpc_kind {
+	RPC_CHANGE,  /* Changes something: not for everybody, and logged with who asked for it. */
+	RPC_ROUTINE, /* The same, but so often that only the first of a connection is logged. */
+	RPC_READ,    /* Only looks. */
+};
+
 /* One request method: 'handle' returns the result (a new reference, given away) or NULL with 'err'
  * set. 'params' is borrowed and always an object. 'ctx' is the server's. */
 struct rpc_method {
 	const char *name;
 	json_t *(*handle)(void *ctx, json_t *params, struct err *err);
+	enum rpc_kind kind;
 };
 
 struct rpc_server;
@@ -33,6 +42,12 @@ struct rpc_server;
  * Returns 0, or a negative errno with 'err' set. */
 int rpc_server_new(struct rpc_server **out, uv_loop_t *loop, const char *path,
 	const struct rpc_method *methods, void *ctx, struct err *err);
+
+/* Says who may connect and who of these may change something (rpc_access.h); without it that is the
+ * process's own user, and root. Connections that are there keep their rights. Returns 0, or a
+ * negative errno with 'err' set; then all stays as it was. */
+int rpc_server_set_access(
+	struct rpc_server *server, const struct socket_access *access, struct err *err);
 
 /* Closes all connections, removes the socket file and frees the server (memory goes when the loop
  * has run its close callbacks). NULL is allowed. */

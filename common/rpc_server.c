@@ -4,6 +4,7 @@
 #include "common/rpc.h"
 
 #include "common/log.h"
+#include "common/rpc_access.h"
 #include "common/rpc_wire.h"
 
 #include <errno.h>
@@ -37,6 +38,8 @@ struct connection {
 	struct connection *next;
 	struct connection **back; /* What points here. */
 	struct rpc_pending *pending;
+	struct rpc_peer peer;
+	bool is_known; /* It has made a routine change before. */
 	bool ended;    /* Nothing more is read: closes when all answers are out. */
 	bool draining; /* Shutdown asked for. */
 };
@@ -47,6 +50,7 @@ struct rpc_server {
 	const struct rpc_method *methods;
 	void *ctx;
 	char *path;
+	struct rpc_access *access; /* NULL: the least. */
 	struct connection *connections;
 	size_t n_handles; /* Open handles that refer to the server's memory. */
 	bool freed;
@@ -61,6 +65,7 @@ release(struct rpc_server *server)
 {
 	if (--server->n_handles > 0)
 		return;
+	rpc_access_free(server->access);
 	free(server->path);
 	free(server);
 }
@@ -159,6 +164,43 @@ unknown_method(const struct rpc_server *server, const char *name, struct err *er
 	err_set(err, -ENOSYS, "there is no method '%.64s': choose one of%s", name, known);
 }
 
+/* Says in the log who asks for a change; what it is asked with may be long. */
+static void
+log_change(struct connection *connection, const struct rpc_method *method, json_t *params)
+{
+	const struct rpc_peer *peer = &connection->peer;
+	char *text = NULL;
+
+	if (method->kind == RPC_READ || (method->kind == RPC_ROUTINE && connection->is_known))
+		return;
+	if (method->kind == RPC_CHANGE)
+		text = json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS);
+	LOG_INFORM("%s: %s (uid %u, pid %d) asks for %s%s%.200s", connection->server->path,
+		peer->user, (unsigned int)peer->uid, (int)peer->pid, method->name, text ? " " : "",
+		text ? text : "");
+	free(text);
+	connection->is_known = connection->is_known || method->kind == RPC_ROUTINE;
+}
+
+static bool
+may_call(struct connection *connection, const struct rpc_method *method, json_t *params,
+	struct err *err)
+{
+	const struct rpc_peer *peer = &connection->peer;
+
+	log_change(connection, method, params);
+	if (method->kind == RPC_READ || peer->may_change)
+		return true;
+	err_set(err, -EPERM,
+		"%s is not for %s (uid %u), who may only look here: root may, and whom the cluster "
+		"file names in write_users or write_groups of this socket",
+		method->name, peer->user, (unsigned int)peer->uid);
+	LOG_LIMITED(LOG_WARN, "%s: %s (uid %u, pid %d) may not ask for %s",
+		connection->server->path, peer->user, (unsigned int)peer->uid, (int)peer->pid,
+		method->name);
+	return false;
+}
+
 static void
 dispatch(struct connection *connection, json_int_t id, const char *name, json_t *params)
 {
@@ -169,6 +211,10 @@ dispatch(struct connection *connection, json_int_t id, const char *name, json_t 
 
 	while (method->name && strcmp(method->name, name) != 0)
 		method++;
+	if (method->name && !may_call(connection, method, params, &err)) {
+		answer(connection, json_integer(id), NULL, err.text);
+		return;
+	}
 	if (method->name) {
 		server->current = connection;
 		server->current_id = id;
@@ -255,6 +301,7 @@ on_connection(uv_stream_t *listener, int status)
 {
 	struct rpc_server *server = listener->data;
 	struct connection *connection = status < 0 ? NULL : calloc(1, sizeof(*connection));
+	uv_os_fd_t fd;
 
 	if (!connection) {
 		LOG_LIMITED(LOG_WARN, "%s: cannot accept a connection: %s", server->path,
@@ -271,8 +318,12 @@ on_connection(uv_stream_t *listener, int status)
 	server->connections = connection;
 	server->n_handles++;
 	if (uv_accept(listener, (uv_stream_t *)&connection->pipe) < 0 ||
-		uv_read_start((uv_stream_t *)&connection->pipe, on_alloc, on_read) < 0)
+		uv_fileno((uv_handle_t *)&connection->pipe, &fd) < 0 ||
+		uv_read_start((uv_stream_t *)&connection->pipe, on_alloc, on_read) < 0) {
 		close_connection(connection);
+		return;
+	}
+	rpc_access_identify(server->access, fd, &connection->peer);
 }
 
 /* Returns 1 if somebody answers at the address, 0 if not (or nothing is there), -errno if it
@@ -390,6 +441,25 @@ rpc_server_new(struct rpc_server **out, uv_loop_t *loop, const char *path,
 	uv_pipe_open(&server->listener, fd);
 	uv_listen((uv_stream_t *)&server->listener, BACKLOG, on_connection);
 	*out = server;
+	return 0;
+}
+
+int
+rpc_server_set_access(
+	struct rpc_server *server, const struct socket_access *config, struct err *err)
+{
+	struct rpc_access *access;
+	int rc = rpc_access_new(&access, config, err);
+
+	if (rc == 0) {
+		rc = rpc_access_apply(access, server->path, err);
+		if (rc < 0)
+			rpc_access_free(access);
+	}
+	if (rc < 0)
+		return rc;
+	rpc_access_free(server->access);
+	server->access = access;
 	return 0;
 }
 

@@ -36,6 +36,7 @@ struct admin {
 	struct cluster *cluster;
 	struct dataplane_client *dataplane;
 	struct rpc_server *server;
+	struct reload *reload; /* NULL: nobody does. */
 	struct request *requests;
 };
 
@@ -364,19 +365,66 @@ handle_history(void *ctx, json_t *params, struct err *err)
 		(uint64_t)wall.tv_sec * NS_PER_S + (uint64_t)wall.tv_nsec);
 }
 
+static void
+on_reloaded(void *ctx, json_t *plan, const char *error)
+{
+	rpc_answer(ctx, json_incref(plan), error);
+}
+
+static json_t *
+handle_reload(void *ctx, json_t *params, struct err *err)
+{
+	static const char *const keys[] = {NULL};
+	struct admin *admin = ctx;
+	struct rpc_pending *pending;
+	struct err why = {""};
+
+	if (json_fields_known(params, keys, err) < 0)
+		return NULL;
+	if (!admin->reload) {
+		err_set(err, -EAGAIN, "the control plane is starting or stopping: try again");
+		return NULL;
+	}
+	pending = rpc_defer(admin->server);
+	if (!pending)
+		err_set(err, -ENOMEM, "out of memory");
+	else if (reload_start(admin->reload, on_reloaded, pending, &why) < 0)
+		rpc_answer(pending, NULL, why.text);
+	return NULL;
+}
+
+static json_t *
+handle_config(void *ctx, json_t *params, struct err *err)
+{
+	static const char *const keys[] = {NULL};
+	struct admin *admin = ctx;
+	const struct model *model = cluster_model(admin->cluster);
+	char *path;
+	json_t *answer;
+
+	if (json_fields_known(params, keys, err) < 0)
+		return NULL;
+	path = realpath(model->path, NULL);
+	answer = json_pack("{s:s, s:s}", "file", path ? path : model->path, "text", model->text);
+	free(path);
+	return answer;
+}
+
 static const struct rpc_method methods[] = {
-	{"status", handle_status},
-	{"services", handle_services},
-	{"backends", handle_backends},
-	{"flows", handle_flows},
-	{"stats", handle_stats},
-	{"sync", handle_sync},
-	{"trace", handle_trace},
-	{"drain", handle_drain},
-	{"undrain", handle_undrain},
-	{"failover", handle_failover},
-	{"history", handle_history},
-	{NULL, NULL},
+	{"status", handle_status, RPC_READ},
+	{"services", handle_services, RPC_READ},
+	{"backends", handle_backends, RPC_READ},
+	{"flows", handle_flows, RPC_READ},
+	{"stats", handle_stats, RPC_READ},
+	{"sync", handle_sync, RPC_READ},
+	{"trace", handle_trace, RPC_READ},
+	{"drain", handle_drain, RPC_CHANGE},
+	{"undrain", handle_undrain, RPC_CHANGE},
+	{"failover", handle_failover, RPC_CHANGE},
+	{"history", handle_history, RPC_READ},
+	{"reload", handle_reload, RPC_CHANGE},
+	{"config", handle_config, RPC_READ},
+	{NULL, NULL, RPC_READ},
 };
 
 int
@@ -392,13 +440,36 @@ admin_new(struct admin **out, uv_loop_t *loop, struct cluster *cluster,
 	admin->dataplane = dataplane;
 	rc = rpc_server_new(
 		&admin->server, loop, cluster_node(cluster)->lb.admin_socket, methods, admin, err);
-	if (rc < 0) {
+	if (rc == 0) {
+		rc = admin_reload(admin, err);
+		if (rc < 0)
+			rpc_server_free(admin->server);
+	} else {
 		err_prefix(err, "admin socket");
+	}
+	if (rc < 0) {
 		free(admin);
 		return rc;
 	}
 	*out = admin;
 	return 0;
+}
+
+void
+admin_set_reload(struct admin *admin, struct reload *reload)
+{
+	admin->reload = reload;
+}
+
+int
+admin_reload(struct admin *admin, struct err *err)
+{
+	int rc = rpc_server_set_access(
+		admin->server, &cluster_node(admin->cluster)->lb.admin_access, err);
+
+	if (rc < 0)
+		err_prefix(err, "admin_access");
+	return rc;
 }
 
 void

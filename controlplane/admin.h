@@ -16,6 +16,8 @@
  * (control.h) drain     {backend, pool?}           -> {backends: [{pool, backend, changed}, ...]}
  *   undrain   {backend, pool?}           -> as drain
  *   failover  {router?}                  -> {moving: number of virtual routers}
+ *   reload    {}                         -> the plan that was carried out (plan.h)
+ *   config    {}                         -> {file, text} of the configuration in force
  *
  * Counters are missing while the dataplane cannot be asked.
  * A backend without a pool stands for all backends of that name: the machine, in all its pools. */
@@ -25,6 +27,7 @@
 #include "common/err.h"
 #include "controlplane/cluster.h"
 #include "controlplane/dataplane_client.h"
+#include "controlplane/reload.h"
 
 #include <uv.h>
 
@@ -35,6 +38,13 @@ struct admin;
  * errno with 'err' set. */
 int admin_new(struct admin **out, uv_loop_t *loop, struct cluster *cluster,
 	struct dataplane_client *dataplane, struct err *err);
+
+/* Who carries out "reload"; before this nobody does. */
+void admin_set_reload(struct admin *admin, struct reload *reload);
+
+/* Takes from the cluster, which has another model, who may use the socket. Returns 0, or a negative
+ * errno with 'err' set; then that stays as it was. */
+int admin_reload(struct admin *admin, struct err *err);
 
 /* Memory goes when the loop has run its close callbacks. NULL is allowed. */
 void admin_free(struct admin *admin);

@@ -219,6 +219,15 @@ time_of_day(uint64_t wall_ns)
 	return json_string(text);
 }
 
+/* A reload may have removed the router. */
+static const char *
+router_name(const struct cluster *cluster, size_t router)
+{
+	if (router == TRANSITION_GONE)
+		return "(removed)";
+	return cluster_router(cluster, router)->config->name;
+}
+
 json_t *
 admin_view_history(const struct cluster *cluster, const char *router, size_t limit, uint64_t now_ns,
 	uint64_t wall_ns)
@@ -228,7 +237,7 @@ admin_view_history(const struct cluster *cluster, const char *router, size_t lim
 
 	for (size_t i = history_n(history); i > 0 && json_array_size(transitions) < limit; i--) {
 		const struct transition *transition = history_at(history, i - 1);
-		const char *name = cluster_router(cluster, transition->router)->config->name;
+		const char *name = router_name(cluster, transition->router);
 		uint64_t age_ns = now_ns - transition->at_ns;
 
 		if (router && strcmp(router, name) != 0)

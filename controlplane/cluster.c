@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Live state of this node; see cluster.h. */
-#include "controlplane/cluster.h"
+#include "controlplane/cluster_data.h"
 
 #include "common/clock.h"
 #include "controlplane/health.h"
@@ -10,22 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct cluster {
-	const struct model *model;
-	const struct node *node;
-	struct cluster_router *routers;
-	size_t n_routers;
-	struct cluster_pool *pools;
-	struct cluster_script *scripts;
-	bool links[MODEL_PORTS_MAX]; /* Of the node's ports. */
-	struct history history;
-	struct cluster_dataplane dataplane;
-	struct cluster_listener listener;
-	struct flow_sync sync;
-	bool ready;
-	char ready_why[CLUSTER_WHY_SIZE];
-};
 
 static void
 copy_text(char *out, size_t size, const char *text)
@@ -194,6 +178,18 @@ cluster_script(const struct cluster *cluster, size_t i)
 {
 	assert(i < cluster->model->n_scripts);
 	return &cluster->scripts[i];
+}
+
+const struct cluster_reload *
+cluster_reload(const struct cluster *cluster)
+{
+	return &cluster->reload;
+}
+
+void
+cluster_set_reload(struct cluster *cluster, const struct cluster_reload *reload)
+{
+	cluster->reload = *reload;
 }
 
 const struct history *

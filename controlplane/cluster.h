@@ -75,6 +75,15 @@ struct cluster_dataplane {
 	char problem[CLUSTER_WHY_SIZE]; /* Last rejection, or what it waits for; "" if nothing. */
 };
 
+/* What has become of reloads. */
+struct cluster_reload {
+	uint64_t n_done;
+	uint64_t n_failed;
+	uint64_t since_ns;    /* When the configuration in force was taken. */
+	unsigned int restart; /* Processes (plan.h) of the node that it awaits a restart of. */
+	char problem[CLUSTER_WHY_SIZE]; /* Why the last one failed; "" if it did not. */
+};
+
 struct cluster;
 
 /* Who acts on changes. Both are called from within the functions that change something. */
@@ -113,6 +122,9 @@ const struct cluster_pool *cluster_pool(const struct cluster *cluster, size_t i)
 const struct cluster_dataplane *cluster_dataplane(const struct cluster *cluster);
 const struct cluster_script *cluster_script(const struct cluster *cluster, size_t i);
 const struct history *cluster_history(const struct cluster *cluster);
+
+const struct cluster_reload *cluster_reload(const struct cluster *cluster);
+void cluster_set_reload(struct cluster *cluster, const struct cluster_reload *reload);
 
 /* Whether the node's port called 'name' has a link. */
 bool cluster_port_has_link(const struct cluster *cluster, const char *name);
@@ -183,5 +195,20 @@ void cluster_set_ready(struct cluster *cluster, bool ready, const char *why);
  * addresses, all pools. Returns NULL when memory is short; the caller frees it with
  * control_state_free(). */
 struct control_state *cluster_build_state(const struct cluster *cluster, uint64_t generation);
+
+/* --- Reload --- */
+
+/* True if the router that was configured as 'before' goes on as 'after': it is the same one on the
+ * wire, so its state machine need not begin anew. */
+bool cluster_router_goes_on(
+	const struct virtual_router *before, const struct virtual_router *after);
+
+/* Has 'to', made of another model, continue what 'from' knows: verdicts of backends that are still
+ * there, what the operator has done, states of routers that go on, history. Routers that do not go
+ * on are in VRRP_INIT. May be called again when 'from' has changed. */
+void cluster_inherit(struct cluster *to, const struct cluster *from);
+
+/* Exchanges all that is in two clusters, so that who holds one has the other's content. */
+void cluster_swap(struct cluster *a, struct cluster *b);
 
 #endif /* CONTROLPLANE_CLUSTER_H */

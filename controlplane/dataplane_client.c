@@ -28,8 +28,17 @@ LOG_MODULE("dataplane");
 #define SILENT_TICKS_PUSHING 100
 #define SILENT_TICKS_NO_PUSH 2 /* It could only be read when it is no longer true. */
 
+/* A push of what may become the state. */
+struct trial {
+	const struct cluster *candidate; /* NULL: there is none. */
+	bool is_pushed;                  /* It is the push that is under way. */
+	void (*on_result)(void *ctx, const char *error);
+	void *ctx;
+};
+
 struct dataplane_client {
 	struct dataplane_client_config config;
+	struct trial trial;
 	struct rpc_client *rpc;
 	uv_timer_t push_timer; /* Runs when a push is due. */
 	uv_timer_t ready_timer;
@@ -124,15 +133,31 @@ ask_ready(uv_timer_t *timer)
 /* --- State --- */
 
 static void
+end_trial(struct dataplane_client *client, const char *error)
+{
+	struct trial trial = client->trial;
+
+	client->trial = (struct trial){.candidate = NULL};
+	if (trial.candidate)
+		trial.on_result(trial.ctx, error);
+}
+
+static void
 on_state_reply(void *ctx, json_t *result, const char *error)
 {
 	struct dataplane_client *client = ctx;
 	struct cluster_dataplane dataplane = known(client);
 	uint64_t generation = client->pushed;
+	bool was_trial = client->trial.is_pushed;
 
 	(void)result;
 	client->pushed = 0;
 	client->n_silent = 0;
+	if (was_trial && error) {
+		end_trial(client, error);
+		timer_set(&client->push_timer, PUSH_DELAY_MS);
+		return;
+	}
 	if (!dataplane.connected)
 		return;
 	if (error) {
@@ -151,27 +176,33 @@ on_state_reply(void *ctx, json_t *result, const char *error)
 	}
 	if (dataplane.ready)
 		dataplane.problem[0] = '\0';
-	if (client->dirty)
+	if (client->dirty || client->trial.candidate)
 		timer_set(&client->push_timer, PUSH_DELAY_MS);
 	set_known(client, &dataplane);
+	if (was_trial)
+		end_trial(client, NULL);
 }
 
 static void
 push(uv_timer_t *timer)
 {
 	struct dataplane_client *client = timer->data;
+	const struct cluster *source = client->trial.candidate;
 	struct control_state *state;
 	json_t *json;
 	int rc;
 
 	uv_timer_stop(timer);
+	if (!source && !client->dirty)
+		return;
 	if (!client->pushing || client->pushed || !known(client).connected)
 		return;
 	if (client->n_silent >= SILENT_TICKS_NO_PUSH) {
 		timer_set(timer, TICK_MS);
 		return;
 	}
-	state = cluster_build_state(client->config.cluster, client->generation + 1);
+	state = cluster_build_state(
+		source ? source : client->config.cluster, client->generation + 1);
 	json = state ? control_state_encode(state) : NULL;
 	control_state_free(state);
 	rc = json ? rpc_call(client->rpc, "state", json, on_state_reply, client) : -ENOMEM;
@@ -182,7 +213,8 @@ push(uv_timer_t *timer)
 		return;
 	}
 	client->pushed = ++client->generation;
-	client->dirty = false;
+	client->trial.is_pushed = source != NULL;
+	client->dirty = client->dirty && source;
 }
 
 /* --- Connection --- */
@@ -314,6 +346,8 @@ on_rpc_state(void *ctx, bool connected)
 	json_decref(client->stats);
 	client->stats = NULL;
 	client->pushing = false;
+	end_trial(client, "the connection to the dataplane was lost: try again");
+	dataplane = known(client);
 	if (dataplane.connected)
 		dataplane = (struct cluster_dataplane){.since_ns = clock_now_ns()};
 	snprintf(dataplane.problem, sizeof(dataplane.problem), "the connection was lost");
@@ -375,6 +409,7 @@ dataplane_client_free(struct dataplane_client *client)
 	/* Open calls are answered by rpc_client_free(): nobody is to hear of it any more. */
 	client->config.on_change = NULL;
 	client->config.on_lease_done = NULL;
+	client->trial = (struct trial){.candidate = NULL};
 	rpc_client_free(client->rpc);
 	json_decref(client->stats);
 	client->stats = NULL;
@@ -400,6 +435,20 @@ dataplane_client_push(struct dataplane_client *client)
 	client->dirty = true;
 	if (!client->pushed)
 		timer_set(&client->push_timer, PUSH_DELAY_MS);
+}
+
+int
+dataplane_client_try(struct dataplane_client *client, const struct cluster *candidate,
+	void (*on_result)(void *ctx, const char *error), void *ctx)
+{
+	assert(!client->trial.candidate);
+	if (!known(client).connected || !client->pushing)
+		return -ENOTCONN;
+	client->trial =
+		(struct trial){.candidate = candidate, .on_result = on_result, .ctx = ctx};
+	if (!client->pushed)
+		timer_set(&client->push_timer, PUSH_DELAY_MS);
+	return 0;
 }
 
 int

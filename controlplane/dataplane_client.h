@@ -43,6 +43,13 @@ void dataplane_client_start_pushing(struct dataplane_client *client);
 /* The desired state has changed: push it soon. */
 void dataplane_client_push(struct dataplane_client *client);
 
+/* Pushes the state of 'candidate', which may become the content of the client's cluster, to hear
+ * whether the dataplane takes it: 'on_result' is called once, with NULL if it has, else with the
+ * reason. One at a time; no other push is made meanwhile. Returns 0, or -ENOTCONN if there is no
+ * dataplane that could be asked now. */
+int dataplane_client_try(struct dataplane_client *client, const struct cluster *candidate,
+	void (*on_result)(void *ctx, const char *error), void *ctx);
+
 /* Tells which virtual routers are held. One lease may be unanswered, not more: a dataplane that was
  * stopped must not find a queue of leases that were true once. Returns 0; -EBUSY while one is
  * unanswered (on_lease_done tells when to try again); -ENOTCONN or -ENOMEM. */

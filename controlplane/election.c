@@ -202,7 +202,7 @@ static struct link *
 get_link(struct election *election, const struct virtual_router *config, int *code, struct err *err)
 {
 	const struct lb_port *port = find_port(cluster_node(election->cluster), config->port);
-	struct link *link = election->links;
+	struct link *free_link = NULL;
 	const char *why;
 
 	if (!port) {
@@ -210,23 +210,29 @@ get_link(struct election *election, const struct virtual_router *config, int *co
 			config->name, config->port);
 		return NULL;
 	}
-	for (; link < election->links + election->n_links; link++) {
-		if (link->port == port && link->family == config->family)
+	for (size_t i = 0; i < MODEL_ROUTERS_MAX; i++) {
+		struct link *link = &election->links[i];
+
+		if (!link->io && !free_link)
+			free_link = link;
+		if (link->io && link->family == config->family &&
+			strcmp(link->port, port->name) == 0)
 			return link;
 	}
-	*link = (struct link){.election = election, .port = port, .family = config->family};
-	*code = vrrp_io_new(&link->io, election->loop, port->host_interface, config->family,
-		&(struct vrrp_io_handler){on_advert, election_on_link_change, link}, err);
+	assert(free_link);
+	*free_link = (struct link){
+		.election = election, .port = port->name, .family = config->family};
+	*code = vrrp_io_new(&free_link->io, election->loop, port->host_interface, config->family,
+		&(struct vrrp_io_handler){on_advert, election_on_link_change, free_link}, err);
 	if (*code < 0)
 		return NULL;
-	if (!vrrp_io_is_up(link->io, &why))
-		LOG_WARNING("%s: no IPv%d adverts: %s", port->name, (int)link->family, why);
-	election->n_links++;
-	return link;
+	if (!vrrp_io_is_up(free_link->io, &why))
+		LOG_WARNING("%s: no IPv%d adverts: %s", port->name, (int)config->family, why);
+	return free_link;
 }
 
-static int
-add_router(struct election *election, size_t index, struct err *err)
+int
+election_add_router(struct election *election, size_t index, struct err *err)
 {
 	const struct virtual_router *config = cluster_router(election->cluster, index)->config;
 	struct vrrp_router_owner owner = {
@@ -248,7 +254,6 @@ add_router(struct election *election, size_t index, struct err *err)
 	election->names[index] = config->name;
 	election->router_links[index] = link;
 	election_join_group(election, config, election->routers[index]);
-	election->n_routers++;
 	return 0;
 }
 
@@ -298,11 +303,12 @@ election_new(struct election **out, uv_loop_t *loop, const struct election_confi
 	gate_init(&election->gate);
 	init_handles(election);
 	for (size_t i = 0; i < cluster_n_routers(election->cluster); i++) {
-		rc = add_router(election, i, err);
+		rc = election_add_router(election, i, err);
 		if (rc < 0) {
 			election_free(election);
 			return rc;
 		}
+		election->n_routers++;
 	}
 	election_update(election);
 	*out = election;
@@ -314,7 +320,7 @@ election_free(struct election *election)
 {
 	if (!election)
 		return;
-	for (size_t i = 0; i < election->n_links; i++)
+	for (size_t i = 0; i < MODEL_ROUTERS_MAX; i++)
 		vrrp_io_free(election->links[i].io);
 	for (size_t i = 0; i < election->n_routers; i++)
 		vrrp_router_free(election->routers[i]);

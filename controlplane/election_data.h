@@ -13,8 +13,8 @@
 /* The sockets of one family on one interface, and the election they serve. */
 struct link {
 	struct election *election;
-	struct vrrp_io *io;
-	const struct lb_port *port;
+	struct vrrp_io *io;   /* NULL: the place is free. */
+	const char *port;     /* The name; the election's own. */
 	enum addr_family family;
 	bool lost;            /* Was up once, and is not now. */
 	uint64_t returned_ns; /* When it came back; 0: it has not, or that is long ago. */
@@ -42,8 +42,7 @@ struct election {
 	uint64_t leased_ns;    /* When the last lease was sent. */
 	struct vrrp_router *routers[MODEL_ROUTERS_MAX]; /* In the order of the cluster. */
 	size_t n_routers;
-	struct link links[MODEL_ROUTERS_MAX];
-	size_t n_links;
+	struct link links[MODEL_ROUTERS_MAX]; /* Some places may be free. */
 	struct gate gate;
 	uv_timer_t gate_timer;
 	struct lease lease;
@@ -69,6 +68,9 @@ void election_run_all(struct election *election, const struct vrrp_event *event)
 
 /* Starts and stops routers as gate, sockets and tracking say, and sets their priorities. */
 void election_update_routers(struct election *election);
+
+/* Makes router 'index' of the cluster. Returns 0, or a negative errno with 'err' set. */
+int election_add_router(struct election *election, size_t index, struct err *err);
 
 /* Callbacks: a router's machine has run; a link's sockets have changed ('ctx' is the link); a link
  * that came back has been waited with for long enough. */

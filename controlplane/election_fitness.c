@@ -161,17 +161,18 @@ note_return(struct election *election, struct link *link)
 	uint64_t now_ns = clock_now_ns();
 	bool known = false;
 
-	for (size_t i = 0; i < election->n_links; i++) {
+	for (size_t i = 0; i < MODEL_ROUTERS_MAX; i++) {
 		const struct link *other = &election->links[i];
 
 		known = known ||
-			(other->port == link->port && other->returned_ns != 0 &&
+			(other->io && strcmp(other->port, link->port) == 0 &&
+				other->returned_ns != 0 &&
 				now_ns - other->returned_ns < RETURN_PATIENCE_MS * NS_PER_MS);
 	}
 	link->lost = false;
 	if (!election->gate.settled)
 		return;
-	LOG_INFORM("%s: IPv%d adverts are possible again", link->port->name, (int)link->family);
+	LOG_INFORM("%s: IPv%d adverts are possible again", link->port, (int)link->family);
 	link->returned_ns = now_ns;
 	timer_set(&election->link_timer, RETURN_PATIENCE_MS + 1);
 	if (!known)
@@ -187,7 +188,7 @@ election_on_link_change(void *ctx)
 
 	up = vrrp_io_is_up(link->io, &why);
 	if (!up && !link->lost) {
-		LOG_WARNING("%s: no IPv%d adverts: %s", link->port->name, (int)link->family, why);
+		LOG_WARNING("%s: no IPv%d adverts: %s", link->port, (int)link->family, why);
 		link->lost = true;
 	} else if (up && link->lost) {
 		note_return(link->election, link);

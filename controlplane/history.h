@@ -10,9 +10,11 @@
 
 #define HISTORY_MAX 256
 
+#define TRANSITION_GONE SIZE_MAX /* Of a router that is no longer there. */
+
 struct transition {
 	uint64_t at_ns;
-	size_t router; /* Its index in the cluster. */
+	size_t router; /* Its index in the cluster, or TRANSITION_GONE. */
 	enum vrrp_state from;
 	enum vrrp_state to;
 	char why[VRRP_WHY_SIZE];

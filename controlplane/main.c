@@ -15,6 +15,7 @@
 #include "controlplane/metrics_page.h"
 #include "controlplane/notifier.h"
 #include "controlplane/port_watch.h"
+#include "controlplane/reload.h"
 #include "controlplane/scripts.h"
 #include "controlplane/timer.h"
 
@@ -27,8 +28,14 @@
 
 LOG_MODULE("main");
 
+static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP};
+
+#define N_SIGNALS (sizeof(signal_numbers) / sizeof(signal_numbers[0]))
+
 struct app {
 	uv_loop_t loop;
+	struct model *model;    /* In force: options' at first. */
+	struct model *reloaded; /* At the end: the one in force, if it is another. */
 	struct cluster *cluster;
 	struct dataplane_client *client;
 	struct election *election;
@@ -38,7 +45,8 @@ struct app {
 	struct notifier *notifiers[MODEL_ROUTERS_MAX]; /* NULL: the router has no command. */
 	struct admin *admin;
 	struct metrics_page *page;
-	uv_signal_t signals[2];
+	struct reload *reload;
+	uv_signal_t signals[N_SIGNALS];
 	uv_timer_t slow_start;
 	bool stopping; /* A signal has come. */
 	bool closed;   /* All parts are freed. */
@@ -125,8 +133,7 @@ start_checks(struct app *app)
 {
 	struct err err = {""};
 
-	if (health_new(&app->health, &app->loop, cluster_model(app->cluster), on_health_result, app,
-		    &err) < 0)
+	if (health_new(&app->health, &app->loop, app->model, on_health_result, app, &err) < 0)
 		LOG_ERR("cannot start the health checks: %s", err.text);
 }
 
@@ -182,6 +189,69 @@ on_lease_done(void *ctx)
 		election_lease_done(app->election);
 }
 
+/* --- Reload --- */
+
+static int
+make_notifier(struct app *app, size_t router)
+{
+	const struct virtual_router *config = cluster_router(app->cluster, router)->config;
+
+	if (!config->notify)
+		return 0;
+	return notifier_new(&app->notifiers[router], &app->loop, config,
+		cluster_node(app->cluster)->name);
+}
+
+/* Those of routers that are still there go on, with what they have to run yet. 'former' has the
+ * routers in their old order. */
+static void
+reload_notifiers(struct app *app, const struct cluster *former)
+{
+	struct notifier *notifiers[MODEL_ROUTERS_MAX];
+
+	memcpy(notifiers, app->notifiers, sizeof(notifiers));
+	memset(app->notifiers, 0, sizeof(app->notifiers));
+	for (size_t i = 0; i < cluster_n_routers(app->cluster); i++) {
+		const struct virtual_router *config = cluster_router(app->cluster, i)->config;
+
+		for (size_t j = 0; config->notify && j < cluster_n_routers(former); j++) {
+			if (!notifiers[j] || !cluster_router_goes_on(
+						     cluster_router(former, j)->config, config))
+				continue;
+			app->notifiers[i] = notifiers[j];
+			notifiers[j] = NULL;
+			notifier_set_router(app->notifiers[i], config);
+		}
+		if (!app->notifiers[i] && make_notifier(app, i) < 0)
+			LOG_ERR("%s: no notify command: out of memory", config->name);
+	}
+	for (size_t i = 0; i < MODEL_ROUTERS_MAX; i++)
+		notifier_free(notifiers[i]);
+}
+
+/* The dataplane has taken it already: from here on nothing is refused, and a part that cannot follow
+ * says so. */
+static void
+on_adopt(void *ctx, struct cluster *next, struct model *model)
+{
+	struct app *app = ctx;
+	struct err err = {""};
+
+	election_prepare_reload(app->election, next);
+	cluster_swap(app->cluster, next);
+	app->model = model;
+	reload_notifiers(app, next);
+	if (app->health && health_reload(app->health, model, &err) < 0)
+		LOG_ERR("%s", err.text);
+	if (scripts_reload(app->scripts, model, cluster_node(app->cluster)) < 0)
+		LOG_ERR("scripts: out of memory");
+	if (election_reload(app->election, &err) < 0)
+		LOG_ERR("%s", err.text);
+	if (admin_reload(app->admin, &err) < 0)
+		LOG_ERR("%s", err.text);
+	set_slow_start(app);
+}
+
 /* --- Start and stop --- */
 
 static void
@@ -192,6 +262,7 @@ close_parts(void *ctx)
 	if (app->closed)
 		return;
 	app->closed = true;
+	reload_free(app->reload, &app->reloaded);
 	metrics_page_free(app->page);
 	admin_free(app->admin);
 	health_free(app->health);
@@ -203,7 +274,7 @@ close_parts(void *ctx)
 	for (size_t i = 0; i < MODEL_ROUTERS_MAX; i++)
 		notifier_free(app->notifiers[i]);
 	uv_close((uv_handle_t *)&app->slow_start, NULL);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < N_SIGNALS; i++)
 		uv_close((uv_handle_t *)&app->signals[i], NULL);
 }
 
@@ -214,6 +285,11 @@ on_signal(uv_signal_t *signal, int number)
 {
 	struct app *app = signal->data;
 
+	if (number == SIGHUP) {
+		if (app->reload && !app->stopping)
+			reload_request(app->reload);
+		return;
+	}
 	LOG_INFORM("signal %s: stopping", strsignal(number));
 	if (app->stopping || !app->election)
 		close_parts(app);
@@ -225,15 +301,11 @@ on_signal(uv_signal_t *signal, int number)
 static int
 start_notifiers(struct app *app)
 {
-	for (size_t i = 0; i < cluster_n_routers(app->cluster); i++) {
-		const struct virtual_router *router = cluster_router(app->cluster, i)->config;
-		const char *node = cluster_node(app->cluster)->name;
+	int rc = 0;
 
-		if (router->notify &&
-			notifier_new(&app->notifiers[i], &app->loop, router, node) < 0)
-			return -ENOMEM;
-	}
-	return 0;
+	for (size_t i = 0; rc == 0 && i < cluster_n_routers(app->cluster); i++)
+		rc = make_notifier(app, i);
+	return rc;
 }
 
 /* What the election goes by. */
@@ -268,6 +340,7 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 		.ctx = app,
 	};
 	struct election_config election = {.on_link_return = on_link_return, .ctx = app};
+	struct reload_config reload = {.options = options, .on_adopt = on_adopt, .ctx = app};
 	struct flow_sync sync = {.n_peers = 0};
 	int rc = source_lists_read(options->model, err);
 
@@ -292,6 +365,12 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 		rc = admin_new(&app->admin, &app->loop, app->cluster, app->client, err);
 	if (rc == 0)
 		rc = metrics_page_new(&app->page, &app->loop, app->cluster, app->client, err);
+	reload.cluster = app->cluster;
+	reload.client = app->client;
+	if (rc == 0 && reload_new(&app->reload, &reload) < 0)
+		rc = err_set(err, -ENOMEM, "out of memory");
+	if (rc == 0)
+		admin_set_reload(app->admin, app->reload);
 	cluster_listen(app->cluster, &listener);
 	return rc;
 }
@@ -299,7 +378,6 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 int
 main(int argc, char **argv)
 {
-	static const int numbers[2] = {SIGTERM, SIGINT};
 	struct options options;
 	struct app app = {.stopping = false};
 	struct err err = {""};
@@ -309,10 +387,11 @@ main(int argc, char **argv)
 		"elects the owner of virtual addresses, checks backends, steers the dataplane",
 		ROLE_LB);
 	uv_loop_init(&app.loop);
-	for (size_t i = 0; i < 2; i++) {
+	app.model = options.model;
+	for (size_t i = 0; i < N_SIGNALS; i++) {
 		uv_signal_init(&app.loop, &app.signals[i]);
 		app.signals[i].data = &app;
-		uv_signal_start(&app.signals[i], on_signal, numbers[i]);
+		uv_signal_start(&app.signals[i], on_signal, signal_numbers[i]);
 	}
 	timer_init(&app.loop, &app.slow_start, on_slow_start, &app);
 	rc = start_parts(&app, &options, &err);
@@ -326,6 +405,7 @@ main(int argc, char **argv)
 	uv_run(&app.loop, UV_RUN_DEFAULT);
 	uv_loop_close(&app.loop);
 	cluster_free(app.cluster);
+	model_free(app.reloaded);
 	model_free(options.model);
 	if (rc == 0)
 		LOG_INFORM("stopped");

@@ -133,6 +133,12 @@ notifier_free(struct notifier *notifier)
 }
 
 void
+notifier_set_router(struct notifier *notifier, const struct virtual_router *router)
+{
+	notifier->router = router;
+}
+
+void
 notifier_tell(struct notifier *notifier, const struct transition *transition)
 {
 	if (notifier->n_queued == NOTIFY_QUEUE_MAX) {

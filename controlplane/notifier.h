@@ -27,6 +27,9 @@ int notifier_new(struct notifier **out, uv_loop_t *loop, const struct virtual_ro
  * has run its close callbacks. NULL is allowed. */
 void notifier_free(struct notifier *notifier);
 
+/* The same router as another model has it. */
+void notifier_set_router(struct notifier *notifier, const struct virtual_router *router);
+
 void notifier_tell(struct notifier *notifier, const struct transition *transition);
 
 #endif /* CONTROLPLANE_NOTIFIER_H */

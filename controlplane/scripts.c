@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/plan.h"
 #include "controlplane/command.h"
 #include "controlplane/health_fsm.h"
 #include "controlplane/timer.h"
@@ -31,9 +32,10 @@ struct scripts {
 	uv_loop_t *loop;
 	scripts_result_fn on_result;
 	void *ctx;
-	struct entry entries[MODEL_SCRIPTS_MAX];
+	struct entry *entries[MODEL_SCRIPTS_MAX];
 	size_t n_entries;
 	size_t n_handles; /* Timers whose close callback has not run. */
+	bool freed;
 };
 
 static void
@@ -117,6 +119,138 @@ is_tracked(const struct model *model, const struct node *node, const struct scri
 	return false;
 }
 
+static struct entry *
+make_entry(struct scripts *scripts, const struct script *config)
+{
+	struct health_fsm_config fsm_config = {
+		.interval_ns = config->interval_ms * NS_PER_MS,
+		.timeout_ns = config->timeout_ms * NS_PER_MS,
+		.jitter_ns = config->interval_ms * NS_PER_MS / JITTER_PART,
+		.rise = config->rise,
+		.fall = config->fall,
+	};
+	struct entry *entry = calloc(1, sizeof(*entry));
+
+	if (!entry)
+		return NULL;
+	entry->scripts = scripts;
+	entry->config = config;
+	/* At once: without a first result nothing is held. */
+	health_fsm_init(&entry->fsm, &fsm_config, clock_now_ns(), 0);
+	return entry;
+}
+
+static void
+run_entry(struct entry *entry)
+{
+	timer_init(entry->scripts->loop, &entry->timer, on_timer, entry);
+	arm(entry);
+	entry->scripts->n_handles++;
+}
+
+static void
+release(struct scripts *scripts)
+{
+	if (scripts->freed && scripts->n_handles == 0)
+		free(scripts);
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+	struct entry *entry = handle->data;
+	struct scripts *scripts = entry->scripts;
+
+	free(entry);
+	scripts->n_handles--;
+	release(scripts);
+}
+
+static void
+end_entry(struct entry *entry)
+{
+	if (entry->command)
+		command_kill(entry->command);
+	entry->command = NULL;
+	uv_close((uv_handle_t *)&entry->timer, on_closed);
+}
+
+/* The entry of a script of the same name that is run in the same way. */
+static struct entry *
+find_entry(const struct scripts *scripts, const struct script *config)
+{
+	for (size_t i = 0; i < scripts->n_entries; i++) {
+		struct entry *entry = scripts->entries[i];
+
+		if (strcmp(entry->config->name, config->name) == 0 &&
+			plan_same_script(entry->config, config))
+			return entry;
+	}
+	return NULL;
+}
+
+static bool
+contains(struct entry *const *entries, size_t n, const struct entry *entry)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (entries[i] == entry)
+			return true;
+	}
+	return false;
+}
+
+/* The new entries take the place of the old ones. */
+static void
+replace(struct scripts *scripts, struct entry **entries, size_t n, const struct model *model,
+	const size_t *indices)
+{
+	struct entry *former[MODEL_SCRIPTS_MAX];
+	size_t n_former = scripts->n_entries;
+
+	memcpy(former, scripts->entries, sizeof(former));
+	for (size_t i = 0; i < n_former; i++) {
+		if (!contains(entries, n, former[i]))
+			end_entry(former[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		entries[i]->index = indices[i];
+		entries[i]->config = &model->scripts[indices[i]];
+		if (!contains(former, n_former, entries[i]))
+			run_entry(entries[i]);
+		scripts->entries[i] = entries[i];
+	}
+	scripts->n_entries = n;
+}
+
+int
+scripts_reload(struct scripts *scripts, const struct model *model, const struct node *node)
+{
+	struct entry *entries[MODEL_SCRIPTS_MAX];
+	size_t indices[MODEL_SCRIPTS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < model->n_scripts; i++) {
+		const struct script *config = &model->scripts[i];
+
+		if (!is_tracked(model, node, config))
+			continue;
+		entries[n] = find_entry(scripts, config);
+		if (!entries[n])
+			entries[n] = make_entry(scripts, config);
+		if (!entries[n])
+			goto fail;
+		indices[n++] = i;
+	}
+	replace(scripts, entries, n, model, indices);
+	return 0;
+fail:
+	while (n-- > 0) {
+		if (!contains(scripts->entries, scripts->n_entries, entries[n]))
+			free(entries[n]);
+	}
+	return -ENOMEM;
+}
+
 int
 scripts_new(struct scripts **out, uv_loop_t *loop, const struct model *model,
 	const struct node *node, scripts_result_fn on_result, void *ctx)
@@ -128,55 +262,21 @@ scripts_new(struct scripts **out, uv_loop_t *loop, const struct model *model,
 	scripts->loop = loop;
 	scripts->on_result = on_result;
 	scripts->ctx = ctx;
-	for (size_t i = 0; i < model->n_scripts; i++) {
-		const struct script *config = &model->scripts[i];
-		struct entry *entry = &scripts->entries[scripts->n_entries];
-		struct health_fsm_config fsm_config = {
-			.interval_ns = config->interval_ms * NS_PER_MS,
-			.timeout_ns = config->timeout_ms * NS_PER_MS,
-			.jitter_ns = config->interval_ms * NS_PER_MS / JITTER_PART,
-			.rise = config->rise,
-			.fall = config->fall,
-		};
-
-		if (!is_tracked(model, node, config))
-			continue;
-		*entry = (struct entry){.scripts = scripts, .config = config, .index = i};
-		/* At once: without a first result nothing is held. */
-		health_fsm_init(&entry->fsm, &fsm_config, clock_now_ns(), 0);
-		timer_init(loop, &entry->timer, on_timer, entry);
-		arm(entry);
-		scripts->n_entries++;
-		scripts->n_handles++;
+	if (scripts_reload(scripts, model, node) < 0) {
+		scripts_free(scripts);
+		return -ENOMEM;
 	}
 	*out = scripts;
 	return 0;
 }
 
-static void
-on_closed(uv_handle_t *handle)
-{
-	struct entry *entry = handle->data;
-
-	if (--entry->scripts->n_handles == 0)
-		free(entry->scripts);
-}
-
 void
 scripts_free(struct scripts *scripts)
 {
-	size_t n;
-
 	if (!scripts)
 		return;
-	n = scripts->n_entries;
-	for (size_t i = 0; i < n; i++) {
-		struct entry *entry = &scripts->entries[i];
-
-		if (entry->command)
-			command_kill(entry->command);
-		uv_close((uv_handle_t *)&entry->timer, on_closed);
-	}
-	if (n == 0)
-		free(scripts);
+	for (size_t i = 0; i < scripts->n_entries; i++)
+		end_entry(scripts->entries[i]);
+	scripts->freed = true;
+	release(scripts);
 }

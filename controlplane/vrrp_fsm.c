@@ -475,6 +475,15 @@ vrrp_fsm_set_source(struct vrrp_fsm *fsm, const struct addr *source)
 }
 
 void
+vrrp_fsm_reconfigure(struct vrrp_fsm *fsm, const struct vrrp_fsm_config *config)
+{
+	fsm->config.advert_cs = config->advert_cs;
+	fsm->config.preempt = config->preempt;
+	fsm->config.preempt_delay_ns = config->preempt_delay_ns;
+	fsm->config.grouped = config->grouped;
+}
+
+void
 vrrp_fsm_run(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_ns,
 	struct vrrp_actions *actions)
 {

@@ -112,6 +112,9 @@ void vrrp_fsm_init(struct vrrp_fsm *fsm, const struct vrrp_fsm_config *config);
 /* The address that this node's adverts are sent from has changed. */
 void vrrp_fsm_set_source(struct vrrp_fsm *fsm, const struct addr *source);
 
+/* The router is configured otherwise; its priority and its address have functions of their own. */
+void vrrp_fsm_reconfigure(struct vrrp_fsm *fsm, const struct vrrp_fsm_config *config);
+
 /* Takes 'event' and says in '*actions' what follows from it. */
 void vrrp_fsm_run(struct vrrp_fsm *fsm, const struct vrrp_event *event, uint64_t now_ns,
 	struct vrrp_actions *actions);

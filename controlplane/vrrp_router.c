@@ -124,11 +124,13 @@ set_route(struct vrrp_router *router)
 {
 	const struct virtual_router *config = router->config;
 	const struct node *node = cluster_node(router->owner.cluster);
+	struct addr *peers = calloc(config->n_members, sizeof(*peers));
 
-	router->peers = calloc(config->n_members, sizeof(*router->peers));
-	if (!router->peers)
+	if (!peers)
 		return -ENOMEM;
-	router->route.peers = router->peers;
+	free(router->peers);
+	router->peers = peers;
+	router->route = (struct vrrp_route){.peers = peers};
 	for (size_t i = 0; i < config->n_members; i++) {
 		const struct router_member *member = &config->members[i];
 
@@ -142,18 +144,24 @@ set_route(struct vrrp_router *router)
 	return 0;
 }
 
-int
-vrrp_router_new(struct vrrp_router **out, const struct vrrp_router_owner *owner, size_t index,
-	struct vrrp_io *io)
+static struct vrrp_fsm_config
+fsm_config(const struct cluster_router *entry)
 {
-	const struct cluster_router *entry = cluster_router(owner->cluster, index);
-	struct vrrp_fsm_config config = {
+	return (struct vrrp_fsm_config){
 		.priority = entry->configured_priority,
 		.advert_cs = (uint16_t)entry->config->advert_cs,
 		.preempt = entry->config->preempt,
 		.preempt_delay_ns = entry->config->preempt_delay_ms * NS_PER_MS,
 		.grouped = entry->config->group != NULL,
 	};
+}
+
+int
+vrrp_router_new(struct vrrp_router **out, const struct vrrp_router_owner *owner, size_t index,
+	struct vrrp_io *io)
+{
+	const struct cluster_router *entry = cluster_router(owner->cluster, index);
+	struct vrrp_fsm_config config = fsm_config(entry);
 	struct vrrp_router *router = calloc(1, sizeof(*router));
 
 	if (!router)
@@ -170,6 +178,24 @@ vrrp_router_new(struct vrrp_router **out, const struct vrrp_router_owner *owner,
 	timer_init(owner->loop, &router->timer, on_timer, router);
 	*out = router;
 	return 0;
+}
+
+int
+vrrp_router_reload(struct vrrp_router *router, size_t index)
+{
+	const struct cluster_router *entry = cluster_router(router->owner.cluster, index);
+	struct vrrp_fsm_config config = fsm_config(entry);
+
+	router->index = index;
+	router->config = entry->config;
+	vrrp_fsm_reconfigure(&router->fsm, &config);
+	return set_route(router);
+}
+
+const struct virtual_router *
+vrrp_router_config(const struct vrrp_router *router)
+{
+	return router->config;
 }
 
 static void

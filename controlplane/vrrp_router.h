@@ -33,6 +33,13 @@ int vrrp_router_new(struct vrrp_router **out, const struct vrrp_router_owner *ow
 /* NULL is allowed; memory goes when the loop has run its close callback. */
 void vrrp_router_free(struct vrrp_router *router);
 
+/* Becomes router 'index' of the cluster, which is the same one as before in another model. Returns 0
+ * or -ENOMEM; then its adverts go where they went. */
+int vrrp_router_reload(struct vrrp_router *router, size_t index);
+
+/* As it is configured; valid as long as the model that it was last given. */
+const struct virtual_router *vrrp_router_config(const struct vrrp_router *router);
+
 /* True if adverts of 'vrid' on the sockets 'io' are for this router. */
 bool vrrp_router_is(const struct vrrp_router *router, const struct vrrp_io *io, uint8_t vrid);
 bool vrrp_router_is_master(const struct vrrp_router *router);

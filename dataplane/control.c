@@ -115,15 +115,15 @@ const struct rpc_method *
 control_methods(void)
 {
 	static const struct rpc_method methods[] = {
-		{"hello", hello},
-		{"state", set_state},
-		{"lease", set_lease},
-		{"ready", ready},
-		{"stats", show_stats},
-		{"flows", show_flows},
-		{"trace", show_trace},
-		{"sync", show_sync},
-		{NULL, NULL},
+		{"hello", hello, RPC_READ},
+		{"state", set_state, RPC_ROUTINE},
+		{"lease", set_lease, RPC_ROUTINE},
+		{"ready", ready, RPC_READ},
+		{"stats", show_stats, RPC_READ},
+		{"flows", show_flows, RPC_READ},
+		{"trace", show_trace, RPC_READ},
+		{"sync", show_sync, RPC_READ},
+		{NULL, NULL, RPC_READ},
 	};
 
 	return methods;

@@ -389,6 +389,8 @@ dataplane_start(struct dataplane *dataplane, const struct model *model, const st
 	rc = rpc_server_new(&dataplane->server, &dataplane->loop, node->lb.control_socket,
 		control_methods(), dataplane, err);
 	if (rc == 0)
+		rc = rpc_server_set_access(dataplane->server, &node->lb.control_access, err);
+	if (rc == 0)
 		rc = eal_new(&dataplane->eal, model->cluster, node, err);
 	if (rc == 0)
 		rc = open_ports(dataplane, err);

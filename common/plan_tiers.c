@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a change of the tiers, the database or the monitor does, and the whole file; see
+ * plan_data.h. */
+#include "common/plan_data.h"
+
+#define WEB PLAN_WEBTIER
+#define APP PLAN_APPTIER
+#define MON PLAN_MONITOR
+
+static const struct plan_treatment of_web = {
+	0, WEB, "those to a web node are drained when its web tier restarts", false};
+static const struct plan_treatment of_app = {
+	0, APP, "none; requests under way are finished before the app tier restarts", false};
+static const struct plan_treatment of_monitor = {MON, 0, "none", false};
+static const struct plan_treatment of_database = {
+	0, APP, "none; requests under way are finished before the app tier restarts", false};
+static const struct plan_treatment of_database_name = {
+	MON, APP, "none; requests under way are finished before the app tier restarts", false};
+
+#define LIMIT_KEYS(type, treatment)                                                               \
+	PLAN_KEY(type, limits.n_threads, "limits.threads", plan_format_u32, treatment),           \
+		PLAN_KEY(type, limits.max_connections, "limits.max_connections", plan_format_u32, \
+			treatment),                                                               \
+		PLAN_KEY(type, limits.max_body_bytes, "limits.max_body_bytes", plan_format_u64,   \
+			treatment),                                                               \
+		PLAN_KEY(type, limits.max_header_bytes, "limits.max_header_bytes",                \
+			plan_format_u32, treatment),                                              \
+		PLAN_KEY(type, limits.header_timeout_ms, "limits.header_timeout_ms",              \
+			plan_format_u32, treatment),                                              \
+		PLAN_KEY(type, limits.idle_timeout_ms, "limits.idle_timeout_ms", plan_format_u32, \
+			treatment),                                                               \
+		PLAN_KEY(type, limits.drain_timeout_ms, "limits.drain_timeout_ms",                \
+			plan_format_u32, treatment)
+
+/* --- Web tier --- */
+
+static void
+format_log_format(FILE *out, const void *field, const void *object)
+{
+	(void)object;
+	fputs(*(const enum log_format *)field == LOG_FORMAT_JSON ? "json" : "combined", out);
+}
+
+static void
+format_proxies(FILE *out, const void *field, const void *object)
+{
+	const struct web_config *web = object;
+
+	(void)field;
+	for (size_t i = 0; i < web->n_proxies; i++)
+		fprintf(out, "%s%s", i > 0 ? ", " : "", web->proxies[i].prefix);
+}
+
+static const struct plan_key web_keys[] = {
+	PLAN_KEY(web_config, http_port, "http_port", plan_format_some16, of_web),
+	PLAN_KEY(web_config, https_port, "https_port", plan_format_some16, of_web),
+	PLAN_KEY(web_config, root, "root", plan_format_text, of_web),
+	PLAN_KEY(web_config, certificate, "certificate", plan_format_text, of_web),
+	PLAN_KEY(web_config, private_key, "private_key", plan_format_text, of_web),
+	PLAN_KEY(web_config, access_log, "access_log", plan_format_text, of_web),
+	PLAN_KEY(web_config, access_log_format, "access_log_format", format_log_format, of_web),
+	LIMIT_KEYS(web_config, of_web),
+	PLAN_KEY(web_config, proxies, "proxy|proxy[].prefix", format_proxies, of_web),
+	PLAN_KEY(web_config, connect_timeout_ms, "connect_timeout_ms", plan_format_some32, of_web),
+	PLAN_KEY(
+		web_config, response_timeout_ms, "response_timeout_ms", plan_format_some32, of_web),
+	PLAN_KEYS_END,
+};
+
+static const void *
+find_web(const void *parent, size_t *n)
+{
+	*n = 1;
+	return &((const struct model *)parent)->web;
+}
+
+static const struct plan_class *const web_parts[] = {&plan_upstream_check, NULL};
+
+const struct plan_class plan_web = {"web", NULL, find_web, sizeof(struct web_config),
+	plan_format_nothing, web_keys, web_parts, NULL, NULL, NULL};
+
+/* --- App tier and data --- */
+
+static const struct plan_key app_keys[] = {
+	PLAN_KEY(app_config, public_url, "public_url", plan_format_text, of_app),
+	PLAN_KEY(app_config, session_key_file, "session_key_file", plan_format_text, of_app),
+	PLAN_KEY(app_config, n_connections, "connections", plan_format_u32, of_app),
+	PLAN_KEY(app_config, queue_max, "queue", plan_format_u32, of_app),
+	PLAN_KEY(app_config, query_timeout_ms, "query_timeout_ms", plan_format_u32, of_app),
+	LIMIT_KEYS(app_config, of_app),
+	PLAN_KEYS_END,
+};
+
+static const void *
+find_app(const void *parent, size_t *n)
+{
+	*n = 1;
+	return &((const struct model *)parent)->app;
+}
+
+const struct plan_class plan_app = {"app", NULL, find_app, sizeof(struct app_config),
+	plan_format_nothing, app_keys, NULL, NULL, NULL, NULL};
+
+static const struct plan_key database_keys[] = {
+	PLAN_KEY(database_config, name, "name", plan_format_text, of_database_name),
+	PLAN_KEY(database_config, user, "user", plan_format_text, of_database),
+	PLAN_KEY(database_config, password_file, "password_file", plan_format_text, of_database),
+	PLAN_KEY(database_config, migrate_user, "migrate_user", plan_format_text, of_database),
+	PLAN_KEY(database_config, migrate_password_file, "migrate_password_file", plan_format_text,
+		of_database),
+	PLAN_KEY(database_config, monitor_user, "monitor_user", plan_format_text, of_monitor),
+	PLAN_KEY(database_config, monitor_password_file, "monitor_password_file", plan_format_text,
+		of_monitor),
+	PLAN_KEY(database_config, migrations, "migrations", plan_format_text, of_database),
+	PLAN_KEYS_END,
+};
+
+static const void *
+find_database(const void *parent, size_t *n)
+{
+	*n = 1;
+	return &((const struct model *)parent)->database;
+}
+
+const struct plan_class plan_database = {"database", NULL, find_database,
+	sizeof(struct database_config), plan_format_nothing, database_keys, NULL, NULL, NULL, NULL};
+
+/* --- Monitor --- */
+
+static const struct plan_key monitor_keys[] = {
+	PLAN_KEY(monitor_config, scrape_interval_ms, "scrape_interval_ms", plan_format_u32,
+		of_monitor),
+	PLAN_KEY(monitor_config, scrape_timeout_ms, "scrape_timeout_ms", plan_format_u32,
+		of_monitor),
+	PLAN_KEY(monitor_config, probe_url, "probe_url", plan_format_text, of_monitor),
+	PLAN_KEY(monitor_config, probe_ca, "probe_ca", plan_format_text, of_monitor),
+	PLAN_KEY(monitor_config, probe_dns, "probe_dns", plan_format_endpoint, of_monitor),
+	PLAN_KEYS_END,
+};
+
+static const void *
+find_monitor(const void *parent, size_t *n)
+{
+	*n = 1;
+	return &((const struct model *)parent)->monitor;
+}
+
+const struct plan_class plan_monitor = {"monitor", NULL, find_monitor,
+	sizeof(struct monitor_config), plan_format_nothing, monitor_keys, NULL, NULL, NULL, NULL};
+
+/* --- The whole --- */
+
+static const struct plan_treatment of_cluster = {PLAN_CONTROLPLANE, PLAN_DATAPLANE,
+	"those that only one node knows break when its dataplane restarts", false};
+static const struct plan_treatment of_site = {PLAN_MONITOR, 0, "none", false};
+
+static const struct plan_key file_keys[] = {
+	PLAN_KEY(model, cluster, "cluster", plan_format_text, of_cluster),
+	PLAN_KEY(model, site, "site", plan_format_text, of_site),
+	PLAN_KEYS_END,
+};
+
+static const struct plan_class *const sections[] = {&plan_nodes, &plan_routers, &plan_checks,
+	&plan_pools, &plan_scripts, &plan_lists, &plan_services, &plan_flow_timeouts,
+	&plan_flow_sync, &plan_web, &plan_app, &plan_database, &plan_monitor, NULL};
+
+const struct plan_class plan_file = {"", NULL, NULL, sizeof(struct model), plan_format_nothing,
+	file_keys, sections, NULL, NULL, NULL};

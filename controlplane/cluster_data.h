@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is inside a cluster. For cluster.c and cluster_reload.c; everybody else uses cluster.h. */
+#ifndef CONTROLPLANE_CLUSTER_DATA_H
+#define CONTROLPLANE_CLUSTER_DATA_H
+
+#include "controlplane/cluster.h"
+
+struct cluster {
+	const struct model *model;
+	const struct node *node;
+	struct cluster_router *routers;
+	size_t n_routers;
+	struct cluster_pool *pools;
+	struct cluster_script *scripts;
+	bool links[MODEL_PORTS_MAX]; /* Of the node's ports. */
+	struct history history;
+	struct cluster_dataplane dataplane;
+	struct cluster_listener listener;
+	struct flow_sync sync;
+	bool ready;
+	char ready_why[CLUSTER_WHY_SIZE];
+	struct cluster_reload reload;
+};
+
+#endif /* CONTROLPLANE_CLUSTER_DATA_H */
