@@ -233,8 +233,10 @@ health_new(struct health **out, uv_loop_t *loop, const struct model *model,
 
 		if (!pool->check || pool->check->type == CHECK_NONE)
 			continue;
-		for (size_t j = 0; j < pool->n_backends && rc == 0; j++)
-			rc = add_target(health, model, i, j, err);
+		for (size_t j = 0; j < pool->n_backends && rc == 0; j++) {
+			if (pool_checks(pool, &pool->backends[j]))
+				rc = add_target(health, model, i, j, err);
+		}
 	}
 	if (rc < 0) {
 		err_prefix(err, "health checks");

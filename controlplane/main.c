@@ -73,6 +73,19 @@ on_track(void *ctx)
 }
 
 static void
+on_quorum(void *ctx, size_t pool)
+{
+	const struct app *app = ctx;
+	const struct cluster_pool *entry = cluster_pool(app->cluster, pool);
+
+	if (entry->quorum_lost)
+		LOG_WARNING("pool %s has lost its quorum of %u: its sorry backends serve",
+			entry->config->name, entry->config->quorum);
+	else
+		LOG_INFORM("pool %s has its quorum again", entry->config->name);
+}
+
+static void
 on_transition(void *ctx, const struct transition *transition)
 {
 	struct app *app = ctx;
@@ -264,6 +277,7 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 		.on_state = on_cluster_state,
 		.on_failover = on_failover,
 		.on_track = on_track,
+		.on_quorum = on_quorum,
 		.on_transition = on_transition,
 		.ctx = app,
 	};
