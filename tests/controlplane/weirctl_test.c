@@ -223,6 +223,12 @@ wrong_usage_names_the_help_and_exits_with_2(void **state)
 		{"status --socket", "--socket needs a value"},
 		{"status --json=yes", "--json takes no value"},
 		{"check", "check needs FILE"},
+		{"servces", "there is no command 'servces', but there is 'services'; try"},
+		{"hist", "but there is 'history'; try 'weirctl help'"},
+		{"flows --clinet x", "of flows, but there is '--client'; try 'weirctl help flows'"},
+		{"status --watch=0", "--watch: '0' is not a number of seconds from 0.1 to 3600"},
+		{"status --watch 5x", "'5x' is not a number of seconds"},
+		{"drain web1 --watch", "drain is no list to watch"},
 	};
 	struct fixture *fixture = *state;
 
@@ -254,7 +260,7 @@ help_tells_of_every_command(void **state)
 		snprintf(part, sizeof(part), "Usage: weirctl [OPTION...] %s", names[i]);
 		expect_part(of_command.text[0], part);
 	}
-	expect_part(run.text[0], "Exit status: 0 done");
+	expect_part(run.text[0], "\nExit status:\n  0                   done\n");
 	weirctl(fixture, &run, "flows --help", 0);
 	expect_part(run.text[0], "--client ADDRESS");
 	weirctl(fixture, &run, "--version", 0);
