@@ -4,6 +4,7 @@
 #include "common/config.h"
 #include "common/source_lists.h"
 #include "controlplane/weirctl_args.h"
+#include "controlplane/weirctl_drain.h"
 #include "controlplane/weirctl_print.h"
 #include "controlplane/weirctl_request.h"
 #include "controlplane/weirctl_watch.h"
@@ -49,6 +50,22 @@ run_request(const struct arguments *arguments)
 			socket, arguments->command->name, json_incref(arguments->params), &err);
 	free(socket);
 	return answer ? show(arguments, answer) : complain(&err, EXIT_FAILED);
+}
+
+static int
+run_drain(const struct arguments *arguments)
+{
+	struct err err = {""};
+	char *socket = request_socket(arguments, &err);
+	json_t *answer = socket ? drain_send(arguments, socket, &err) : NULL;
+	int status, shown;
+
+	free(socket);
+	if (!answer)
+		return complain(&err, EXIT_FAILED);
+	status = drain_status(answer);
+	shown = show(arguments, answer);
+	return shown == EXIT_DONE ? status : shown;
 }
 
 /* --- check --- */
@@ -138,9 +155,27 @@ static const struct parameter trace_parameters[] = {
 	{NULL, NULL, NULL, NULL, false, false},
 };
 
+static const struct parameter undrain_parameters[] = {
+	{NULL, "backend", "BACKEND", "a name from 'weirctl backends'", false, true},
+	{"--pool", "pool", "POOL", "only in this pool; else in all", false, false},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
 static const struct parameter drain_parameters[] = {
 	{NULL, "backend", "BACKEND", "a name from 'weirctl backends'", false, true},
 	{"--pool", "pool", "POOL", "only in this pool; else in all", false, false},
+	{"--wait", "wait", NULL, "return when its flows have gone", false, false},
+	{"--until-flows", "until_flows", "N", "with --wait: or when so few are left (0)", true,
+		false},
+	{"--timeout", "timeout", "S", "with --wait: or after so many seconds", true, false},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
+static const struct parameter weight_parameters[] = {
+	{NULL, "backend", "BACKEND", "a name from 'weirctl backends'", false, true},
+	{NULL, "weight", "WEIGHT", "0 to 1000; 0 takes no new flows", true, false},
+	{"--pool", "pool", "POOL", "only in this pool; else in all", false, false},
+	{"--reset", "reset", NULL, "the configured weight again", false, false},
 	{NULL, NULL, NULL, NULL, false, false},
 };
 
@@ -177,9 +212,11 @@ static const struct command commands[] = {
 	{"trace", "tell what would become of a packet, and why", trace_parameters, run_request,
 		print_trace},
 	{"drain", "send no new flows from this node to a backend, and keep its old ones",
-		drain_parameters, run_request, print_drained},
-	{"undrain", "send new flows to a drained backend again", drain_parameters, run_request,
+		drain_parameters, run_drain, print_drained},
+	{"undrain", "send new flows to a drained backend again", undrain_parameters, run_request,
 		print_undrained},
+	{"weight", "give a backend another weight on this node, until the control plane restarts",
+		weight_parameters, run_request, print_weights},
 	{"failover", "hand virtual routers over to another node", failover_parameters, run_request,
 		print_failover},
 	{"history", "list the last transitions of virtual routers, and why", history_parameters,
