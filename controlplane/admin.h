@@ -10,8 +10,8 @@
  *                                            packets, bytes, new_flows, drops}]
  *   backends  {pool?, backend?}          -> [{pool, backend, address, state, drained, sorry,
  *                                            weight, configured_weight, set_weight, reason,
- *                                            since_s, changes, packets, bytes, new_flows,
- *                                            active_flows}]
+ *                                            since_s, changes, resets, unreachables, packets,
+ *                                            bytes, new_flows, active_flows}]
  *   flows     {limit?, service?, client?, backend?, protocol?, state?} -> as the dataplane's
  * (control.h) stats     {}                         -> as the dataplane's (control.h) sync      {}
  * -> as the dataplane's trace     {protocol, from, to, flags?, size?} -> as the dataplane's

@@ -331,6 +331,18 @@ cluster_backend_reset_weight(struct cluster *cluster, size_t pool, size_t backen
 	change_weight(cluster, pool, backend, false, 0);
 }
 
+bool
+cluster_backend_set_signs(
+	struct cluster *cluster, size_t pool, size_t backend, const struct cluster_signs *signs)
+{
+	struct cluster_backend *entry = backend_at(cluster, pool, backend);
+	bool more = signs->n_resets > entry->signs.n_resets ||
+		    signs->n_unreachables > entry->signs.n_unreachables;
+
+	entry->signs = *signs;
+	return more;
+}
+
 void
 cluster_forget_health(struct cluster *cluster, const char *why, uint64_t now_ns)
 {

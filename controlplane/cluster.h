@@ -22,6 +22,12 @@
 
 #define CLUSTER_WHY_SIZE 160
 
+/* What the dataplane counts of a backend that may mean trouble. */
+struct cluster_signs {
+	uint64_t n_resets;       /* Connections that it has reset. */
+	uint64_t n_unreachables; /* ICMP errors that say that it cannot be reached. */
+};
+
 /* A backend of a pool. Backends of a pool without a check are HEALTH_UP from the start. */
 struct cluster_backend {
 	const struct backend *config;
@@ -34,6 +40,7 @@ struct cluster_backend {
 	bool weight_set;    /* By the operator, in place of the configured one: ... */
 	uint16_t weight;    /* ... this. */
 	struct slow_start slow_start; /* Of its weight. */
+	struct cluster_signs signs;
 	char why[CLUSTER_WHY_SIZE]; /* The last verdict's reason ("connection refused"); "" if none.
 				     */
 };
@@ -141,6 +148,10 @@ void cluster_backend_set_drained(
 void cluster_backend_set_weight(
 	struct cluster *cluster, size_t pool, size_t backend, uint16_t weight);
 void cluster_backend_reset_weight(struct cluster *cluster, size_t pool, size_t backend);
+
+/* What the dataplane counts now. Returns true if there are more signs than before. */
+bool cluster_backend_set_signs(
+	struct cluster *cluster, size_t pool, size_t backend, const struct cluster_signs *signs);
 
 /* Makes all verdicts what their checks start with, for the reason 'why', without telling the
  * listener: the checks begin anew. */

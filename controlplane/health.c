@@ -283,6 +283,38 @@ health_free(struct health *health)
 		release(health);
 }
 
+/* Targets are in the order of the model. */
+static struct target *
+find_target(const struct health *health, size_t pool, size_t backend)
+{
+	size_t low = 0, high = health->n_targets;
+
+	while (low < high) {
+		size_t i = low + (high - low) / 2;
+		struct target *target = &health->targets[i];
+
+		if (target->pool == pool && target->backend == backend)
+			return target;
+		if (target->pool < pool || (target->pool == pool && target->backend < backend))
+			low = i + 1;
+		else
+			high = i;
+	}
+	return NULL;
+}
+
+void
+health_hurry(struct health *health, size_t pool, size_t backend)
+{
+	struct target *target = find_target(health, pool, backend);
+
+	if (!target || !health_fsm_hurry(&target->fsm, clock_now_ns()))
+		return;
+	LOG_DBG("backend %s of pool %s: probed at once, the dataplane has seen trouble",
+		target->backend_name, target->pool_name);
+	arm(target);
+}
+
 bool
 health_all_known(const struct health *health)
 {

@@ -14,6 +14,7 @@
 #include "controlplane/health.h"
 #include "controlplane/metrics_page.h"
 #include "controlplane/notifier.h"
+#include "controlplane/passive.h"
 #include "controlplane/port_watch.h"
 #include "controlplane/scripts.h"
 #include "controlplane/timer.h"
@@ -187,6 +188,14 @@ on_dataplane_change(void *ctx)
 }
 
 static void
+on_signs(void *ctx, json_t *backends)
+{
+	const struct app *app = ctx;
+
+	passive_take(app->cluster, app->health, backends);
+}
+
+static void
 on_lease_done(void *ctx)
 {
 	struct app *app = ctx;
@@ -271,6 +280,7 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 		.path = node->lb.control_socket,
 		.on_change = on_dataplane_change,
 		.on_lease_done = on_lease_done,
+		.on_signs = on_signs,
 		.ctx = app,
 	};
 	struct cluster_listener listener = {

@@ -118,6 +118,18 @@ is_drained(const struct cluster_backend *backend)
 }
 
 static double
+resets(const struct cluster_backend *backend)
+{
+	return (double)backend->signs.n_resets;
+}
+
+static double
+unreachables(const struct cluster_backend *backend)
+{
+	return (double)backend->signs.n_unreachables;
+}
+
+static double
 rests(const struct cluster_backend *backend)
 {
 	return backend->rests ? 1 : 0;
@@ -153,6 +165,12 @@ write_backends(struct metrics *metrics, const struct cluster *cluster)
 	metrics_family(metrics, "weir_backend_weight", METRIC_GAUGE,
 		"Share of new flows that the backend gets, relative to its pool; 0 takes none.");
 	write_backend_family(metrics, cluster, weight);
+	metrics_family(metrics, "weir_backend_resets_total", METRIC_COUNTER,
+		"Connections that the backend has reset, in modes that see it.");
+	write_backend_family(metrics, cluster, resets);
+	metrics_family(metrics, "weir_backend_unreachables_total", METRIC_COUNTER,
+		"ICMP errors that say that the backend cannot be reached, in modes that see them.");
+	write_backend_family(metrics, cluster, unreachables);
 	metrics_family(metrics, "weir_backend_standby", METRIC_GAUGE,
 		"1 if others of the pool serve in its place: by the quorum.");
 	write_backend_family(metrics, cluster, rests);

@@ -158,9 +158,10 @@ history_tells_the_last_transitions_and_why(void **state)
 	expect_error(fixture, "history", "{\"limit\": 0}", "limit");
 }
 
-#define WEB1_WEB4                                                                 \
-	"\"pool\": \"web4\", \"backend\": \"web1\", \"address\": \"10.77.1.21\"," \
-	" \"configured_weight\": 100, \"set_weight\": null, \"sorry\": false, \"changes\": 0"
+#define WEB1_WEB4                                                                              \
+	"\"pool\": \"web4\", \"backend\": \"web1\", \"address\": \"10.77.1.21\","              \
+	" \"configured_weight\": 100, \"set_weight\": null, \"sorry\": false, \"changes\": 0," \
+	" \"resets\": 0, \"unreachables\": 0"
 
 static void
 backends_tell_health_drain_and_counters(void **state)
