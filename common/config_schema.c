@@ -154,6 +154,7 @@ static const cyaml_schema_field_t backend_fields[] = {
 	TEXT(raw_backend, weight),
 	TEXT(raw_backend, max_flows),
 	TEXT(raw_backend, port),
+	TEXT(raw_backend, sorry),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t backend_entry = ENTRY(raw_backend, backend_fields);
@@ -163,6 +164,8 @@ static const cyaml_schema_field_t pool_fields[] = {
 	TEXT(raw_pool, check),
 	LIST(raw_pool, backends, backend_entry),
 	TEXT(raw_pool, slow_start_s),
+	TEXT(raw_pool, quorum),
+	TEXT(raw_pool, quorum_hysteresis),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t pool_entry = ENTRY(raw_pool, pool_fields);

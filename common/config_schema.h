@@ -81,14 +81,14 @@ struct raw_check {
 };
 
 struct raw_backend {
-	char *name, *address, *weight, *max_flows, *port;
+	char *name, *address, *weight, *max_flows, *port, *sorry;
 };
 
 struct raw_pool {
 	char *name, *check;
 	struct raw_backend *backends;
 	unsigned int backends_count;
-	char *slow_start_s;
+	char *slow_start_s, *quorum, *quorum_hysteresis;
 };
 
 struct raw_persistence {

@@ -24,6 +24,7 @@
  *                                    workers: [{name, port, queue, socket, packets,
  *                                               returns_home, steered_in, steered_out,
  *                                               steer_drops}], sync}
+ *   signs   {known?}             -> {total, backends: [{pool, name, resets, unreachables}]}
  *   sync    {}                   -> {sync}
  *   flows   {limit, service?, client?, backend?, protocol?, state?} -> {total,
  *                                    flows: [{service, protocol, client,
@@ -63,6 +64,10 @@
  * A worker's name is its number; 'returns_home' are packets from backends to translated services
  * that came to it and whose flow it has, 'steered_in' and 'steered_out' those taken over from and
  * handed to other workers, 'steer_drops' those for which the other had no room.
+ *
+ * Signs are of trouble with backends: connections that they have reset, and ICMP errors that say
+ * that they cannot be reached. They are listed of those that have had any, and of none if 'known'
+ * is the 'total', which rises with each sign.
  *
  * Stats about a 'service' or the 'backend's of one name have only these of all services and
  * backends: of ten thousand it would take both ends long to tell.

@@ -299,6 +299,7 @@ struct backend {
 	uint16_t weight;    /* 0 to MODEL_WEIGHT_MAX; 0 takes no new flows. */
 	uint32_t max_flows; /* At once; 0: any number. */
 	uint16_t port;      /* Where it serves (nat, fullnat); 0: at the service's port. */
+	bool sorry;         /* Serves only while the pool has no quorum; never checked. */
 };
 
 /* Backends that serve the same thing, and how they are checked. */
@@ -308,6 +309,8 @@ struct pool {
 	struct backend *backends;
 	size_t n_backends;
 	uint32_t slow_start_ms; /* Ramp of a backend that comes back; 0: none. */
+	uint32_t quorum;        /* With a sorry backend: fewer of the others up are too few ... */
+	uint32_t quorum_hysteresis; /* ... until there are so many more. */
 };
 
 /* How clients are kept with their backend from one connection to the next. */
@@ -473,6 +476,13 @@ const struct node *model_next_node(
 	const struct model *model, enum node_role role, const struct node *previous);
 
 const char *node_role_name(enum node_role role);
+
+/* True if health checks look at the backend. */
+static inline bool
+pool_checks(const struct pool *pool, const struct backend *backend)
+{
+	return pool->check && !backend->sorry;
+}
 
 /* "tcp", "http" ... */
 const char *check_type_name(enum check_type type);

@@ -136,6 +136,7 @@ static const struct plan_key backend_keys[] = {
 	PLAN_KEY(backend, addr, "address", plan_format_addr, is_another),
 	PLAN_KEY(backend, weight, "weight", plan_format_u16, new_flows),
 	PLAN_KEY(backend, max_flows, "max_flows", plan_format_some32, is_limited),
+	PLAN_KEY(backend, sorry, "sorry", plan_format_bool, new_flows),
 	PLAN_KEY(backend, port, "port", plan_format_some16, is_translated),
 	PLAN_KEYS_END,
 };
@@ -156,6 +157,8 @@ static const struct plan_class *const pool_parts[] = {&pool_parts_class, NULL};
 
 static const struct plan_key pool_keys[] = {
 	PLAN_KEY(pool, check, "check", plan_format_reference, is_checked),
+	PLAN_KEY(pool, quorum, "quorum", plan_format_some32, new_flows),
+	PLAN_KEY(pool, quorum_hysteresis, "quorum_hysteresis", plan_format_some32, new_flows),
 	PLAN_KEY(pool, slow_start_ms, "slow_start_s", plan_format_seconds, is_limited),
 	PLAN_KEYS_END,
 };

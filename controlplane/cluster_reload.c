@@ -3,8 +3,7 @@
  * known of it. Things are matched by their names. */
 #include "controlplane/cluster_data.h"
 #include "controlplane/health.h"
-
-#include "common/plan.h"
+#include "controlplane/quorum.h"
 
 #include <string.h>
 
@@ -76,13 +75,15 @@ inherit_backend(const struct cluster_pool *pool, struct cluster_backend *to,
 
 	if (!addr_equal(&to->config->addr, &from->config->addr)) {
 		to->drained = from->drained;
+		to->weight_set = from->weight_set;
+		to->weight = from->weight;
 		return;
 	}
 	*to = *from;
 	to->config = config;
 	if (pool->config->slow_start_ms == 0)
 		slow_start_stop(&to->slow_start);
-	if (!pool->config->check) {
+	if (!pool_checks(pool->config, config)) {
 		to->health = health_start(NULL);
 		to->stale = false;
 		to->why[0] = '\0';
@@ -97,7 +98,8 @@ inherit_pool(struct cluster_pool *to, const struct cluster_pool *from)
 
 		for (size_t j = 0; j < from->n_backends; j++) {
 			/* Most are where they were. */
-			const struct cluster_backend *old = &from->backends[(i + j) % from->n_backends];
+			const struct cluster_backend *old =
+				&from->backends[(i + j) % from->n_backends];
 
 			if (strcmp(old->config->name, name) == 0) {
 				inherit_backend(to, &to->backends[i], old);
@@ -105,6 +107,8 @@ inherit_pool(struct cluster_pool *to, const struct cluster_pool *from)
 			}
 		}
 	}
+	to->quorum_lost = from->quorum_lost;
+	quorum_update(to);
 }
 
 static void

@@ -220,8 +220,8 @@ get_link(struct election *election, const struct virtual_router *config, int *co
 			return link;
 	}
 	assert(free_link);
-	*free_link = (struct link){
-		.election = election, .port = port->name, .family = config->family};
+	*free_link =
+		(struct link){.election = election, .port = port->name, .family = config->family};
 	*code = vrrp_io_new(&free_link->io, election->loop, port->host_interface, config->family,
 		&(struct vrrp_io_handler){on_advert, election_on_link_change, free_link}, err);
 	if (*code < 0)

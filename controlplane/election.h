@@ -33,10 +33,10 @@ void election_free(struct election *election);
 /* What the cluster knows of health, of the dataplane, or of what is tracked has changed. */
 void election_update(struct election *election);
 
-/* A reload in two steps, between which the cluster gets its new content. In the first one the routers
- * that do not go on in 'next' are given up: other members are told. In the second one those that do go
- * on take their new configuration, and new ones start. Returns 0, or a negative errno with 'err' saying
- * which router cannot be run; then the others are. */
+/* A reload in two steps, between which the cluster gets its new content. In the first one the
+ * routers that do not go on in 'next' are given up: other members are told. In the second one those
+ * that do go on take their new configuration, and new ones start. Returns 0, or a negative errno
+ * with 'err' saying which router cannot be run; then the others are. */
 void election_prepare_reload(struct election *election, const struct cluster *next);
 int election_reload(struct election *election, struct err *err);
 

@@ -13,8 +13,8 @@
 /* The sockets of one family on one interface, and the election they serve. */
 struct link {
 	struct election *election;
-	struct vrrp_io *io;   /* NULL: the place is free. */
-	const char *port;     /* The name; the election's own. */
+	struct vrrp_io *io; /* NULL: the place is free. */
+	const char *port;   /* The name; the election's own. */
 	enum addr_family family;
 	bool lost;            /* Was up once, and is not now. */
 	uint64_t returned_ns; /* When it came back; 0: it has not, or that is long ago. */

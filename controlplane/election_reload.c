@@ -16,8 +16,8 @@ goes_on(const struct vrrp_router *router, const struct cluster *next)
 	return false;
 }
 
-/* The adverts of those that end leave before the dataplane hears that it holds them no more, so that
- * others need not wait until they miss them. */
+/* The adverts of those that end leave before the dataplane hears that it holds them no more, so
+ * that others need not wait until they miss them. */
 void
 election_prepare_reload(struct election *election, const struct cluster *next)
 {
@@ -60,8 +60,8 @@ find_former(const struct former *former, const struct virtual_router *config)
 	size_t i = 0;
 
 	while (i < former->n &&
-		!(former->routers[i] && cluster_router_goes_on(
-						vrrp_router_config(former->routers[i]), config)))
+		!(former->routers[i] &&
+			cluster_router_goes_on(vrrp_router_config(former->routers[i]), config)))
 		i++;
 	return i;
 }
@@ -107,8 +107,7 @@ election_reload(struct election *election, struct err *err)
 	take_apart(election, &former);
 	election->busy = true;
 	for (size_t i = 0; rc == 0 && i < cluster_n_routers(election->cluster); i++) {
-		size_t from = find_former(
-			&former, cluster_router(election->cluster, i)->config);
+		size_t from = find_former(&former, cluster_router(election->cluster, i)->config);
 
 		rc = from < former.n ? continue_router(election, &former, from, i)
 				     : election_add_router(election, i, err);

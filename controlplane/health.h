@@ -26,19 +26,24 @@ typedef void (*health_result_fn)(void *ctx, size_t pool, size_t backend, bool up
 /* What a backend counts as before the first result of 'check', which NULL never gets. */
 enum health_state health_start(const struct check *check);
 
-/* Starts all checks of 'model', of which the health checks are a user (model_share()). Without a start state the first result of
- * a backend is its first verdict. Returns 0, or a negative errno with 'err' set. */
+/* Starts all checks of 'model', of which the health checks are a user (model_share()). Without a
+ * start state the first result of a backend is its first verdict. Returns 0, or a negative errno
+ * with 'err' set. */
 int health_new(struct health **out, uv_loop_t *loop, struct model *model,
 	health_result_fn on_result, void *ctx, struct err *err);
 
-/* Goes on with the backends of another model: what is known of backends that are still there is kept,
- * and probes that are under way go on unless their check has changed. Returns 0, or a negative errno
- * with 'err' set; then nothing has changed. */
+/* Goes on with the backends of another model: what is known of backends that are still there is
+ * kept, and probes that are under way go on unless their check has changed. Returns 0, or a
+ * negative errno with 'err' set; then nothing has changed. */
 int health_reload(struct health *health, struct model *model, struct err *err);
 
 /* Stops all checks; no callback comes after it. Memory goes when the loop has run its close
  * callbacks. NULL is allowed. */
 void health_free(struct health *health);
+
+/* The dataplane has seen a sign of trouble with a backend: it is probed at once, unless that was
+ * done within its interval already, or it is not checked. */
+void health_hurry(struct health *health, size_t pool, size_t backend);
 
 /* True when each checked backend has had its first verdict. */
 bool health_all_known(const struct health *health);

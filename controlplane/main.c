@@ -14,6 +14,7 @@
 #include "controlplane/health.h"
 #include "controlplane/metrics_page.h"
 #include "controlplane/notifier.h"
+#include "controlplane/passive.h"
 #include "controlplane/port_watch.h"
 #include "controlplane/reload.h"
 #include "controlplane/scripts.h"
@@ -78,6 +79,19 @@ on_track(void *ctx)
 
 	if (app->election)
 		election_update(app->election);
+}
+
+static void
+on_quorum(void *ctx, size_t pool)
+{
+	const struct app *app = ctx;
+	const struct cluster_pool *entry = cluster_pool(app->cluster, pool);
+
+	if (entry->quorum_lost)
+		LOG_WARNING("pool %s has lost its quorum of %u: its sorry backends serve",
+			entry->config->name, entry->config->quorum);
+	else
+		LOG_INFORM("pool %s has its quorum again", entry->config->name);
 }
 
 static void
@@ -181,6 +195,14 @@ on_dataplane_change(void *ctx)
 }
 
 static void
+on_signs(void *ctx, json_t *backends)
+{
+	const struct app *app = ctx;
+
+	passive_take(app->cluster, app->health, backends);
+}
+
+static void
 on_lease_done(void *ctx)
 {
 	struct app *app = ctx;
@@ -198,8 +220,8 @@ make_notifier(struct app *app, size_t router)
 
 	if (!config->notify)
 		return 0;
-	return notifier_new(&app->notifiers[router], &app->loop, config,
-		cluster_node(app->cluster)->name);
+	return notifier_new(
+		&app->notifiers[router], &app->loop, config, cluster_node(app->cluster)->name);
 }
 
 /* Those of routers that are still there go on, with what they have to run yet. 'former' has the
@@ -215,8 +237,8 @@ reload_notifiers(struct app *app, const struct cluster *former)
 		const struct virtual_router *config = cluster_router(app->cluster, i)->config;
 
 		for (size_t j = 0; config->notify && j < cluster_n_routers(former); j++) {
-			if (!notifiers[j] || !cluster_router_goes_on(
-						     cluster_router(former, j)->config, config))
+			if (!notifiers[j] ||
+				!cluster_router_goes_on(cluster_router(former, j)->config, config))
 				continue;
 			app->notifiers[i] = notifiers[j];
 			notifiers[j] = NULL;
@@ -229,8 +251,8 @@ reload_notifiers(struct app *app, const struct cluster *former)
 		notifier_free(notifiers[i]);
 }
 
-/* The dataplane has taken it already: from here on nothing is refused, and a part that cannot follow
- * says so. */
+/* The dataplane has taken it already: from here on nothing is refused, and a part that cannot
+ * follow says so. */
 static void
 on_adopt(void *ctx, struct cluster *next, struct model *model)
 {
@@ -330,12 +352,14 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 		.path = node->lb.control_socket,
 		.on_change = on_dataplane_change,
 		.on_lease_done = on_lease_done,
+		.on_signs = on_signs,
 		.ctx = app,
 	};
 	struct cluster_listener listener = {
 		.on_state = on_cluster_state,
 		.on_failover = on_failover,
 		.on_track = on_track,
+		.on_quorum = on_quorum,
 		.on_transition = on_transition,
 		.ctx = app,
 	};

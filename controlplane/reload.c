@@ -16,8 +16,8 @@ LOG_MODULE("reload");
 
 struct reload {
 	struct reload_config config;
-	struct cluster *next; /* Under way; NULL: nothing is. */
-	struct model *model;  /* Of 'next'; then the one in force. */
+	struct cluster *next;   /* Under way; NULL: nothing is. */
+	struct model *model;    /* Of 'next'; then the one in force. */
 	struct model *in_force; /* NULL: the one of the start. */
 	struct plan *plan;
 	unsigned int restart; /* Processes that are to be restarted then. */
@@ -82,8 +82,8 @@ adopt(struct reload *reload)
 	reload->next = NULL;
 	reload->in_force = reload->model;
 	reload->model = former;
-	LOG_INFORM("reloaded %s: %zu changes", config->options->config_path,
-		reload->plan->n_changes);
+	LOG_INFORM(
+		"reloaded %s: %zu changes", config->options->config_path, reload->plan->n_changes);
 	finish(reload, NULL);
 }
 

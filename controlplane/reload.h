@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Takes the cluster file again while the node works.
  *
- * The file is read and validated; what it asks for is planned (plan.h) and offered to the dataplane,
- * which may refuse it; only then it takes the place of what was in force, all at once. At every step
- * before that a failure leaves everything as it was. What needs a restart of a process stays as it
- * is until then. Belongs to the control plane's loop and its thread. */
+ * The file is read and validated; what it asks for is planned (plan.h) and offered to the
+ * dataplane, which may refuse it; only then it takes the place of what was in force, all at once.
+ * At every step before that a failure leaves everything as it was. What needs a restart of a
+ * process stays as it is until then. Belongs to the control plane's loop and its thread. */
 #ifndef CONTROLPLANE_RELOAD_H
 #define CONTROLPLANE_RELOAD_H
 
@@ -20,8 +20,8 @@ struct reload_config {
 	const struct options *options; /* Its model outlives the reload, as all here does. */
 	struct cluster *cluster;
 	struct dataplane_client *client;
-	/* Puts 'next', made of 'model', in force: exchanges it with the cluster (cluster_swap()) and
-	 * has all parts go on with it. 'next' then holds what was in force before. */
+	/* Puts 'next', made of 'model', in force: exchanges it with the cluster (cluster_swap())
+	 * and has all parts go on with it. 'next' then holds what was in force before. */
 	void (*on_adopt)(void *ctx, struct cluster *next, struct model *model);
 	void *ctx;
 };
@@ -43,10 +43,10 @@ int reload_start(struct reload *reload, reload_done_fn on_done, void *ctx, struc
 /* The same, or when the one that is under way has ended; the result goes to the log alone. */
 void reload_request(struct reload *reload);
 
-/* Keeps in 'model' what 'start', the model with which the processes were started, says of the node and
- * can only change with a restart. Returns 0; or -EINVAL with 'err' saying what in the model does not
- * work with it. 'start' must outlive 'model'. */
-int reload_pin(struct model *model, const struct node *node, const struct model *start,
-	struct err *err);
+/* Keeps in 'model' what 'start', the model with which the processes were started, says of the node
+ * and can only change with a restart. Returns 0; or -EINVAL with 'err' saying what in the model
+ * does not work with it. 'start' must outlive 'model'. */
+int reload_pin(
+	struct model *model, const struct node *node, const struct model *start, struct err *err);
 
 #endif /* CONTROLPLANE_RELOAD_H */

@@ -22,8 +22,8 @@ typedef void (*scripts_result_fn)(void *ctx, size_t script, bool good, const cha
 int scripts_new(struct scripts **out, uv_loop_t *loop, const struct model *model,
 	const struct node *node, scripts_result_fn on_result, void *ctx);
 
-/* Goes on with the scripts of another model: those that are the same keep what is known of them, and go
- * on if they run. Returns 0 or -ENOMEM; then nothing has changed. */
+/* Goes on with the scripts of another model: those that are the same keep what is known of them,
+ * and go on if they run. Returns 0 or -ENOMEM; then nothing has changed. */
 int scripts_reload(struct scripts *scripts, const struct model *model, const struct node *node);
 
 /* Kills those that run; no callback comes after it. Memory goes when the loop has run its close

@@ -33,8 +33,8 @@ int vrrp_router_new(struct vrrp_router **out, const struct vrrp_router_owner *ow
 /* NULL is allowed; memory goes when the loop has run its close callback. */
 void vrrp_router_free(struct vrrp_router *router);
 
-/* Becomes router 'index' of the cluster, which is the same one as before in another model. Returns 0
- * or -ENOMEM; then its adverts go where they went. */
+/* Becomes router 'index' of the cluster, which is the same one as before in another model. Returns
+ * 0 or -ENOMEM; then its adverts go where they went. */
 int vrrp_router_reload(struct vrrp_router *router, size_t index);
 
 /* As it is configured; valid as long as the model that it was last given. */

@@ -120,6 +120,7 @@ control_methods(void)
 		{"lease", set_lease, RPC_ROUTINE},
 		{"ready", ready, RPC_READ},
 		{"stats", show_stats, RPC_READ},
+		{"signs", show_signs, RPC_READ},
 		{"flows", show_flows, RPC_READ},
 		{"trace", show_trace, RPC_READ},
 		{"sync", show_sync, RPC_READ},
