@@ -5,6 +5,7 @@
 #include "common/source_lists.h"
 #include "controlplane/weirctl_args.h"
 #include "controlplane/weirctl_drain.h"
+#include "controlplane/weirctl_plan.h"
 #include "controlplane/weirctl_print.h"
 #include "controlplane/weirctl_request.h"
 #include "controlplane/weirctl_watch.h"
@@ -117,6 +118,15 @@ run_check(const struct arguments *arguments)
 	return show(arguments, answer);
 }
 
+static int
+run_diff(const struct arguments *arguments)
+{
+	struct err err = {""};
+	json_t *plan = plan_files(arguments, &err);
+
+	return plan ? show(arguments, plan) : complain(&err, EXIT_FAILED);
+}
+
 /* --- The table --- */
 
 static const struct parameter services_parameters[] = {
@@ -196,6 +206,13 @@ static const struct parameter check_parameters[] = {
 	{NULL, NULL, NULL, NULL, false, false},
 };
 
+static const struct parameter diff_parameters[] = {
+	{NULL, "file", "FILE", "a cluster file", false, true},
+	{"--against", "against", "FILE", "compare with this file, not with what is in force", false,
+		false},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
 static const struct command commands[] = {
 	{"status", "show the node, its dataplane and its virtual routers", NULL, run_request,
 		print_status},
@@ -221,6 +238,10 @@ static const struct command commands[] = {
 		print_failover},
 	{"history", "list the last transitions of virtual routers, and why", history_parameters,
 		run_request, print_history},
+	{"diff", "show what a reload of a cluster file would do", diff_parameters, run_diff,
+		print_plan},
+	{"reload", "take the control plane's cluster file again, and show what changes", NULL,
+		run_request, print_reloaded},
 	{"check", "check a cluster file without starting anything", check_parameters, run_check,
 		print_checked},
 	{NULL, NULL, NULL, NULL, NULL},

@@ -12,6 +12,7 @@
 
 #define DEFAULT_CONFIG "/etc/weir/weir.yaml"
 #define TIMEOUT_MS 5000u
+#define RELOAD_TIMEOUT_MS 60000u /* The dataplane builds its tables before it answers. */
 
 char *
 request_socket(const struct arguments *arguments, struct err *err)
@@ -51,8 +52,10 @@ request_socket(const struct arguments *arguments, struct err *err)
 json_t *
 request_send(const char *socket, const char *method, json_t *params, struct err *err)
 {
+	uint32_t timeout_ms = strcmp(method, "reload") == 0 ? RELOAD_TIMEOUT_MS : TIMEOUT_MS;
+
 	if (access(socket, F_OK) == 0)
-		return rpc_call_once(socket, method, params, TIMEOUT_MS, err);
+		return rpc_call_once(socket, method, params, timeout_ms, err);
 	err_set(err, -errno,
 		"%s: %s: start weir-controlplane on this node, or give the right --socket", socket,
 		strerror(errno));

@@ -35,10 +35,10 @@ handle_later(void *ctx, json_t *params, struct err *err)
 }
 
 const struct rpc_method fixture_methods[] = {
-	{"echo", handle_echo},
-	{"fail", handle_fail},
-	{"later", handle_later},
-	{NULL, NULL},
+	{"echo", handle_echo, RPC_CHANGE},
+	{"fail", handle_fail, RPC_CHANGE},
+	{"later", handle_later, RPC_CHANGE},
+	{NULL, NULL, RPC_READ},
 };
 
 int

@@ -100,14 +100,14 @@ serve_flows(void *ctx, json_t *params, struct err *err)
 }
 
 static const struct rpc_method dataplane_methods[] = {
-	{"hello", serve_hello},
-	{"state", serve_nothing},
-	{"lease", serve_nothing},
-	{"ready", serve_nothing},
-	{"stats", serve_stats},
-	{"flows", serve_flows},
-	{"trace", serve_trace},
-	{NULL, NULL},
+	{"hello", serve_hello, RPC_READ},
+	{"state", serve_nothing, RPC_READ},
+	{"lease", serve_nothing, RPC_READ},
+	{"ready", serve_nothing, RPC_READ},
+	{"stats", serve_stats, RPC_READ},
+	{"flows", serve_flows, RPC_READ},
+	{"trace", serve_trace, RPC_READ},
+	{NULL, NULL, RPC_READ},
 };
 
 /* The sample, as if it lay in the temporary folder: its sockets are then there too. */

@@ -129,12 +129,12 @@ serve_stats(void *ctx, json_t *params, struct err *err)
 }
 
 static const struct rpc_method methods[] = {
-	{"hello", serve_hello},
-	{"state", serve_state},
-	{"lease", serve_lease},
-	{"ready", serve_ready},
-	{"stats", serve_stats},
-	{NULL, NULL},
+	{"hello", serve_hello, RPC_READ},
+	{"state", serve_state, RPC_READ},
+	{"lease", serve_lease, RPC_READ},
+	{"ready", serve_ready, RPC_READ},
+	{"stats", serve_stats, RPC_READ},
+	{NULL, NULL, RPC_READ},
 };
 
 static void

@@ -185,7 +185,7 @@ set_up(void **state)
 		.check = &fixture->check,
 		.backends = &fixture->backend,
 		.n_backends = 1};
-	fixture->model = (struct model){.pools = &fixture->pool, .n_pools = 1};
+	fixture->model = (struct model){.n_users = 1, .pools = &fixture->pool, .n_pools = 1};
 	*state = fixture;
 	return 0;
 }
