@@ -38,6 +38,7 @@ struct daemon {
 	uv_loop_t loop;
 	uv_signal_t terminate;
 	uv_signal_t interrupt;
+	uv_signal_t hangup;
 };
 
 static void
@@ -64,6 +65,10 @@ on_signal(uv_signal_t *signal, int number)
 {
 	struct daemon *daemon = signal->data;
 
+	if (number == SIGHUP) {
+		options_explain_reload(&daemon->options);
+		return;
+	}
 	LOG_INFORM("%s: finishing what is under way", number == SIGTERM ? "SIGTERM" : "SIGINT");
 	for (size_t i = 0; i < daemon->n_workers; i++)
 		worker_stop(daemon->workers[i]);
@@ -71,6 +76,7 @@ on_signal(uv_signal_t *signal, int number)
 	daemon->metrics = NULL;
 	uv_close((uv_handle_t *)&daemon->terminate, NULL);
 	uv_close((uv_handle_t *)&daemon->interrupt, NULL);
+	uv_close((uv_handle_t *)&daemon->hangup, NULL);
 }
 
 static int
@@ -143,9 +149,11 @@ serve(struct daemon *daemon)
 
 	uv_signal_init(&daemon->loop, &daemon->terminate);
 	uv_signal_init(&daemon->loop, &daemon->interrupt);
-	daemon->terminate.data = daemon->interrupt.data = daemon;
+	uv_signal_init(&daemon->loop, &daemon->hangup);
+	daemon->terminate.data = daemon->interrupt.data = daemon->hangup.data = daemon;
 	uv_signal_start(&daemon->terminate, on_signal, SIGTERM);
 	uv_signal_start(&daemon->interrupt, on_signal, SIGINT);
+	uv_signal_start(&daemon->hangup, on_signal, SIGHUP);
 	LOG_INFORM("ready: %s serves HTTP at %s with %zu worker%s", daemon->options.node->name,
 		endpoint_format(&daemon->options.node->listen, text, sizeof(text)),
 		daemon->n_workers, daemon->n_workers == 1 ? "" : "s");

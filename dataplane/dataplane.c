@@ -2,6 +2,7 @@
 /* Starting and stopping the whole; see dataplane.h. */
 #include "dataplane/dataplane.h"
 
+#include "common/config.h"
 #include "common/log.h"
 #include "dataplane/control.h"
 #include "dataplane/fragment.h"
@@ -37,6 +38,24 @@ on_signal(uv_signal_t *handle, int number)
 {
 	LOG_INFORM("stopping: %s", strsignal(number));
 	uv_stop(handle->loop);
+}
+
+/* What can change while it runs comes from the control plane, but for who may use the socket. */
+static void
+on_hangup(uv_signal_t *handle, int number)
+{
+	struct dataplane *dataplane = handle->data;
+	const struct node *node;
+	struct model *model;
+	struct err err = {""};
+
+	(void)number;
+	options_explain_reload(dataplane->options);
+	if (options_reload(dataplane->options, &model, &node, &err) < 0)
+		return;
+	if (rpc_server_set_access(dataplane->server, &node->lb.control_access, &err) < 0)
+		LOG_ERR("control_access: %s", err.text);
+	model_free(model);
 }
 
 /* Hands what workers left for the kernel to it. */
@@ -344,9 +363,12 @@ make_handles(struct dataplane *dataplane, struct err *err)
 	dataplane->host_frames.data = dataplane;
 	uv_signal_init(&dataplane->loop, &dataplane->on_term);
 	uv_signal_init(&dataplane->loop, &dataplane->on_int);
+	uv_signal_init(&dataplane->loop, &dataplane->on_hup);
+	dataplane->on_hup.data = dataplane;
 	dataplane->handles_ready = true;
 	uv_signal_start(&dataplane->on_term, on_signal, SIGTERM);
 	uv_signal_start(&dataplane->on_int, on_signal, SIGINT);
+	uv_signal_start(&dataplane->on_hup, on_hangup, SIGHUP);
 	return 0;
 }
 
@@ -374,12 +396,13 @@ start_traffic(struct dataplane *dataplane, struct err *err)
 }
 
 int
-dataplane_start(struct dataplane *dataplane, const struct model *model, const struct node *node,
-	struct err *err)
+dataplane_start(struct dataplane *dataplane, const struct options *options, struct err *err)
 {
+	const struct model *model = options->model;
+	const struct node *node = options->node;
 	int rc;
 
-	*dataplane = (struct dataplane){.node = node};
+	*dataplane = (struct dataplane){.options = options, .node = node};
 	rc = uv_loop_init(&dataplane->loop);
 	if (rc < 0)
 		return err_set(err, rc, "cannot make an event loop: %s", uv_strerror(rc));
@@ -447,6 +470,7 @@ close_loop(struct dataplane *dataplane)
 		uv_close((uv_handle_t *)&dataplane->host_frames, NULL);
 		uv_close((uv_handle_t *)&dataplane->on_term, NULL);
 		uv_close((uv_handle_t *)&dataplane->on_int, NULL);
+		uv_close((uv_handle_t *)&dataplane->on_hup, NULL);
 	}
 	uv_run(&dataplane->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&dataplane->loop);

@@ -9,6 +9,7 @@
 
 #include "common/err.h"
 #include "common/model.h"
+#include "common/options.h"
 #include "common/rpc.h"
 #include "dataplane/eal.h"
 #include "dataplane/exception.h"
@@ -27,6 +28,7 @@
 #define DATAPLANE_WORKERS_MAX RSS_WORKERS_MAX /* DPDK's lcores. */
 
 struct dataplane {
+	const struct options *options;
 	const struct node *node;
 	uv_loop_t loop;
 	bool loop_ready;
@@ -56,13 +58,14 @@ struct dataplane {
 	uv_async_t host_frames;
 	uv_signal_t on_term;
 	uv_signal_t on_int;
+	uv_signal_t on_hup;
 	bool handles_ready;
 };
 
-/* Starts 'node' of 'model', which must outlive it. Returns 0, or a negative errno with 'err' set;
+/* Starts the node of 'options', which must outlive it. Returns 0, or a negative errno with 'err' set;
  * then dataplane_stop() is to be called as well. */
-int dataplane_start(struct dataplane *dataplane, const struct model *model, const struct node *node,
-	struct err *err);
+int dataplane_start(
+	struct dataplane *dataplane, const struct options *options, struct err *err);
 
 /* Runs until SIGTERM or SIGINT. */
 void dataplane_run(struct dataplane *dataplane);

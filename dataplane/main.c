@@ -19,7 +19,7 @@ main(int argc, char **argv)
 
 	options_parse(&options, argc, argv, "weir-dataplane",
 		"forwards packets for the virtual addresses of a load balancer", ROLE_LB);
-	if (dataplane_start(&dataplane, options.model, options.node, &err) == 0) {
+	if (dataplane_start(&dataplane, &options, &err) == 0) {
 		LOG_INFORM("%s is ready: %u ports, %u workers, control socket %s",
 			options.node->name, dataplane.n_ports, dataplane.n_workers,
 			options.node->lb.control_socket);

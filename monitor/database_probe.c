@@ -3,6 +3,7 @@
  * and to a pool thread while 'is_busy'; its result fields are read by the loop afterwards. */
 #include "monitor/database_probe.h"
 
+#include "common/config.h"
 #include "monitor/wall.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@ struct server {
 	uv_timer_t timer; /* First: the handle is the server. */
 	uv_work_t work;
 	const struct node *node;
-	const struct model *model;
+	struct model *model; /* Shared: a pool thread may look at it to the end. */
 	struct view *view;
 	char password[SECRET_SIZE];
 	bool is_busy, is_closed;
@@ -159,6 +160,7 @@ free_server(uv_handle_t *handle)
 	struct server *server = (struct server *)handle;
 
 	disconnect(server);
+	model_free(server->model);
 	free(server);
 }
 
@@ -206,14 +208,14 @@ read_secret(const char *path, char *secret, size_t size, struct err *err)
 }
 
 static int
-add_server(struct database_probe *probe, uv_loop_t *loop, const struct model *model,
+add_server(struct database_probe *probe, uv_loop_t *loop, struct model *model,
 	const struct node *node, struct view *view)
 {
 	struct server *server = calloc(1, sizeof(*server));
 
 	if (!server)
 		return -ENOMEM;
-	server->model = model;
+	server->model = model_share(model);
 	server->node = node;
 	server->view = view;
 	server->work.data = server;
@@ -224,7 +226,7 @@ add_server(struct database_probe *probe, uv_loop_t *loop, const struct model *mo
 }
 
 int
-database_probe_new(struct database_probe **out, uv_loop_t *loop, const struct model *model,
+database_probe_new(struct database_probe **out, uv_loop_t *loop, struct model *model,
 	struct view *view, struct err *err)
 {
 	struct database_probe *probe;

@@ -14,7 +14,7 @@ struct database_probe;
 
 /* Reads the password file. Returns 0 (with '*out' NULL where the model has no database or no
  * monitor user), or a negative errno with 'err' saying what is wrong with the file. */
-int database_probe_new(struct database_probe **out, uv_loop_t *loop, const struct model *model,
+int database_probe_new(struct database_probe **out, uv_loop_t *loop, struct model *model,
 	struct view *view, struct err *err);
 
 /* Stops. Questions under way end within the scrape timeout and are not reported; memory goes when

@@ -3,6 +3,7 @@
  * when the last has ended the view gets all answers together. */
 #include "monitor/site_probe.h"
 
+#include "common/config.h"
 #include "monitor/resolve.h"
 #include "monitor/wall.h"
 
@@ -27,7 +28,7 @@ struct ask {
 struct site_probe {
 	uv_timer_t timer; /* First: the handle is the probe. */
 	uv_work_t work;
-	const struct model *model;
+	struct model *model; /* Shared: a pool thread may look at it to the end. */
 	struct http_client *client;
 	struct view *view;
 	char host[HOST_SIZE];
@@ -113,6 +114,7 @@ resolve(uv_work_t *work)
 static void
 free_probe(uv_handle_t *handle)
 {
+	model_free(((struct site_probe *)handle)->model);
 	free(handle);
 }
 
@@ -174,7 +176,7 @@ parse_url(struct site_probe *probe, const char *url, struct err *err)
 }
 
 int
-site_probe_new(struct site_probe **out, uv_loop_t *loop, const struct model *model,
+site_probe_new(struct site_probe **out, uv_loop_t *loop, struct model *model,
 	struct http_client *client, struct view *view, struct err *err)
 {
 	struct site_probe *probe;
@@ -191,7 +193,7 @@ site_probe_new(struct site_probe **out, uv_loop_t *loop, const struct model *mod
 		free(probe);
 		return code;
 	}
-	probe->model = model;
+	probe->model = model_share(model);
 	probe->client = client;
 	probe->view = view;
 	probe->work.data = probe;

@@ -13,7 +13,7 @@ struct site_probe;
 
 /* Returns 0 (with '*out' NULL where the model names no probe URL), or a negative errno with 'err'
  * saying what is wrong with the URL. 'client' and 'view' are borrowed. */
-int site_probe_new(struct site_probe **out, uv_loop_t *loop, const struct model *model,
+int site_probe_new(struct site_probe **out, uv_loop_t *loop, struct model *model,
 	struct http_client *client, struct view *view, struct err *err);
 
 /* Before the client is freed. Memory goes when the loop has run on. NULL is allowed. */

@@ -65,6 +65,11 @@ struct view;
 struct view *view_new(const struct model *model, const struct node *self, struct view_time time);
 void view_free(struct view *view);
 
+/* Makes it the view of another model, which it borrows from then on; what is still there keeps what
+ * is known of it. Returns 0 or -ENOMEM; then nothing has changed. */
+int view_reload(struct view *view, const struct model *model, const struct node *self,
+	struct view_time time);
+
 /* A node's /metrics page was fetched ('page'), or not ('page' NULL, 'error' says why). */
 void view_scrape_result(struct view *view, const struct node *node, const char *page,
 	const char *error, uint64_t took_us, struct view_time time);

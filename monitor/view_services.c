@@ -31,6 +31,24 @@ view_services_fini(struct view_node *node)
 }
 
 void
+view_services_inherit(struct view_node *node, const struct model *model,
+	const struct view_node *old, const struct model *old_model)
+{
+	for (size_t i = 0; i < n_shown(model); i++) {
+		for (size_t j = 0; j < n_shown(old_model); j++) {
+			if (strcmp(model->services[i].name, old_model->services[j].name) == 0)
+				node->services[i] = old->services[j];
+		}
+	}
+	for (size_t i = 0; i < model->n_pools; i++) {
+		for (size_t j = 0; j < old_model->n_pools; j++) {
+			if (strcmp(model->pools[i].name, old_model->pools[j].name) == 0)
+				node->n_up_of_pools[i] = old->n_up_of_pools[j];
+		}
+	}
+}
+
+void
 view_services_begin(struct view_node *node, const struct model *model)
 {
 	memset(node->n_up_of_pools, 0, model->n_pools * sizeof(*node->n_up_of_pools));

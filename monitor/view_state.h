@@ -119,6 +119,10 @@ void view_services_told(
 	struct view_node *node, const struct model *model, const char *name, double n_packets);
 void view_services_end(struct view_node *node, const struct model *model, double seconds);
 
+/* Takes over what 'old', the same node in another model, was told. */
+void view_services_inherit(struct view_node *node, const struct model *model,
+	const struct view_node *old, const struct model *old_model);
+
 json_t *view_services_json(const struct view *view);
 
 /* Makes all edges of the picture from the model. Returns 0 or -ENOMEM. */

@@ -12,10 +12,8 @@ balance_init(struct balance *balance, struct upstream_set *set)
 {
 	memset(balance, 0, sizeof(*balance));
 	balance->set = set;
-	if (set->n_nodes == 0)
-		return 0;
-	balance->n_outstanding = calloc(set->n_nodes, sizeof(balance->n_outstanding[0]));
-	balance->stats = calloc(set->n_nodes, sizeof(balance->stats[0]));
+	balance->n_outstanding = calloc(set->n_max, sizeof(balance->n_outstanding[0]));
+	balance->stats = calloc(set->n_max, sizeof(balance->stats[0]));
 	if (balance->n_outstanding && balance->stats)
 		return 0;
 	balance_fini(balance);
@@ -37,8 +35,9 @@ cost_of(const struct balance *balance, size_t index, int tried, uint64_t now_ns)
 {
 	const struct upstream_node *node = &balance->set->nodes[index];
 	int64_t cost = balance->n_outstanding[index];
+	int state = atomic_load_explicit(&node->state, memory_order_relaxed);
 
-	if (atomic_load_explicit(&node->state, memory_order_relaxed) == UPSTREAM_DOWN)
+	if (state == UPSTREAM_DOWN || state == UPSTREAM_GONE)
 		return -1;
 	if (upstream_is_ejected(node, now_ns))
 		cost += INT64_C(1) << 40;

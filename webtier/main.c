@@ -3,11 +3,12 @@
  * the work is done by tier.c and its workers.
  *
  *   SIGTERM, SIGINT  leave: drain and end; again: end at once
- *   SIGHUP           load the certificate again
+ *   SIGHUP           take the cluster file again: the certificate, the app nodes and their check
  *   SIGUSR1          begin a new access log file */
 #include "common/config.h"
 #include "common/log.h"
 #include "common/options.h"
+#include "common/plan.h"
 #include "webtier/tier.h"
 
 #include <signal.h>
@@ -24,6 +25,8 @@ struct program {
 	uv_loop_t loop;
 	uv_signal_t signals[N_SIGNALS];
 	struct tier *tier;
+	const struct options *options;
+	struct model *reloaded; /* The latest; NULL: options'. */
 };
 
 static void
@@ -37,13 +40,42 @@ on_left(void *ctx)
 	program->tier = NULL;
 }
 
+/* What the workers use of the first model they go on using: the log says what that is. */
+static void
+reload(struct program *program)
+{
+	const struct options *options = program->options;
+	const struct model *former = program->reloaded ? program->reloaded : options->model;
+	const struct node *node;
+	struct model *model;
+	struct plan *plan;
+	struct err err = {""};
+
+	if (options_reload(options, &model, &node, &err) < 0) {
+		LOG_ERR("not reloaded, nothing has changed: %s", err.text);
+		return;
+	}
+	if (tier_reload(program->tier, model, &err) < 0) {
+		LOG_ERR("not reloaded: %s", err.text);
+		model_free(model);
+		return;
+	}
+	if (plan_new(&plan, former, model) == 0) {
+		plan_log(plan, options->node);
+		plan_free(plan);
+	}
+	model_free(program->reloaded);
+	program->reloaded = model;
+	LOG_INFORM("reloaded the cluster file and the certificate");
+}
+
 static void
 on_signal(uv_signal_t *handle, int number)
 {
 	struct program *program = handle->data;
 
 	if (number == SIGHUP)
-		tier_reload(program->tier);
+		reload(program);
 	else if (number == SIGUSR1)
 		tier_reopen_log(program->tier);
 	else
@@ -64,7 +96,10 @@ static int
 run(struct program *program, const struct options *options)
 {
 	struct err err;
-	int rc = tier_new(&program->tier, &program->loop, options->model, options->node, &err);
+	int rc;
+
+	program->options = options;
+	rc = tier_new(&program->tier, &program->loop, options->model, options->node, &err);
 
 	if (rc == 0) {
 		watch_signals(program);
@@ -96,6 +131,7 @@ main(int argc, char **argv)
 	uv_loop_close(&program.loop);
 	if (status == EXIT_SUCCESS)
 		LOG_INFORM("ended");
+	model_free(program.reloaded);
 	model_free(options.model);
 	return status;
 }

@@ -89,10 +89,12 @@ write_up(struct metrics *metrics, const struct upstream_set *upstreams)
 		"1 if the app node gets requests: its check is well and it is not ejected.");
 	for (size_t i = 0; i < upstreams->n_nodes; i++) {
 		const struct upstream_node *node = &upstreams->nodes[i];
-		bool is_up = atomic_load(&node->state) == UPSTREAM_UP &&
-			     !upstream_is_ejected(node, now_ns);
+		int state = atomic_load(&node->state);
 
-		metrics_value(metrics, is_up, "upstream", node->name, NULL);
+		if (state == UPSTREAM_GONE)
+			continue;
+		metrics_value(metrics, state == UPSTREAM_UP && !upstream_is_ejected(node, now_ns),
+			"upstream", node->name, NULL);
 	}
 }
 
@@ -141,11 +143,11 @@ metrics_page_fill(void *ctx, struct metrics *metrics)
 	struct totals totals = {0};
 
 	process_metrics(metrics, source->node, node_role_name(ROLE_WEB));
-	totals.nodes = calloc(source->upstreams->n_nodes + 1, sizeof(totals.nodes[0]));
+	totals.nodes = calloc(source->upstreams->n_max + 1, sizeof(totals.nodes[0]));
 	if (!totals.nodes)
 		return;
 	for (size_t i = 0; i < source->n_workers; i++)
-		add_worker(&totals, worker_stats(source->workers[i]), source->upstreams->n_nodes);
+		add_worker(&totals, worker_stats(source->workers[i]), source->upstreams->n_max);
 	write_one(metrics, "weir_draining", METRIC_GAUGE, "1 while the node takes its leave.",
 		atomic_load(source->is_draining));
 	write_http(metrics, &totals.http);

@@ -280,19 +280,23 @@ tier_start(struct tier *tier, struct err *err)
 		return err_set(err, rc, "cannot start: %s", strerror(-rc));
 	LOG_INFORM("ready: %s serves ports %u and %u with %zu worker(s), %zu app node(s) behind",
 		tier->node->name, tier->model->web.http_port, tier->model->web.https_port,
-		tier->n_workers, tier->upstreams.n_nodes);
+		tier->n_workers, (size_t)tier->upstreams.n_nodes);
 	return 0;
 }
 
-void
-tier_reload(struct tier *tier)
+int
+tier_reload(struct tier *tier, const struct model *model, struct err *err)
 {
-	struct err err;
+	int rc = tls_context_reload(tier->tls, err);
 
-	if (tls_context_reload(tier->tls, &err) < 0)
-		LOG_ERR("the old certificate stays in force: %s", err.text);
+	if (rc < 0)
+		err_prefix(err, "the old certificate stays in force");
 	else
-		LOG_INFORM("loaded the certificate again");
+		rc = upstream_set_update(&tier->upstreams, model, err);
+	if (rc < 0)
+		return rc;
+	upstream_checks_update(tier->checks, &model->web.upstream_check);
+	return 0;
 }
 
 void

@@ -14,8 +14,8 @@
 
 struct tier;
 
-/* Prepares everything and binds all sockets. 'model' outlives the tier. Returns 0, or a negative
- * errno with 'err' set and nothing left open. */
+/* Prepares everything and binds all sockets. 'model' and 'node' outlive the tier. Returns 0, or a
+ * negative errno with 'err' set and nothing left open. */
 int tier_new(struct tier **out, uv_loop_t *loop, const struct model *model, const struct node *node,
 	struct err *err);
 
@@ -26,8 +26,10 @@ int tier_start(struct tier *tier, struct err *err);
  * workers end at once. */
 void tier_leave(struct tier *tier, void (*on_left)(void *ctx), void *ctx);
 
-/* Loads the certificate again. */
-void tier_reload(struct tier *tier);
+/* Loads the certificate again, and takes the app nodes and their check from 'model', which from
+ * then on outlives the tier as well. Returns 0, or a negative errno with 'err' saying what stays as
+ * it was. */
+int tier_reload(struct tier *tier, const struct model *model, struct err *err);
 
 /* Begins a new access log file. */
 void tier_reopen_log(struct tier *tier);

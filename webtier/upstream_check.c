@@ -26,6 +26,7 @@ struct probe {
 	struct byte_queue out;
 	struct byte_queue in;
 	uint64_t started_ms;
+	bool is_running;
 };
 
 struct upstream_checks {
@@ -34,9 +35,10 @@ struct upstream_checks {
 	struct upstream_settings settings;
 	const struct upstream_events *events;
 	uv_timer_cb start;
-	struct probe *probes;
-	size_t n_probes;
-	size_t n_open; /* Timers not closed yet. */
+	struct upstream_set *set;
+	struct probe *probes; /* By place in the set. */
+	size_t n_probes;      /* That have been started. */
+	size_t n_open;        /* Timers not closed yet. */
 	char buffer[RECEIVE_BYTES];
 };
 
@@ -154,6 +156,62 @@ start_check(uv_timer_t *timer)
 	uv_timer_start(timer, on_timeout, checks->check->timeout_ms, 0);
 }
 
+static void
+add_probe(struct upstream_checks *checks)
+{
+	struct probe *probe = &checks->probes[checks->n_probes];
+
+	probe->checks = checks;
+	probe->node = &checks->set->nodes[checks->n_probes++];
+	byte_queue_init(&probe->out);
+	byte_queue_init(&probe->in);
+	uv_timer_init(checks->loop, &probe->timer);
+	probe->timer.data = probe;
+	checks->n_open++;
+}
+
+static void
+run_probe(struct probe *probe)
+{
+	const struct check *check = probe->checks->check;
+
+	upstream_health_init(&probe->health, check->rise, check->fall);
+	probe->is_running = true;
+	uv_timer_start(&probe->timer, probe->checks->start, 0, 0);
+}
+
+static void
+rest_probe(struct probe *probe)
+{
+	upstream_conn_free(probe->conn);
+	probe->conn = NULL;
+	byte_queue_clear(&probe->out);
+	byte_queue_clear(&probe->in);
+	probe->is_running = false;
+	uv_timer_stop(&probe->timer);
+}
+
+void
+upstream_checks_update(struct upstream_checks *checks, const struct check *check)
+{
+	checks->check = check;
+	checks->settings.connect_timeout_ms = check->timeout_ms;
+	checks->settings.response_timeout_ms = check->timeout_ms;
+	while (checks->n_probes < checks->set->n_nodes)
+		add_probe(checks);
+	for (size_t i = 0; i < checks->n_probes; i++) {
+		struct probe *probe = &checks->probes[i];
+		bool is_gone = atomic_load(&probe->node->state) == UPSTREAM_GONE;
+
+		probe->health.rise = check->rise;
+		probe->health.fall = check->fall;
+		if (is_gone && probe->is_running)
+			rest_probe(probe);
+		else if (!is_gone && !probe->is_running)
+			run_probe(probe);
+	}
+}
+
 int
 upstream_checks_new(struct upstream_checks **out, uv_loop_t *loop, struct upstream_set *set,
 	const struct check *check)
@@ -162,36 +220,21 @@ upstream_checks_new(struct upstream_checks **out, uv_loop_t *loop, struct upstre
 
 	if (!checks)
 		return -ENOMEM;
-	checks->probes = calloc(set->n_nodes + 1, sizeof(checks->probes[0]));
+	checks->probes = calloc(set->n_max + 1, sizeof(checks->probes[0]));
 	if (!checks->probes) {
 		free(checks);
 		return -ENOMEM;
 	}
 	checks->loop = loop;
-	checks->check = check;
+	checks->set = set;
 	checks->events = &check_events;
 	checks->start = start_check;
 	checks->settings = (struct upstream_settings){
 		.loop = loop,
-		.connect_timeout_ms = check->timeout_ms,
-		.response_timeout_ms = check->timeout_ms,
 		.buffer = checks->buffer,
 		.buffer_size = sizeof(checks->buffer),
 	};
-	checks->n_probes = set->n_nodes;
-	checks->n_open = set->n_nodes;
-	for (size_t i = 0; i < set->n_nodes; i++) {
-		struct probe *probe = &checks->probes[i];
-
-		probe->checks = checks;
-		probe->node = &set->nodes[i];
-		upstream_health_init(&probe->health, check->rise, check->fall);
-		byte_queue_init(&probe->out);
-		byte_queue_init(&probe->in);
-		uv_timer_init(loop, &probe->timer);
-		probe->timer.data = probe;
-		uv_timer_start(&probe->timer, start_check, 0, 0);
-	}
+	upstream_checks_update(checks, check);
 	*out = checks;
 	return 0;
 }

@@ -17,6 +17,10 @@ struct upstream_checks;
 int upstream_checks_new(struct upstream_checks **out, uv_loop_t *loop, struct upstream_set *set,
 	const struct check *check);
 
+/* Begins to check the nodes that the set has got meanwhile and ends with those that are gone.
+ * 'check' is how all are checked from now on. */
+void upstream_checks_update(struct upstream_checks *checks, const struct check *check);
+
 /* Memory goes when the loop has run its close callbacks. NULL is allowed. */
 void upstream_checks_free(struct upstream_checks *checks);
 

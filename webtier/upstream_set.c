@@ -4,8 +4,25 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static void
+add_node(struct upstream_set *set, const struct node *node, enum upstream_state state)
+{
+	size_t n = atomic_load(&set->n_nodes);
+	struct upstream_node *upstream = &set->nodes[n];
+
+	assert(n < set->n_max);
+	snprintf(upstream->name, sizeof(upstream->name), "%s", node->name);
+	upstream->endpoint = node->listen;
+	endpoint_format(&node->listen, upstream->host, sizeof(upstream->host));
+	atomic_init(&upstream->state, state);
+	atomic_init(&upstream->ejected_until_ns, 0);
+	/* Whoever sees the number sees the node. */
+	atomic_store(&set->n_nodes, n + 1);
+}
 
 int
 upstream_set_init(struct upstream_set *set, const struct model *model)
@@ -16,19 +33,70 @@ upstream_set_init(struct upstream_set *set, const struct model *model)
 	memset(set, 0, sizeof(*set));
 	while ((node = model_next_node(model, ROLE_APP, node)) != NULL)
 		n++;
-	if (n == 0)
-		return 0;
-	set->nodes = calloc(n, sizeof(set->nodes[0]));
+	set->nodes = calloc(n + UPSTREAM_SPARE, sizeof(set->nodes[0]));
 	if (!set->nodes)
 		return -ENOMEM;
-	while ((node = model_next_node(model, ROLE_APP, node)) != NULL) {
-		struct upstream_node *upstream = &set->nodes[set->n_nodes++];
+	set->n_max = n + UPSTREAM_SPARE;
+	while ((node = model_next_node(model, ROLE_APP, node)) != NULL)
+		add_node(set, node, UPSTREAM_UNKNOWN);
+	return 0;
+}
 
-		upstream->name = node->name;
-		upstream->endpoint = node->listen;
-		endpoint_format(&node->listen, upstream->host, sizeof(upstream->host));
-		atomic_init(&upstream->state, UPSTREAM_UNKNOWN);
-		atomic_init(&upstream->ejected_until_ns, 0);
+static bool
+is_same(const struct upstream_node *upstream, const struct node *node)
+{
+	return strcmp(upstream->name, node->name) == 0 &&
+	       upstream->endpoint.port == node->listen.port &&
+	       addr_equal(&upstream->endpoint.addr, &node->listen.addr);
+}
+
+static struct upstream_node *
+find_node(struct upstream_set *set, const struct node *node)
+{
+	for (size_t i = 0; i < set->n_nodes; i++) {
+		if (is_same(&set->nodes[i], node))
+			return &set->nodes[i];
+	}
+	return NULL;
+}
+
+static bool
+is_wanted(const struct upstream_node *upstream, const struct model *model)
+{
+	const struct node *node = NULL;
+
+	while ((node = model_next_node(model, ROLE_APP, node)) != NULL) {
+		if (is_same(upstream, node))
+			return true;
+	}
+	return false;
+}
+
+/* Where others serve a new one need not be tried before its check has succeeded. */
+int
+upstream_set_update(struct upstream_set *set, const struct model *model, struct err *err)
+{
+	const struct node *node = NULL;
+	size_t n_new = 0;
+
+	while ((node = model_next_node(model, ROLE_APP, node)) != NULL)
+		n_new += !find_node(set, node);
+	if (set->n_nodes + n_new > set->n_max)
+		return err_set(err, -ENOSPC,
+			"%zu app nodes have come and gone: restart the web tier to take more",
+			(size_t)set->n_nodes);
+	for (size_t i = 0; i < set->n_nodes; i++) {
+		if (!is_wanted(&set->nodes[i], model))
+			atomic_store(&set->nodes[i].state, UPSTREAM_GONE);
+	}
+	while ((node = model_next_node(model, ROLE_APP, node)) != NULL) {
+		struct upstream_node *upstream = find_node(set, node);
+		int gone = UPSTREAM_GONE;
+
+		if (!upstream)
+			add_node(set, node, UPSTREAM_DOWN);
+		else
+			atomic_compare_exchange_strong(&upstream->state, &gone, UPSTREAM_DOWN);
 	}
 	return 0;
 }

@@ -123,7 +123,7 @@ static void
 write_stats(struct worker *worker)
 {
 	const struct balance *balance = proxy_balance(worker->proxy);
-	size_t n_nodes = worker->config.upstreams->n_nodes;
+	size_t n_nodes = worker->config.upstreams->n_max;
 
 	http_server_stats(worker->server, &worker->stats.http);
 	proxy_stats(worker->proxy, &worker->stats.proxy);
@@ -237,7 +237,7 @@ static int
 fill(struct worker *worker, struct err *err)
 {
 	const struct worker_config *config = &worker->config;
-	size_t n_nodes = config->upstreams->n_nodes;
+	size_t n_nodes = config->upstreams->n_max;
 	int rc;
 
 	worker->stats.nodes = calloc(n_nodes + 1, sizeof(worker->stats.nodes[0]));
@@ -356,7 +356,7 @@ worker_stats(struct worker *worker)
 	const struct timespec until = {
 		.tv_sec = (time_t)(until_ns / NS_PER_S), .tv_nsec = (long)(until_ns % NS_PER_S)};
 	struct balance_stats *nodes = worker->shown.nodes;
-	size_t n_nodes = worker->config.upstreams->n_nodes;
+	size_t n_nodes = worker->config.upstreams->n_max;
 
 	pthread_mutex_lock(&worker->lock);
 	if (worker->is_running && !worker->has_ended) {
