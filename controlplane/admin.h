@@ -2,7 +2,8 @@
 /* The operator's requests: an RPC server (rpc.h) on the node's admin socket, asked by weirctl.
  *
  *   status    {}                         -> {node, cluster, ready, waiting, dataplane: {...},
- *                                            routers: [...]}
+ *                                            reload: {done, failed, since_s, restart:
+ *                                            [PROCESS], problem}, routers: [...]}
  *   services  {service?}                 -> [{name, address, port (0: any), protocol, mode,
  *                                            scheduler, persistence: {timeout_s, prefix}?,
  *                                            pool, router, router_state, backends, backends_up,

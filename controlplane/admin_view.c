@@ -2,6 +2,8 @@
 /* Live state as JSON; see admin_view.h. */
 #include "controlplane/admin_view.h"
 
+#include "common/plan.h"
+
 #include "common/clock.h"
 
 #include <string.h>
@@ -55,6 +57,21 @@ view_router(const struct cluster_router *router, uint64_t now_ns)
 		text_or_null(router->why));
 }
 
+static json_t *
+view_reload(const struct cluster_reload *reload, uint64_t now_ns)
+{
+	json_t *restart = json_array();
+
+	for (unsigned int i = 0; i < PLAN_N_PROCESSES; i++) {
+		if (reload->restart & (1u << i))
+			json_array_append_new(
+				restart, json_string(plan_process_name((enum plan_process)(1u << i))));
+	}
+	return json_pack("{s:I, s:I, s:o, s:o, s:o}", "done", (json_int_t)reload->n_done, "failed",
+		(json_int_t)reload->n_failed, "since_s", seconds_since(reload->since_ns, now_ns),
+		"restart", restart, "problem", text_or_null(reload->problem));
+}
+
 json_t *
 admin_view_status(const struct cluster *cluster, uint64_t now_ns)
 {
@@ -70,9 +87,10 @@ admin_view_status(const struct cluster *cluster, uint64_t now_ns)
 
 	for (size_t i = 0; i < cluster_n_routers(cluster); i++)
 		json_array_append_new(routers, view_router(cluster_router(cluster, i), now_ns));
-	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "node", cluster_node(cluster)->name,
-		"cluster", cluster_model(cluster)->cluster, "ready", (int)ready, "waiting",
-		text_or_null(ready ? NULL : why), "dataplane", link, "routers", routers);
+	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o}", "node",
+		cluster_node(cluster)->name, "cluster", cluster_model(cluster)->cluster, "ready", (int)ready, "waiting",
+		text_or_null(ready ? NULL : why), "dataplane", link, "reload",
+		view_reload(cluster_reload(cluster), now_ns), "routers", routers);
 }
 
 /* The state of the virtual router on this node; "absent" if the node is not a member. */

@@ -78,6 +78,7 @@ cluster_new(
 	cluster->model = model;
 	cluster->node = node;
 	cluster->dataplane.since_ns = now_ns;
+	cluster->reload.since_ns = now_ns;
 	/* One more than there are, because calloc() of nothing may be NULL. */
 	cluster->routers = calloc(model->n_routers + 1, sizeof(*cluster->routers));
 	cluster->pools = calloc(model->n_pools + 1, sizeof(*cluster->pools));

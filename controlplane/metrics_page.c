@@ -334,6 +334,21 @@ write_stats(struct metrics *metrics, json_t *stats)
 	metrics_sync_write(metrics, json_object_get(stats, "sync"));
 }
 
+static void
+write_reloads(struct metrics *metrics, const struct cluster_reload *reload)
+{
+	metrics_family(metrics, "weir_config_reloads_total", METRIC_COUNTER,
+		"Reloads of the cluster file.");
+	metrics_value(metrics, (double)reload->n_done, "result", "done", NULL);
+	metrics_value(metrics, (double)reload->n_failed, "result", "failed", NULL);
+	metrics_family(metrics, "weir_config_last_reload_successful", METRIC_GAUGE,
+		"0 if the last reload has failed.");
+	metrics_value(metrics, reload->problem[0] ? 0 : 1, NULL);
+	metrics_family(metrics, "weir_config_restart_needed", METRIC_GAUGE,
+		"1 if a part of the cluster file waits for a restart of a process.");
+	metrics_value(metrics, reload->restart ? 1 : 0, NULL);
+}
+
 void
 metrics_page_write(struct metrics *metrics, const struct cluster *cluster, json_t *stats)
 {
@@ -350,6 +365,7 @@ metrics_page_write(struct metrics *metrics, const struct cluster *cluster, json_
 	metrics_family(metrics, "weir_state_generation", METRIC_GAUGE,
 		"Generation of the desired state that the dataplane has accepted.");
 	metrics_value(metrics, (double)dataplane->generation, NULL);
+	write_reloads(metrics, cluster_reload(cluster));
 	write_routers(metrics, cluster);
 	write_backends(metrics, cluster);
 	if (stats)

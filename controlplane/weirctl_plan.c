@@ -50,26 +50,52 @@ load_model(const char *path, struct err *err)
 	return NULL;
 }
 
+/* What the file means where the one in force is: relative paths are relative to that one's folder. */
+static struct model *
+move_model(struct model *model, const struct model *place, struct err *err)
+{
+	struct model *moved = NULL;
+
+	if (config_parse(model->text, strlen(model->text), place->path, &moved, err) < 0)
+		moved = NULL;
+	/* So that lists are compared as they are on both sides, if they can be read. */
+	if (moved)
+		source_lists_read(moved, NULL);
+	model_free(model);
+	return moved;
+}
+
+static json_t *
+compare(const struct model *from, const struct model *to, struct err *err)
+{
+	struct plan *plan;
+	json_t *answer;
+
+	if (plan_new(&plan, from, to) < 0) {
+		err_set(err, -ENOMEM, "out of memory");
+		return NULL;
+	}
+	answer = plan_json(plan);
+	plan_free(plan);
+	return answer;
+}
+
 json_t *
 plan_files(const struct arguments *arguments, struct err *err)
 {
 	const char *against = json_string_value(json_object_get(arguments->params, "against"));
 	struct model *to = load_model(text_of(arguments->params, "file"), err);
 	struct model *from = NULL;
-	struct plan *plan;
 	json_t *answer = NULL;
 
 	if (to)
 		from = against ? load_model(against, err) : ask_model(arguments, err);
-	/* So that lists are compared as they are on both sides, if they can be read. */
-	if (from && !against)
+	if (from && !against) {
 		source_lists_read(from, NULL);
-	if (from && plan_new(&plan, from, to) == 0) {
-		answer = plan_json(plan);
-		plan_free(plan);
+		to = move_model(to, from, err);
 	}
-	if (from && !answer)
-		err_set(err, -ENOMEM, "out of memory");
+	if (from && to)
+		answer = compare(from, to, err);
 	model_free(from);
 	model_free(to);
 	return answer;

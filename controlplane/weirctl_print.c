@@ -27,6 +27,24 @@ print_dataplane(json_t *dataplane, FILE *file)
 	fprintf(file, "%s%s\n", problem[0] ? ": " : "", problem);
 }
 
+/* What an operator has to do yet. */
+static void
+print_reload(json_t *reload, FILE *file)
+{
+	json_t *restart = json_object_get(reload, "restart"), *process;
+	const char *problem = text_of(reload, "problem");
+	size_t i;
+
+	if (*problem)
+		fprintf(file, "last reload failed: %s\n", problem);
+	if (json_array_size(restart) == 0)
+		return;
+	fputs("not all of the cluster file is in force before a restart of ", file);
+	json_array_foreach(restart, i, process)
+		fprintf(file, "%sweir-%s", i > 0 ? " and " : "", json_string_value(process));
+	fputs(" on this node\n", file);
+}
+
 void
 print_status(json_t *answer, FILE *file)
 {
@@ -51,6 +69,7 @@ print_status(json_t *answer, FILE *file)
 		text_of(answer, "cluster"), ready ? "ready" : "not ready", waiting[0] ? ": " : "",
 		waiting);
 	print_dataplane(json_object_get(answer, "dataplane"), file);
+	print_reload(json_object_get(answer, "reload"), file);
 	fputs("\n", file);
 	table_init(&table, columns);
 	json_array_foreach(json_object_get(answer, "routers"), i, router)

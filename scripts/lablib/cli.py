@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass
 from typing import Callable
 
-from lablib import ca, host, lifecycle, mariadb, nodes, paths, snapshot, table, topology
+from lablib import ca, host, lifecycle, mariadb, nodes, paths, scaling, snapshot, table, topology
 from lablib.errors import LabError
 from lablib.progress import complain, say
 
@@ -68,6 +68,16 @@ def _failover(words, _):
     nodes.failover(_load_balancer(words[0]) if words else None)
 
 
+def _scale(words, _):
+    role, number = words
+    if role not in topology.FIRST_SCALE:
+        raise UsageError(f"'{role}' cannot be scaled: the tiers are "
+                         + " and ".join(topology.FIRST_SCALE))
+    if not number.isdigit() or not 1 <= int(number) <= topology.MOST_SCALE:
+        raise UsageError(f"'{number}' is no number from 1 to {topology.MOST_SCALE}")
+    scaling.scale(role, int(number))
+
+
 def _logs(words, flags):
     files = nodes.logs_of(_machine(words[0]))
     follow = ["-F"] if "-f" in flags else []
@@ -119,6 +129,8 @@ COMMANDS = (
     Command("heal", "NODE", "start them again and wait until the node is healthy", _heal, 1, 1),
     Command("failover", "[NODE]", "hand the virtual addresses to the other load balancer;\n"
             "NODE: those that this one holds", _failover, 0, 1),
+    Command("scale", "TIER N", "bring the tier web or app to N nodes, by editing weir.yaml and\n"
+            "reloading; nodes that leave are drained", _scale, 2, 2),
     Command("logs", "NODE [-f]", "the ends of the node's logs; -f follows them", _logs, 1, 1,
             ("-f",)),
     Command("ctl", "NODE ARGS...", "run weirctl on a load balancer", _ctl, 1, ANY),

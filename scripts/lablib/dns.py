@@ -59,7 +59,7 @@ def _zone():
     lines += [f"{name} TXT {' '.join(text_of(name))}\n" for name in TEXTS]
     lines += [f"{topology.SITE}. {'AAAA' if ':' in vip else 'A'} {vip}\n" for vip in shape.vips()]
     names = [(mode.name, mode.host) for mode in topology.MODES]
-    names += [(node.name, node.host) for node in topology.NODES if topology.FRONT in node.networks]
+    names += [(node.name, node.host) for node in topology.FIRST_NODES if topology.FRONT in node.networks]
     for name, host in names:
         lines.append(f"{name} A {topology.FRONT.ipv4(host)}\n")
         lines.append(f"{name} AAAA {topology.FRONT.ipv6(host)}\n")
@@ -79,7 +79,8 @@ def _addresses(node):
     return found
 
 
-def _make_server(node):
+def make_server(node):
+    """Writes the configuration and the zone of a node's server. All have the same zone."""
     folder = _folder(node)
     folder.mkdir(parents=True)
     addresses = "\n".join(f"  ip-address: {address}" for address in _addresses(node))
@@ -93,7 +94,7 @@ def make():
     """Writes NSD's configuration and zone, and the resolver files of those who ask it."""
     for node in topology.NODES:
         if "nsd" in node.programs:
-            _make_server(node)
+            make_server(node)
 
     for node in topology.RESOLVING:
         etc = paths.ETC_NETNS / node.namespace

@@ -34,6 +34,19 @@ def await_healthy(node=None):
     waiting.until_none(what, problems, HEALTHY_S, logs)
 
 
+def await_answering(node):
+    """Waits until the node says that it is well, whatever the others think."""
+    among = processes.of_node(node)
+
+    def problems():
+        _raise_if_dead(among)
+        state = snapshot.node_state(node)
+        return [] if state.state == "up" else [f"{node.name}: {state.detail}"]
+
+    waiting.until_none(f"{node.name} answers", problems, HEALTHY_S,
+                       lambda: [process.log_tail() for process in among])
+
+
 def await_database(node):
     """Waits until a database server answers root on its socket."""
     among = processes.of_node(node)

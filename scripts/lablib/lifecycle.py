@@ -160,6 +160,7 @@ What to try next, all as root:
   scripts/lab client curl -sSi {url}/l/{code}
   scripts/lab {failover}            hand the addresses to the other load balancer
   scripts/lab kill lb1                as if it lost power; `heal lb1` starts it again
+  scripts/lab scale web 3             a third web node, under load; `scale web 2`: back
   scripts/lab ctl lb1 services        weirctl on lb1: what it balances, and in which mode
   scripts/lab client curl -sS https://nat.{zone}/      by mode nat; also dr, ipip, gue, fullnat
   scripts/lab client dig @gue.{zone} {site}     DNS by mode gue, and so on
@@ -192,6 +193,7 @@ def _bring_up(keep, active_active):
         if host.has_remains():
             with step("clearing what an earlier lab left"):
                 _tear_down()
+        topology.set_scale(topology.FIRST_SCALE)
         daemons.page_listener().close()
     try:
         _create(active_active) if fresh else _refresh()

@@ -106,19 +106,23 @@ def _set_sysctls(values):
         Path("/proc/sys", *key.split(".")).write_text(f"{value}\n", encoding="ascii")
 
 
-def _switch_lines():
-    """Bridges, and for each node a veth pair with one end in the node's namespace."""
+def _bridge_lines():
     lines = ["link set lo up"]
     for network in topology.NETWORKS:
         lines += [f"link add {network.name} type bridge mcast_snooping 0 stp_state 0"
                   " forward_delay 0",
                   f"link set {network.name} up"]
-    for node in topology.NODES:
-        for network in node.networks:
-            port = f"{node.name}-{network.name}"
-            lines += [f"link add {port} type veth peer name {network.name}"
-                      f" address {node.mac(network)} netns {node.namespace}",
-                      f"link set {port} master {network.name} up"]
+    return lines
+
+
+def _cable_lines(node):
+    """A veth pair for each of the node's networks, with one end in its namespace."""
+    lines = []
+    for network in node.networks:
+        port = f"{node.name}-{network.name}"
+        lines += [f"link add {port} type veth peer name {network.name}"
+                  f" address {node.mac(network)} netns {node.namespace}",
+                  f"link set {port} master {network.name} up"]
     return lines
 
 
@@ -197,17 +201,31 @@ def _make_node(node):
     _offloads_off(node.namespace, names)
 
 
+def _make_namespace(name):
+    run(["ip", "netns", "add", name])
+    inside(name, _set_sysctls, SYSCTLS)
+
+
+def add(node):
+    """Creates a node's namespace with its interfaces and addresses, and joins it to the others."""
+    _make_namespace(node.namespace)
+    _ip(topology.SWITCH, _cable_lines(node))
+    _offloads_off(topology.SWITCH, [f"{node.name}-{network.name}" for network in node.networks])
+    _make_node(node)
+
+
 def make():
     """Creates all namespaces with their interfaces and addresses."""
-    for namespace in all_names():
-        run(["ip", "netns", "add", namespace])
-        inside(namespace, _set_sysctls, SYSCTLS)
+    _make_namespace(topology.SWITCH)
     inside(topology.SWITCH, _set_sysctls, SWITCH_SYSCTLS)
-    _ip(topology.SWITCH, _switch_lines())
-    _offloads_off(topology.SWITCH, [f"{node.name}-{network.name}" for node in topology.NODES
-                                    for network in node.networks])
+    _ip(topology.SWITCH, _bridge_lines())
     for node in topology.NODES:
-        _make_node(node)
+        add(node)
+
+
+def remove_one(node):
+    """Deletes a node's namespace."""
+    run(["ip", "netns", "del", node.namespace])
 
 
 def remove():

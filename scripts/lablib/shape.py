@@ -4,6 +4,7 @@ all virtual addresses. Active-active adds virtual routers of the opposite priori
 second pair of addresses of the site: each load balancer holds its own, and the other's as well
 when that one is gone. DNS answers both."""
 
+import re
 import tempfile
 
 from lablib import facts, paths, topology
@@ -73,18 +74,35 @@ def _active_active(text):
     return _with_more(_with_more(text, "virtual_routers", routers), "services", services)
 
 
+def _copies(match, role, count):
+    """What stands for the second node of a tier, for the second to the last one."""
+    host = {"web": 20, "app": 30}[role]
+    texts = []
+    for number in range(2, count + 1):
+        text = match[0].replace(f"name: {role}2", f"name: {role}{number}")
+        # The last group of its addresses, and of those that are SECOND further on.
+        texts.append(re.sub(rf"(?<=[.:])(1?){host + 2}\b", rf"\g<1>{host + number}", text))
+    return "".join(texts)
+
+
+def _scaled(text):
+    """With as many nodes as there are: entries of the second one are left out or repeated."""
+    for role, count in topology.scale().items():
+        entry = re.compile(rf"^  - name: {role}2\n(?: {{4}}.*\n)*|^ +- {{ name: {role}2,.*}}\n",
+                           re.MULTILINE)
+        text = entry.sub(lambda match, role=role, count=count: _copies(match, role, count), text)
+    return text
+
+
 def configuration(active_active):
     """The text of weir.yaml."""
-    text = SOURCE.read_text(encoding="utf-8")
+    text = _scaled(SOURCE.read_text(encoding="utf-8"))
     return _active_active(text) if active_active else text
 
 
 def check(active_active):
     """Raises an error if the configuration is wrong."""
-    if not active_active:
-        run([paths.WEIRCTL, "check", SOURCE])
-        return
     with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
-        file.write(configuration(True))
+        file.write(configuration(active_active))
         file.flush()
         run([paths.WEIRCTL, "check", file.name])

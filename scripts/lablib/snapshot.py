@@ -158,6 +158,11 @@ def _probe(node):
     return state
 
 
+def node_state(node):
+    """What one node says of itself now."""
+    return _probe(node)
+
+
 def _only(names):
     return names[0] if len(names) == 1 else None
 

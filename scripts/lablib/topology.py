@@ -9,6 +9,8 @@ The addresses agree with docs/weir.yaml, by which the daemons find each other.
 
 from dataclasses import dataclass
 
+from lablib import facts
+
 SITE = "www.weir.test"
 ZONE = "weir.test"
 PREFIX = "weir-"  # Of every network namespace of the lab.
@@ -127,22 +129,55 @@ class Node:
 LB_PROGRAMS = ("dataplane", "controlplane")
 WEB_PROGRAMS = ("webtier", "nsd")
 
-NODES = (
-    Node("client", "client", 10, (FRONT,)),
-    Node("dns", "dns", 53, (FRONT,), ("nsd",)),
-    Node("lb1", "lb", 11, (FRONT,), LB_PROGRAMS),
-    Node("lb2", "lb", 12, (FRONT,), LB_PROGRAMS),
-    Node("web1", "web", 21, (FRONT, MIDDLE), WEB_PROGRAMS),
-    Node("web2", "web", 22, (FRONT, MIDDLE), WEB_PROGRAMS),
-    Node("app1", "app", 31, (MIDDLE, DATA), ("apptier",)),
-    Node("app2", "app", 32, (MIDDLE, DATA), ("apptier",)),
-    Node("db1", "db", 41, (DATA,), ("mariadbd",)),
-    Node("db2", "db", 42, (DATA,), ("mariadbd",)),
-    Node("monitor", "monitor", 61, NETWORKS, ("monitor",)),
-)
+FIRST_SCALE = {"web": 2, "app": 2}  # Nodes of the tiers that can be scaled, when the lab comes up ...
+MOST_SCALE = 9  # ... and at most.
 
-NODE = {node.name: node for node in NODES}
-MACHINES = tuple(node for node in NODES if node.programs)  # All that can be killed and healed.
+
+def _web(number):
+    return Node(f"web{number}", "web", 20 + number, (FRONT, MIDDLE), WEB_PROGRAMS)
+
+
+def _app(number):
+    return Node(f"app{number}", "app", 30 + number, (MIDDLE, DATA), ("apptier",))
+
+
+def _picture(counts):
+    return [
+        Node("client", "client", 10, (FRONT,)),
+        Node("dns", "dns", 53, (FRONT,), ("nsd",)),
+        Node("lb1", "lb", 11, (FRONT,), LB_PROGRAMS),
+        Node("lb2", "lb", 12, (FRONT,), LB_PROGRAMS),
+        *(_web(number + 1) for number in range(counts["web"])),
+        *(_app(number + 1) for number in range(counts["app"])),
+        Node("db1", "db", 41, (DATA,), ("mariadbd",)),
+        Node("db2", "db", 42, (DATA,), ("mariadbd",)),
+        Node("monitor", "monitor", 61, NETWORKS, ("monitor",)),
+    ]
+
+
+FIRST_NODES = _picture(FIRST_SCALE)
+
+# Of the lab that is up, or of one that comes up; see set_scale().
+NODES = []
+NODE = {}
+MACHINES = []  # All that can be killed and healed.
+
+
+def scale():
+    """How many nodes of each tier there are that can be scaled."""
+    return {role: len(nodes_of(role)) for role in FIRST_SCALE}
+
+
+def set_scale(counts):
+    """Makes NODES, NODE and MACHINES those of a lab with so many nodes."""
+    NODES[:] = _picture({**FIRST_SCALE, **counts})
+    NODE.clear()
+    NODE.update((node.name, node) for node in NODES)
+    MACHINES[:] = [node for node in NODES if node.programs]
+
+
+set_scale(facts.read().get("scale", {}))
+
 CLIENT = NODE["client"]
 DNS = NODE["dns"]
 MONITOR = NODE["monitor"]
