@@ -2,9 +2,8 @@
 /* Live state as JSON; see admin_view.h. */
 #include "controlplane/admin_view.h"
 
-#include "common/plan.h"
-
 #include "common/clock.h"
+#include "common/plan.h"
 
 #include <string.h>
 #include <time.h>

@@ -55,10 +55,17 @@ class KeptConnections:
 
 
 @pytest.fixture
-def kept(whole):
-    connections = KeptConnections(N_KEPT)
-    yield connections
-    connections.close()
+def keep(whole):
+    """Opens connections that are closed after the test."""
+    opened = []
+
+    def keep_some():
+        opened.append(KeptConnections(N_KEPT))
+        return opened[-1]
+
+    yield keep_some
+    for connections in opened:
+        connections.close()
 
 
 def monitored():
@@ -88,7 +95,8 @@ def names_of(role):
     return [node.name for node in topology.nodes_of(role)]
 
 
-def test_the_web_tier_grows_without_a_failed_request(whole, poll, kept):
+def test_the_web_tier_grows_without_a_failed_request(whole, poll, keep):
+    kept = keep()
     kept.use()
     before = kept.backends()
     assert set(before.values()) <= {"web1", "web2"}
@@ -129,13 +137,16 @@ def backend_states(name):
             for row in snapshot.weirctl(node, "backends", name)}
 
 
-def test_two_hundred_reloads_under_load_break_nothing(whole, poll, kept):
+def test_two_hundred_reloads_under_load_break_nothing(whole, poll, keep):
     """web3 comes, is weighed, drained and taken away; the others are weighed anew."""
     configuration = Configuration()
-    kept.use()
-    before = kept.backends()
     leaving = topology.NODE["web3"]
+    configuration.apply(configuration.weights({"web3": None}))
     try:
+        kept = keep()
+        kept.use()
+        before = kept.backends()
+        assert set(before.values()) <= {"web1", "web2"}
         with poll("/", timeout_ms=20000, interval_ms=10) as poller:
             for cycle in range(N_CYCLES):
                 configuration.apply(configuration.weights({"web3": 100}))
