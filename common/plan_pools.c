@@ -100,7 +100,6 @@ static const struct plan_treatment of_upstream = {
 	WEB, 0, "none; app nodes keep their verdicts until the new check has others", false};
 
 static const struct plan_key upstream_check_keys[] = {
-	PLAN_KEY(check, http.method, "method", plan_format_text, of_upstream),
 	PLAN_KEY(check, http.path, "path", plan_format_text, of_upstream),
 	PLAN_KEY(check, http.host, "host", plan_format_text, of_upstream),
 	PLAN_KEY(check, http.expected, "expect_status", plan_format_text, of_upstream),
