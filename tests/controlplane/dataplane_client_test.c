@@ -456,11 +456,95 @@ a_dataplane_that_answers_nothing_counts_as_gone(void **state)
 	assert_true(fixture->n_state > n_state);
 }
 
+/* What a trial has ended with. */
+struct verdict {
+	bool is_there;
+	char error[128]; /* "": taken. */
+};
+
+static void
+on_tried(void *ctx, const char *error)
+{
+	struct verdict *verdict = ctx;
+
+	assert_false(verdict->is_there);
+	verdict->is_there = true;
+	snprintf(verdict->error, sizeof(verdict->error), "%s", error ? error : "");
+}
+
+static struct cluster *
+make_candidate(struct fixture *fixture)
+{
+	struct cluster *candidate = NULL;
+
+	assert_int_equal(cluster_new(&candidate, fixture->model,
+				 model_node(fixture->model, "lb1"), 0),
+		0);
+	cluster_backend_set_health(candidate, 0, 0, HEALTH_UP, "", 1);
+	return candidate;
+}
+
+static void
+await_verdict(struct fixture *fixture, const struct verdict *verdict)
+{
+	while (!verdict->is_there)
+		uv_run(&fixture->loop, UV_RUN_ONCE);
+}
+
+static void
+a_candidate_is_tried_and_a_refused_one_changes_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+	struct cluster *candidate = make_candidate(fixture);
+	struct verdict verdict = {.is_there = false};
+
+	assert_int_equal(
+		dataplane_client_try(fixture->client, candidate, on_tried, &verdict), -ENOTCONN);
+	serve(fixture);
+	dataplane_client_start_pushing(fixture->client);
+	AWAIT(fixture, is_accepted);
+	fixture->refusal = "no such port";
+	assert_int_equal(dataplane_client_try(fixture->client, candidate, on_tried, &verdict), 0);
+	await_verdict(fixture, &verdict);
+	assert_string_equal(verdict.error, "no such port");
+	assert_true(sees_backend_up(fixture));
+	assert_int_equal(cluster_dataplane(fixture->cluster)->generation, 1);
+	assert_null(strstr(cluster_dataplane(fixture->cluster)->problem, "no such port"));
+
+	fixture->refusal = NULL;
+	verdict.is_there = false;
+	assert_int_equal(dataplane_client_try(fixture->client, candidate, on_tried, &verdict), 0);
+	await_verdict(fixture, &verdict);
+	assert_string_equal(verdict.error, "");
+	assert_int_equal(cluster_dataplane(fixture->cluster)->generation, 3);
+	cluster_free(candidate);
+}
+
+static void
+a_trial_ends_with_the_connection(void **state)
+{
+	struct fixture *fixture = *state;
+	struct cluster *candidate = make_candidate(fixture);
+	struct verdict verdict = {.is_there = false};
+
+	serve(fixture);
+	dataplane_client_start_pushing(fixture->client);
+	AWAIT(fixture, is_accepted);
+	assert_int_equal(dataplane_client_try(fixture->client, candidate, on_tried, &verdict), 0);
+	rpc_server_free(fixture->server);
+	fixture->server = NULL;
+	await_verdict(fixture, &verdict);
+	assert_string_not_equal(verdict.error, "");
+	cluster_free(candidate);
+}
+
 int
 main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest cases[] = {
+		CASE(a_candidate_is_tried_and_a_refused_one_changes_nothing),
+		CASE(a_trial_ends_with_the_connection),
 		CASE(it_connects_pushes_and_asks_until_ready),
 		CASE(nothing_is_pushed_before_it_may),
 		CASE(many_changes_at_once_are_few_pushes),

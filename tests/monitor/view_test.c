@@ -8,7 +8,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -355,6 +357,57 @@ metrics_tell_the_same_as_the_picture(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* The sample's text with one app node more, and without web2. */
+static struct model *
+other_model(const struct model *model)
+{
+	static const char added[] = "nodes:\n  - {name: app9, role: app, listen: '10.9.9.9:8000', "
+				    "metrics: '10.9.9.9:9100'}\n";
+	const char *nodes = strstr(model->text, "nodes:\n");
+	const char *web2 = strstr(model->text, "  - name: web2\n");
+	const char *rest = web2 ? strstr(web2 + 5, "  - name: ") : NULL;
+	struct model *other = NULL;
+	struct err err = {""};
+	char *text;
+	int size;
+
+	assert_true(nodes && rest && nodes < web2);
+	size = asprintf(&text, "%.*s%s%.*s%s", (int)(nodes - model->text), model->text, added,
+		(int)(web2 - nodes - 7), nodes + 7, rest);
+	if (config_parse(text, (size_t)size, model->path, &other, &err) < 0)
+		fail_msg("%s", err.text);
+	free(text);
+	return other;
+}
+
+static void
+a_reload_keeps_what_is_still_there(void **state)
+{
+	struct fixture *f = *state;
+	struct model *model = other_model(f->model);
+	uint64_t version;
+	json_t *json, *events;
+
+	scrape(f, "web1", "weir_upstream_up{upstream=\"app1\"} 1\n");
+	assert_edge(f, "web1", "app1", "ok");
+	version = view_version(f->view);
+	assert_int_equal(view_reload(f->view, model, model_node(model, "monitor"), now(f)), 0);
+	model_free(f->model);
+	f->model = model;
+	assert_true(view_version(f->view) > version);
+	assert_node(f, "web1", "ok");
+	assert_edge(f, "web1", "app1", "ok");
+	assert_node(f, "app9", "unknown");
+	assert_edge(f, "web1", "app9", "unknown");
+	json = view_json(f->view, now(f));
+	assert_int_equal(json_array_size(json_object_get(json, "nodes")), 8);
+	events = json_object_get(json, "events");
+	assert_true(json_array_size(events) > 0);
+	json_decref(json);
+	scrape(f, "web1", "weir_upstream_up{upstream=\"app9\"} 1\n");
+	assert_edge(f, "web1", "app9", "ok");
+}
+
 int
 main(void)
 {
@@ -368,6 +421,7 @@ main(void)
 		CASE(each_change_is_one_event_and_one_version),
 		CASE(a_nodes_rate_is_the_growth_of_its_counter),
 		CASE(a_service_is_as_the_holder_of_its_address_tells),
+		CASE(a_reload_keeps_what_is_still_there),
 		CASE(metrics_tell_the_same_as_the_picture),
 	};
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "webtier/balance.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -140,10 +142,69 @@ the_first_check_decides_and_then_rise_and_fall(void **state)
 	assert_int_equal(health.state, UPSTREAM_DOWN);
 }
 
+/* Indices stay what they are: requests in flight at a node that goes still count for it. */
+static void
+a_reload_takes_nodes_in_and_out_in_their_places(void **state)
+{
+	struct scene scene;
+	struct err err = {""};
+
+	(void)state;
+	set_up(&scene, 2);
+	atomic_store(&scene.set.nodes[0].state, UPSTREAM_UP);
+	balance_begin(&scene.balance, 1);
+	scene.model_nodes[2] = (struct node){.name = "app3", .role = ROLE_APP};
+	assert_int_equal(upstream_set_update(&scene.set, &scene.model, &err), 0);
+	assert_int_equal(scene.set.n_nodes, 3);
+	assert_int_equal(scene.set.nodes[1].state, UPSTREAM_GONE);
+	/* Not before its check has succeeded. */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(choose(&scene), 0);
+	atomic_store(&scene.set.nodes[2].state, UPSTREAM_UP);
+	balance_begin(&scene.balance, 0);
+	assert_int_equal(choose(&scene), 2);
+	balance_end(&scene.balance, 1, true);
+
+	scene.model_nodes[2] = (struct node){.name = "app2", .role = ROLE_APP};
+	assert_int_equal(upstream_set_update(&scene.set, &scene.model, &err), 0);
+	assert_int_equal(scene.set.n_nodes, 3);
+	assert_int_equal(scene.set.nodes[1].state, UPSTREAM_DOWN);
+	assert_int_equal(scene.set.nodes[2].state, UPSTREAM_GONE);
+	assert_int_equal(scene.set.nodes[0].state, UPSTREAM_UP);
+	tear_down(&scene);
+}
+
+static void
+more_nodes_than_there_is_room_for_change_nothing(void **state)
+{
+	static struct node nodes[1 + UPSTREAM_SPARE + 2];
+	static char names[1 + UPSTREAM_SPARE + 2][16];
+	struct scene scene;
+	struct err err = {""};
+
+	(void)state;
+	set_up(&scene, 1);
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+		snprintf(names[i], sizeof(names[i]), "new%zu", i);
+		nodes[i] = (struct node){.name = names[i], .role = ROLE_APP};
+	}
+	scene.model.nodes = nodes;
+	scene.model.n_nodes = UPSTREAM_SPARE + 1;
+	assert_int_equal(upstream_set_update(&scene.set, &scene.model, &err), -ENOSPC);
+	assert_int_equal(scene.set.n_nodes, 1);
+	assert_int_equal(scene.set.nodes[0].state, UPSTREAM_UNKNOWN);
+	scene.model.n_nodes = UPSTREAM_SPARE;
+	assert_int_equal(upstream_set_update(&scene.set, &scene.model, &err), 0);
+	assert_int_equal(scene.set.nodes[0].state, UPSTREAM_GONE);
+	tear_down(&scene);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest cases[] = {
+		cmocka_unit_test(a_reload_takes_nodes_in_and_out_in_their_places),
+		cmocka_unit_test(more_nodes_than_there_is_room_for_change_nothing),
 		cmocka_unit_test(equals_take_turns),
 		cmocka_unit_test(the_one_with_the_fewest_requests_in_flight_is_chosen),
 		cmocka_unit_test(a_node_that_is_down_gets_nothing),
