@@ -161,6 +161,25 @@ port_of(const struct model *model, const struct pool *pool, const struct backend
 	return 0;
 }
 
+/* Where a backend is probed: itself, or the virtual address by the local port that is its own. */
+static void
+aim(struct check_target *what, const struct model *model, const struct pool *pool, size_t index)
+{
+	const struct backend *backend = &pool->backends[index];
+
+	what->endpoint = (struct endpoint){backend->addr, port_of(model, pool, backend)};
+	for (size_t i = 0; pool->check->via_vip && i < model->n_services; i++) {
+		const struct service *service = &model->services[i];
+
+		if (service->pool != pool || service->probe_port == 0)
+			continue;
+		what->endpoint.addr = service->address;
+		what->endpoint.port = service->port ? service->port : pool->check->port;
+		what->local_port = (uint16_t)(service->probe_port + index);
+		return;
+	}
+}
+
 static int
 add_target(struct health *health, const struct model *model, size_t pool_index,
 	size_t backend_index, struct err *err)
@@ -189,15 +208,13 @@ add_target(struct health *health, const struct model *model, size_t pool_index,
 		.health = health,
 		.kind = kind,
 		.engine = health->engines[check->type],
-		.what = {.loop = health->loop,
-			.check = check,
-			.backend = backend->name,
-			.endpoint = {backend->addr, port_of(model, pool, backend)}},
+		.what = {.loop = health->loop, .check = check, .backend = backend->name},
 		.pool_name = pool->name,
 		.backend_name = backend->name,
 		.pool = pool_index,
 		.backend = backend_index,
 	};
+	aim(&target->what, model, pool, backend_index);
 	health_fsm_init(&target->fsm, &config, clock_now_ns(), arc4random());
 	uv_timer_init(health->loop, &target->timer);
 	target->timer.data = target;
