@@ -326,6 +326,10 @@ write_stats(struct metrics *metrics, json_t *stats)
 		"verdict", json_object_get(stats, "verdicts"));
 	write_named(metrics, "weir_flow_events_total", "What happened in the flow tables.", "event",
 		json_object_get(stats, "flow_events"));
+	write_named(metrics, "weir_probes_total",
+		"The host's packets to virtual addresses that were health checks, by what became "
+		"of them.",
+		"result", json_object_get(stats, "probes"));
 	write_named(metrics, "weir_path_events_total",
 		"Fragments and ICMP errors, on their way to a verdict.", "event",
 		json_object_get(stats, "path_events"));
