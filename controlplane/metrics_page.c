@@ -12,6 +12,7 @@
 struct metrics_page {
 	const struct cluster *cluster;
 	const struct dataplane_client *dataplane;
+	const struct check_stats *checks; /* NULL: nobody has any. */
 	struct metrics_server *server;
 };
 
@@ -366,6 +367,14 @@ fill(void *ctx, struct metrics *metrics)
 	struct metrics_page *page = ctx;
 
 	metrics_page_write(metrics, page->cluster, dataplane_client_stats(page->dataplane));
+	if (page->checks)
+		check_stats_write(metrics, page->checks);
+}
+
+void
+metrics_page_show_checks(struct metrics_page *page, const struct check_stats *checks)
+{
+	page->checks = checks;
 }
 
 int
