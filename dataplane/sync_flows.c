@@ -160,7 +160,6 @@ sync_flows_set_peer(struct sync_flows *sync, bool there)
 {
 	sync->peer = there;
 	drop_records(sync);
-	sync_views_restart(sync->views);
 	sync->generation = 0;
 	for (unsigned int i = 0; i < sync->n_members; i++)
 		sync_path_set_telling(sync->members[i].path, there);
@@ -170,6 +169,12 @@ sync_flows_set_peer(struct sync_flows *sync, bool there)
 }
 
 /* --- What the other node tells --- */
+
+void
+sync_flows_meet(struct sync_flows *sync, unsigned int peer)
+{
+	sync_views_restart(sync->views, peer);
+}
 
 static enum sync_outcome
 receive_flow(struct sync_flows *sync, const struct sync_record *record, uint64_t now_ns)
@@ -216,9 +221,9 @@ count_outcome(struct sync_counters *counters, enum sync_outcome outcome)
 }
 
 static bool
-receive_view(struct sync_flows *sync, const struct sync_record *record)
+receive_view(struct sync_flows *sync, unsigned int peer, const struct sync_record *record)
 {
-	int rc = sync_views_take(sync->views, record);
+	int rc = sync_views_take(sync->views, peer, record);
 
 	if (rc == -EINVAL)
 		sync->counters.malformed++;
@@ -228,7 +233,8 @@ receive_view(struct sync_flows *sync, const struct sync_record *record)
 }
 
 bool
-sync_flows_receive(struct sync_flows *sync, const struct sync_record *record, uint64_t now_ns)
+sync_flows_receive(struct sync_flows *sync, unsigned int peer, const struct sync_record *record,
+	uint64_t now_ns)
 {
 	switch (record->op) {
 	case SYNC_FLOW_PUT:
@@ -239,7 +245,7 @@ sync_flows_receive(struct sync_flows *sync, const struct sync_record *record, ui
 	case SYNC_VIEW:
 	case SYNC_VIEW_ROUTER:
 	case SYNC_VIEW_POOL:
-		return receive_view(sync, record);
+		return receive_view(sync, peer, record);
 	case SYNC_BULK_BEGIN:
 	case SYNC_BULK_END:
 		break;
@@ -442,7 +448,11 @@ sweep(struct sync_flows *sync, uint64_t now_ns)
 	if (n == 0)
 		return;
 	sync->swept_ns = now_ns;
-	flow_sweep(sync->remote, now_ns, (uint32_t)(n < SWEEP_BUCKETS_MAX ? n : SWEEP_BUCKETS_MAX));
+	if (n > SWEEP_BUCKETS_MAX)
+		n = SWEEP_BUCKETS_MAX;
+	if (n > sync->remote->n_buckets)
+		n = sync->remote->n_buckets;
+	flow_sweep(sync->remote, now_ns, (uint32_t)n);
 }
 
 bool

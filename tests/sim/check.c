@@ -8,8 +8,16 @@
  *    within one patience.
  *  3 After a long time without faults exactly one node answers, and a client that was told by
  *    announcements alone knows which.
+ *  5 A node goes on with the connections that it must know (connections.h).
+ *  6 Views of a node come into force in the order in which it told them (sharing.c), and after a
+ *    long time without faults all go by that of the node that holds.
+ *  7 A node that comes back and was never cut off is told all before it takes an address from
+ *    another one.
  *  4 No node answers for longer after its last advert than the others wait at the least. */
 #include "world.h"
+
+#include "connections.h"
+#include "sharing.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -39,6 +47,25 @@ void
 check_disturbed(struct world *world)
 {
 	world->watch.calm_ns = world->now_ns;
+	connections_learn(world);
+}
+
+/* Gates are opened after this time whatever is missing. */
+#define GATE_SYNC_NS (GATE_SYNC_PATIENCE_MS * NS_PER_MS)
+
+void
+check_gained(struct world *world, size_t node, size_t router)
+{
+	uint64_t up_ns = world->now_ns - world->nodes[node].dataplane.started_ns;
+
+	if (!world->sync || up_ns > GATE_SYNC_NS * 9 / 10)
+		return;
+	for (size_t n = 0; n < world->n_nodes; n++)
+		if (n != node && world_answers(world, n, router) &&
+			world_in_touch_ns(world, node, n) >= up_ns &&
+			!sharing_was_told(world, node, n))
+			check_fail(world, "n%zu takes r%zu from n%zu before it was told all", node,
+				router, n);
 }
 
 static uint64_t
@@ -203,6 +230,39 @@ check_router(struct world *world, size_t router, uint64_t next_ns)
 	}
 }
 
+/* When two dataplanes were last not both there, or something between them was lost. */
+static void
+look_apart(struct world *world)
+{
+	const struct network *network = &world->network;
+
+	for (size_t a = 0; a < world->n_nodes; a++) {
+		for (size_t b = 0; b < a; b++) {
+			const struct dataplane *x = &world->nodes[a].dataplane;
+			const struct dataplane *y = &world->nodes[b].dataplane;
+
+			if (x->runs && y->runs && !x->frozen && !y->frozen &&
+				!network->cut[a][b] && !network->cut[b][a] &&
+				!network->loss_permille)
+				continue;
+			world->watch.touched_ns[a][b] = world->now_ns;
+			world->watch.touched_ns[b][a] = world->now_ns;
+		}
+	}
+}
+
+uint64_t
+world_in_touch_ns(const struct world *world, size_t a, size_t b)
+{
+	uint64_t since_ns = world->watch.touched_ns[a][b];
+
+	if (since_ns < world->nodes[a].dataplane.started_ns)
+		since_ns = world->nodes[a].dataplane.started_ns;
+	if (since_ns < world->nodes[b].dataplane.started_ns)
+		since_ns = world->nodes[b].dataplane.started_ns;
+	return world->now_ns - since_ns;
+}
+
 void
 check_step(struct world *world, uint64_t next_ns)
 {
@@ -222,8 +282,25 @@ check_step(struct world *world, uint64_t next_ns)
 			watch->lossy = watch->lossy ||
 				       (world->network.cut[n][m] && world->network.cut[m][n]);
 	}
+	if (world->sync)
+		look_apart(world);
 	for (size_t r = 0; r < world->n_routers; r++)
 		check_router(world, r, next_ns);
+}
+
+/* After a long time without faults: all go by the holder's view, and nobody is behind. */
+static void
+check_views(struct world *world, size_t router, size_t holder)
+{
+	for (size_t n = 0; n < world->n_nodes; n++) {
+		if (n == holder)
+			continue;
+		if (!sharing_was_told(world, n, holder))
+			check_fail(world, "n%zu was not told all by n%zu", n, holder);
+		else if (!sharing_knows_view(world, n, holder, router))
+			check_fail(world, "n%zu does not go by the view of n%zu of r%zu", n, holder,
+				router);
+	}
 }
 
 void
@@ -250,6 +327,8 @@ check_settled(struct world *world)
 		else if (world->watch.client[r] != holder)
 			check_fail(world, "r%zu is n%zu's, and the client was told n%u", r, holder,
 				world->watch.client[r]);
+		if (world->sync && n_answering == 1)
+			check_views(world, r, holder);
 		if (world->grouped && r > 0 && holder != NOBODY && !world_answers(world, holder, 0))
 			check_fail(world, "the group is split: r%zu is n%zu's and r0 is not", r,
 				holder);

@@ -2,6 +2,9 @@
 /* The simulated cluster: clocks, network, and what is done to it; see world.h. */
 #include "parts.h"
 
+#include "connections.h"
+#include "sharing.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +131,20 @@ send_after(struct world *world, struct message message, uint64_t delay_ns)
 	push(world, &message);
 }
 
+const struct datagram *
+world_datagram(struct world *world, const uint8_t *bytes, size_t size)
+{
+	struct datagram *datagram = malloc(sizeof(*datagram) + size);
+
+	if (!datagram)
+		abort();
+	datagram->next = world->datagrams;
+	datagram->size = size;
+	memcpy(datagram->bytes, bytes, size);
+	world->datagrams = datagram;
+	return datagram;
+}
+
 /* Sends over the network, which may lose it or double it. */
 void
 world_send_over(struct world *world, const struct message *message)
@@ -186,6 +203,8 @@ pass(struct world *world, size_t n, const struct message *message)
 	} else if (message->kind == MESSAGE_ANNOUNCEMENT) {
 		if (world_answers(world, n, message->router))
 			announce_again(&holding->schedule, world_clock(world, n));
+	} else if (message->kind == MESSAGE_SYNC) {
+		sharing_hear(world, n, message);
 	} else if (control->runs && control->frozen) {
 		world_keep(&control->waiting, message);
 	} else if (control->runs) {
@@ -234,6 +253,8 @@ next_of(const struct world *world, size_t n)
 				own_ns = control->fsms[r].deadline_ns;
 	}
 	if (node->dataplane.runs && !node->dataplane.frozen) {
+		if (sharing_next_ns(world, n) < own_ns)
+			own_ns = sharing_next_ns(world, n);
 		for (size_t r = 0; r < world->n_routers; r++)
 			if (node->dataplane.holdings[r].schedule.next_ns < own_ns)
 				own_ns = node->dataplane.holdings[r].schedule.next_ns;
@@ -248,8 +269,11 @@ run_node(struct world *world, size_t n)
 
 	if (node->control.runs && !node->control.frozen)
 		control_run(world, n);
-	if (node->dataplane.runs && !node->dataplane.frozen)
-		dataplane_announce(world, n);
+	if (!node->dataplane.runs || node->dataplane.frozen)
+		return;
+	dataplane_announce(world, n);
+	if (sharing_next_ns(world, n) <= world_clock(world, n))
+		sharing_run(world, n);
 }
 
 void
@@ -304,6 +328,7 @@ world_kill(struct world *world, size_t node, unsigned int processes)
 	}
 	if (processes & PROCESS_DATAPLANE) {
 		dataplane->runs = false;
+		sharing_stop(world, node);
 		if (control->runs && !control->frozen) {
 			control_set_connected(world, node, false);
 			control_finish_turn(world, node);
@@ -411,6 +436,15 @@ world_set_fault(struct world *world, size_t node, bool fault)
 }
 
 void
+world_reweigh(struct world *world, size_t node, unsigned int weighing)
+{
+	check_disturbed(world);
+	world_say(world, "n%zu: weighing %u", node, weighing);
+	world->nodes[node].weighing = weighing;
+	sharing_reweigh(world, node);
+}
+
+void
 world_set_priority(struct world *world, size_t node, size_t router, uint8_t priority)
 {
 	struct control *control = &world->nodes[node].control;
@@ -426,9 +460,10 @@ world_set_priority(struct world *world, size_t node, size_t router, uint8_t prio
 }
 
 void
-world_init(struct world *world, uint64_t seed)
+world_init(struct world *world, struct stage *stage, uint64_t seed)
 {
 	memset(world, 0, sizeof(*world));
+	world->stage = stage;
 	world->random = seed;
 	world->n_nodes = 2;
 	world->n_routers = 1;
@@ -451,6 +486,15 @@ world_init(struct world *world, uint64_t seed)
 void
 world_fini(struct world *world)
 {
+	struct datagram *next;
+
+	for (size_t n = 0; n < NODES_MAX; n++)
+		sharing_fini(world, n);
+	for (; world->datagrams; world->datagrams = next) {
+		next = world->datagrams->next;
+		free(world->datagrams);
+	}
+	stage_tidy(world->stage);
 	free(world->heap);
 	world->heap = NULL;
 }
@@ -458,8 +502,8 @@ world_fini(struct world *world)
 void
 world_begin(struct world *world)
 {
-	for (size_t n = 0; n < world->n_nodes; n++) {
+	for (size_t n = 0; n < world->n_nodes; n++)
 		dataplane_start(world, n);
+	for (size_t n = 0; n < world->n_nodes; n++)
 		control_start(world, n);
-	}
 }
