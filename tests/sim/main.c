@@ -95,9 +95,15 @@ value_of(int argc, char **argv, int *i)
 int
 main(int argc, char **argv)
 {
-	struct totals totals = {.stage = stage_new()};
+	struct totals totals = {0};
 	uint64_t n_seeds = 1000, from = 1;
 	bool files = false, verbose = false, one = false;
+
+	/* Dataplanes come and go, and their tables shall not be given back to the kernel each time;
+	 * but for the queues of sessions, of which little is ever used. */
+	mallopt(M_MMAP_THRESHOLD, 512 << 10);
+	mallopt(M_TRIM_THRESHOLD, 256 << 20);
+	totals.stage = stage_new();
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--seeds") == 0) {

@@ -173,6 +173,7 @@ take_record(void *ctx, const struct sync_record *record)
 	if (is_view)
 		check_order(sharing, peer);
 	sharing->stale = true;
+	sharing->next_ns = 0;
 }
 
 static bool
@@ -194,6 +195,7 @@ take_event(void *ctx, enum sync_session_event event)
 		event == SYNC_EVENT_UP     ? "up"
 		: event == SYNC_EVENT_DOWN ? "down"
 					   : "all again");
+	sharing->next_ns = 0;
 	if (event == SYNC_EVENT_DOWN) {
 		sharing->there = is_any_up(sharing);
 		if (!sharing->there)
@@ -382,10 +384,12 @@ void
 sharing_hear(struct world *world, size_t n, const struct message *message)
 {
 	struct sharing *sharing = sharing_of(world, n);
+	struct sync_session *session = sharing->peers[message->from].session;
+	uint64_t now_ns = world_clock(world, n);
 
-	sync_session_receive(sharing->peers[message->from].session, message->datagram->bytes,
-		message->datagram->size, world_clock(world, n));
-	sharing_run(world, n);
+	sync_session_receive(session, message->datagram->bytes, message->datagram->size, now_ns);
+	if (sharing->next_ns <= now_ns || sync_session_deadline(session) <= now_ns)
+		sharing_run(world, n);
 }
 
 /* --- For the rest of the world --- */

@@ -276,18 +276,31 @@ run_node(struct world *world, size_t n)
 		sharing_run(world, n);
 }
 
+/* The same, and not in the past. It is looked for anew only when something was done to the node. */
+static uint64_t
+due_ns(struct world *world, size_t n)
+{
+	struct machine *node = &world->nodes[n];
+
+	if (!node->due_known) {
+		node->due_ns = next_of(world, n);
+		node->due_known = true;
+	}
+	return node->due_ns > world->now_ns ? node->due_ns : world->now_ns;
+}
+
 void
 world_run(struct world *world, uint64_t ns)
 {
+	for (size_t n = 0; n < world->n_nodes; n++)
+		world->nodes[n].due_known = false;
 	while (!world->watch.failure[0]) {
 		uint64_t next_ns = world->n_heap > 0 ? world->heap[0].at_ns : NEVER;
 		size_t who = NOBODY;
 
 		for (size_t n = 0; n < world->n_nodes; n++) {
-			uint64_t at_ns = next_of(world, n);
+			uint64_t at_ns = due_ns(world, n);
 
-			if (at_ns < world->now_ns)
-				at_ns = world->now_ns;
 			if (at_ns < next_ns) {
 				next_ns = at_ns;
 				who = n;
@@ -302,9 +315,12 @@ world_run(struct world *world, uint64_t ns)
 			struct message message = pop(world);
 
 			deliver(world, &message);
+			who = message.to;
 		} else {
 			run_node(world, who);
 		}
+		if (who != NOBODY)
+			world->nodes[who].due_known = false;
 	}
 	check_step(world, ns);
 	world->now_ns = ns;

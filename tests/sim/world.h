@@ -116,6 +116,8 @@ struct machine {
 	unsigned int weighing;   /* Of the backends, as its control plane has it. */
 	double rate; /* Of its clock. */
 	uint8_t priorities[ROUTERS_MAX];
+	bool due_known; /* When it has something to do next: */
+	uint64_t due_ns;
 	uint64_t well_ns[ROUTERS_MAX]; /* True time: fit to hold since; NEVER: is not. */
 	uint64_t sent_ns[ROUTERS_MAX]; /* True time: of the last advert that was sent. */
 };
