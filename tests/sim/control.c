@@ -302,6 +302,7 @@ control_run(struct world *world, size_t n)
 	control_finish_turn(world, n);
 	if (control->ending && all_init && !control->lease.changed && !control->lease_open) {
 		control->runs = false;
+		world->watch.faults.known = false;
 		world_say(world, "n%zu: control plane ended", n);
 	}
 }

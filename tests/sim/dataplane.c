@@ -25,6 +25,7 @@ dataplane_take_lease(struct world *world, size_t n, const struct message *messag
 	for (size_t r = 0; r < world->n_routers; r++) {
 		struct holding *holding = &dataplane->holdings[r];
 
+		world->watch.look_ns[r] = 0;
 		holding->held = holding->held && now_ns < holding->until_ns;
 		holding->until_ns = message->until_ns[r];
 		sharing_hold(world, n, r, holding->until_ns, !holding->held);

@@ -51,17 +51,22 @@ base_ns(size_t node)
 uint64_t
 world_clock(const struct world *world, size_t node)
 {
-	return base_ns(node) + (uint64_t)((double)world->now_ns * world->nodes[node].rate);
+	double rate = world->nodes[node].rate;
+
+	if (rate == 1)
+		return base_ns(node) + world->now_ns;
+	return base_ns(node) + (uint64_t)((double)world->now_ns * rate);
 }
 
-/* The true time at which a node's clock is past 'own_ns'. */
-static uint64_t
-true_ns(const struct world *world, size_t node, uint64_t own_ns)
+uint64_t
+world_true_ns(const struct world *world, size_t node, uint64_t own_ns)
 {
 	if (own_ns == NEVER)
 		return NEVER;
 	if (own_ns <= base_ns(node))
 		return 0;
+	if (world->nodes[node].rate == 1)
+		return own_ns - base_ns(node);
 	return (uint64_t)((double)(own_ns - base_ns(node)) / world->nodes[node].rate) + 2;
 }
 
@@ -259,7 +264,7 @@ next_of(const struct world *world, size_t n)
 			if (node->dataplane.holdings[r].schedule.next_ns < own_ns)
 				own_ns = node->dataplane.holdings[r].schedule.next_ns;
 	}
-	return true_ns(world, n, own_ns);
+	return world_true_ns(world, n, own_ns);
 }
 
 static void

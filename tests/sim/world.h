@@ -143,14 +143,25 @@ struct connection {
 	unsigned int settled;   /* are in touch with the holder. */
 };
 
+/* What is wrong with the world, as it was looked at last. */
+struct faults {
+	bool known;    /* Nothing was done since. */
+	bool impaired; /* The network loses something. */
+	bool stopped;  /* A process stands or is dead. */
+	bool any_apart;
+	bool apart[NODES_MAX][NODES_MAX]; /* Of two dataplanes: messages between them. */
+};
+
 /* What is being watched; see check.c. */
 struct watch {
+	struct faults faults;
 	uint64_t calm_ns;                  /* Since when nobody has done anything to the world. */
 	uint64_t stopped_ns;               /* When a process last stood or died. */
 	uint64_t impaired_ns;              /* When the network was last impaired; */
 	bool lossy;                        /* ... ever other than by cuts of one direction. */
 	uint64_t double_ns[ROUTERS_MAX];   /* Since when two answer; NEVER: they do not. */
 	uint64_t unheld_ns[ROUTERS_MAX];   /* Since when nobody answers; NEVER: somebody does. */
+	uint64_t look_ns[ROUTERS_MAX];     /* Until then nothing changes by itself. */
 	unsigned int holders[ROUTERS_MAX]; /* Who answers, a bit each ... */
 	uint64_t changed_ns[ROUTERS_MAX];  /* ... since when. */
 	uint8_t client[ROUTERS_MAX];       /* Whom the client believes. */
@@ -200,6 +211,9 @@ uint32_t world_random(struct world *world, uint32_t n); /* 0 to n - 1. */
 
 /* Own clock of a node. */
 uint64_t world_clock(const struct world *world, size_t node);
+
+/* The true time at which a node's clock is past 'own_ns'. */
+uint64_t world_true_ns(const struct world *world, size_t node, uint64_t own_ns);
 
 /* Whether the node answers for the router now. */
 bool world_answers(const struct world *world, size_t node, size_t router);
