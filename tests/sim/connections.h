@@ -17,7 +17,7 @@
 #include "world.h"
 
 #define SHARED_NS (300 * NS_PER_MS)
-#define TOUCH_NS (3 * NS_PER_S)
+#define TOUCH_NS (2 * NS_PER_S)
 
 /* The client opens so many, round all services. */
 void connections_open(struct world *world, size_t n);

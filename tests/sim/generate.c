@@ -53,7 +53,9 @@ put_priorities(struct writer *writer, uint32_t n_nodes, uint32_t n_routers, bool
 static uint32_t
 put_settings(struct writer *writer, uint32_t n_nodes)
 {
-	static const uint32_t adverts[] = {10, 50, 100, 100, 100, 200, 1000};
+	/* Long ones take long. */
+	static const uint32_t adverts[] = {10, 10, 10, 20, 20, 50, 50, 50, 50, 100, 100, 100, 100,
+		100, 100, 100, 200, 200, 200, 1000};
 	uint32_t advert_ms = adverts[pick(writer, sizeof(adverts) / sizeof(adverts[0]))];
 	uint32_t n_routers = 1 + pick(writer, 3);
 	bool grouped = n_routers > 1 && chance(writer, 30);
@@ -63,7 +65,8 @@ put_settings(struct writer *writer, uint32_t n_nodes)
 	put(writer, "nodes %u\nrouters %u\nadvert %u\n", n_nodes, n_routers, advert_ms);
 	if (grouped)
 		put(writer, "group\n");
-	put(writer, "sync\n");
+	if (chance(writer, 90))
+		put(writer, "sync\n");
 	if (chance(writer, 20))
 		put(writer, "stay\n");
 	if (chance(writer, 50))
@@ -171,7 +174,7 @@ generate(uint64_t seed, char *buf, size_t size)
 	uint32_t n_nodes, advert_ms, at_ms, n_faults;
 
 	writer.random.random = seed;
-	n_nodes = chance(&writer, 70) ? 2 : 3 + pick(&writer, 2);
+	n_nodes = chance(&writer, 75) ? 2 : chance(&writer, 60) ? 3 : 4;
 	put(&writer, "# seed %llu\n", (unsigned long long)seed);
 	advert_ms = put_settings(&writer, n_nodes);
 	n_faults = 1 + pick(&writer, 8);
@@ -186,7 +189,7 @@ generate(uint64_t seed, char *buf, size_t size)
 	put(&writer, "at %u heal\n", at_ms);
 	/* Announcements are repeated at doubling distances, so that a client which has missed those
 	 * before hears one in as much time again. */
-	at_ms += at_ms + 20 * advert_ms + 5000;
+	at_ms += at_ms + 20 * advert_ms + 3500;
 	put(&writer, "at %u settled\n", at_ms);
 	put_last_takeover(&writer, n_nodes, at_ms, advert_ms);
 }

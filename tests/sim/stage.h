@@ -22,7 +22,7 @@
 #define STAGE_ROUTERS 4
 #define STAGE_BACKENDS 4
 #define STAGE_WEIGHINGS 5 /* Ways to weigh the backends. */
-#define STAGE_FLOWS 120   /* That a dataplane has room for. */
+#define STAGE_FLOWS 200   /* That a dataplane has room for. */
 #define STAGE_POOL "web"
 
 enum stage_service {

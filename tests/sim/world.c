@@ -5,6 +5,7 @@
 #include "connections.h"
 #include "sharing.h"
 
+#include <stdalign.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,14 +140,23 @@ send_after(struct world *world, struct message message, uint64_t delay_ns)
 const struct datagram *
 world_datagram(struct world *world, const uint8_t *bytes, size_t size)
 {
-	struct datagram *datagram = malloc(sizeof(*datagram) + size);
+	size_t align = alignof(struct datagram);
+	size_t needed = (sizeof(struct datagram) + size + align - 1) / align * align;
+	struct datagram *datagram;
 
-	if (!datagram)
-		abort();
-	datagram->next = world->datagrams;
+	if (!world->room || world->room->used + needed > sizeof(world->room->bytes)) {
+		struct room *room = malloc(sizeof(*room));
+
+		if (!room)
+			abort();
+		room->next = world->room;
+		room->used = 0;
+		world->room = room;
+	}
+	datagram = (struct datagram *)(world->room->bytes + world->room->used);
+	world->room->used += needed;
 	datagram->size = size;
 	memcpy(datagram->bytes, bytes, size);
-	world->datagrams = datagram;
 	return datagram;
 }
 
@@ -507,13 +517,13 @@ world_init(struct world *world, struct stage *stage, uint64_t seed)
 void
 world_fini(struct world *world)
 {
-	struct datagram *next;
+	struct room *next;
 
 	for (size_t n = 0; n < NODES_MAX; n++)
 		sharing_fini(world, n);
-	for (; world->datagrams; world->datagrams = next) {
-		next = world->datagrams->next;
-		free(world->datagrams);
+	for (; world->room; world->room = next) {
+		next = world->room->next;
+		free(world->room);
 	}
 	stage_tidy(world->stage);
 	free(world->heap);

@@ -45,9 +45,15 @@ enum message_kind {
 
 /* What a message carries; it lives until the world ends. */
 struct datagram {
-	struct datagram *next;
 	size_t size;
 	uint8_t bytes[];
+};
+
+/* Room for datagrams. */
+struct room {
+	struct room *next;
+	size_t used;
+	_Alignas(max_align_t) uint8_t bytes[1 << 16];
 };
 
 struct message {
@@ -187,7 +193,7 @@ struct world {
 	struct connection connections[CONNECTIONS_MAX];
 	size_t n_connections, n_opened;
 	uint64_t views_ns; /* When a dataplane last had another snapshot. */
-	struct datagram *datagrams;
+	struct room *room; /* The first has some. */
 	uint64_t now_ns; /* True time. */
 	uint64_t random;
 	struct message *heap; /* The first arrives first. */
