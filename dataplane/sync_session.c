@@ -61,6 +61,7 @@ struct sync_session {
 
 	uint64_t received; /* All messages up to this one have come. */
 	bool ack_due;
+	unsigned int n_early;    /* Messages that wait in the window. */
 	struct incoming *window; /* SYNC_WINDOW, by sequence number. */
 };
 
@@ -101,6 +102,8 @@ later_bits(const struct sync_session *session)
 {
 	uint64_t bits = 0;
 
+	if (session->n_early == 0)
+		return 0;
 	for (uint64_t i = 1; i < SYNC_WINDOW; i++)
 		if (waiting(session, session->received + 1 + i)->size > 0)
 			bits |= UINT64_C(1) << i;
@@ -250,6 +253,7 @@ begin_life(struct sync_session *session, uint64_t theirs, uint64_t now_ns)
 	session->first = session->next = 1;
 	session->overflowed = false;
 	session->received = 0;
+	session->n_early = 0;
 	session->ack_due = true;
 	for (unsigned int i = 0; i < SYNC_WINDOW; i++)
 		session->window[i].size = 0;
@@ -302,9 +306,11 @@ take_data(struct sync_session *session, uint64_t sequence, const uint8_t *body, 
 		session->counters.early++;
 	memcpy(message->body, body, size);
 	message->size = (uint16_t)size;
+	session->n_early++;
 	while ((message = waiting(session, session->received + 1))->size > 0) {
 		size = message->size;
 		message->size = 0;
+		session->n_early--;
 		session->received++;
 		take_body(session, message->body, size);
 	}
