@@ -22,11 +22,15 @@
 #define RUN_BUCKETS 2048 /* Of the remote table that one run looks at. */
 #define SWEEP_BUCKETS_MAX 4096
 #define VIEWS_NS NS_PER_S /* Time makes own views change too: former_table(). */
+/* A view is told again after this time. Of three nodes one may hear late, after a cut, what another
+ * told while it held, and later than what the one that holds now has told. */
+#define VIEWS_AGAIN_NS (5 * NS_PER_S)
 
 /* The view of a router that was told last. */
 struct told_view {
 	bool told;
 	uint64_t digest;
+	uint64_t told_ns;
 };
 
 struct member {
@@ -273,6 +277,7 @@ find_view(struct sync_flows *sync, uint64_t now_ns)
 		struct told_view *told = &sync->told[routers[i].lease];
 		bool held = lease_held(leases, routers[i].lease, now_ns);
 		uint64_t digest;
+		bool is_new;
 
 		if (!held)
 			told->told = false;
@@ -280,15 +285,17 @@ find_view(struct sync_flows *sync, uint64_t now_ns)
 		if (!held || (told->told && !sync->look))
 			continue;
 		digest = sync_views_digest(sync->snapshot, &routers[i], leases, now_ns);
-		if (told->told && told->digest == digest)
+		is_new = !told->told || told->digest != digest;
+		if (!is_new && now_ns - told->told_ns < VIEWS_AGAIN_NS)
 			continue;
 		if (sync_views_write(sync->snapshot, &routers[i], leases, now_ns, &sync->records,
 			    &sync->n_records) < 0)
 			return;
 		sync_views_number(sync->records, ++sync->generation);
-		*told = (struct told_view){true, digest};
+		*told = (struct told_view){true, digest, now_ns};
 		sync->counters.sent_views++;
-		ask(sync, false);
+		if (is_new)
+			ask(sync, false);
 		return;
 	}
 	sync->look = false;

@@ -90,8 +90,8 @@ look_at_faults(struct world *world)
 		const struct machine *node = &world->nodes[a];
 		bool is_there = node->dataplane.runs && !node->dataplane.frozen;
 
-		faults->stopped = faults->stopped || !is_there || node->control.frozen ||
-				  !node->control.runs;
+		faults->stopped =
+			faults->stopped || !is_there || node->control.frozen || !node->control.runs;
 		for (size_t b = 0; b < world->n_nodes; b++) {
 			if (network->cut[a][b])
 				faults->impaired = true;

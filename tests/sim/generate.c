@@ -189,7 +189,8 @@ generate(uint64_t seed, char *buf, size_t size)
 	put(&writer, "at %u heal\n", at_ms);
 	/* Announcements are repeated at doubling distances, so that a client which has missed those
 	 * before hears one in as much time again. */
-	at_ms += at_ms + 20 * advert_ms + 3500;
+	/* Of more than two nodes each may have to be told views again. */
+	at_ms += at_ms + 20 * advert_ms + (n_nodes > 2 ? 6500 : 3500);
 	put(&writer, "at %u settled\n", at_ms);
 	put_last_takeover(&writer, n_nodes, at_ms, advert_ms);
 }

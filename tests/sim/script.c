@@ -426,8 +426,8 @@ run_line(struct reader *script, char *line)
 }
 
 bool
-script_run(struct stage *stage, const char *text, uint64_t seed, FILE *timeline,
-	struct watch *out, uint64_t *n_events)
+script_run(struct stage *stage, const char *text, uint64_t seed, FILE *timeline, struct watch *out,
+	uint64_t *n_events)
 {
 	static struct world world;
 	struct reader script = {.world = &world};

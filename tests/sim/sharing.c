@@ -112,8 +112,8 @@ check_order(struct sharing *sharing, const struct peer *peer)
 			break;
 	}
 	if (i <= *n_heard)
-		check_fail(sharing->world, "n%zu goes by an old view of n%u of r%zu",
-			sharing->node, peer->node, heard->router);
+		check_fail(sharing->world, "n%zu goes by an old view of n%u of r%zu", sharing->node,
+			peer->node, heard->router);
 	*n_heard = i;
 }
 
@@ -167,8 +167,8 @@ take_record(void *ctx, const struct sync_record *record)
 		connections_told(sharing->world, sharing->node, record);
 	peer->told |= peer->began && record->op == SYNC_BULK_END;
 	peer->began |= record->op == SYNC_BULK_BEGIN;
-	if (!sync_flows_receive(sharing->flows, peer->node, record,
-		    world_clock(sharing->world, sharing->node)))
+	if (!sync_flows_receive(
+		    sharing->flows, peer->node, record, world_clock(sharing->world, sharing->node)))
 		return;
 	if (is_view)
 		check_order(sharing, peer);
@@ -280,10 +280,8 @@ sharing_start(struct world *world, size_t n)
 {
 	struct sharing *sharing = sharing_of(world, n);
 	uint64_t now_ns = world_clock(world, n);
-	struct sync_flows_config config = {.n_flows = STAGE_FLOWS,
-		.memory = memory_heap(),
-		.send = send_record,
-		.wake = wake};
+	struct sync_flows_config config = {
+		.n_flows = STAGE_FLOWS, .memory = memory_heap(), .send = send_record, .wake = wake};
 
 	if (!world->sync)
 		return;

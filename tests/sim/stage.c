@@ -74,8 +74,7 @@ must(int rc)
 	}
 }
 
-static struct addr __attribute__((format(printf, 1, 2)))
-address(const char *format, ...)
+static struct addr __attribute__((format(printf, 1, 2))) address(const char *format, ...)
 {
 	char text[ADDR_TEXT_SIZE];
 	va_list args;

@@ -8,8 +8,8 @@
  * Every node has a clock of its own that runs a little fast or slow. Nothing depends on real time,
  * so a seed, or a script, always gives the same run.
  *
- * With the setting "sync" the nodes share flows: sessions, flows, views and packet paths are the real
- * ones too (sharing.h), and a client has connections through them (connections.h). */
+ * With the setting "sync" the nodes share flows: sessions, flows, views and packet paths are the
+ * real ones too (sharing.h), and a client has connections through them (connections.h). */
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
 
@@ -120,7 +120,7 @@ struct machine {
 	struct dataplane dataplane;
 	struct sharing *sharing; /* The dataplane's flow sync; NULL: none. */
 	unsigned int weighing;   /* Of the backends, as its control plane has it. */
-	double rate; /* Of its clock. */
+	double rate;             /* Of its clock. */
 	uint8_t priorities[ROUTERS_MAX];
 	bool due_known; /* When it has something to do next: */
 	uint64_t due_ns;
@@ -176,7 +176,7 @@ struct watch {
 	uint64_t n_elsewhere; /* ... by another node than saw them last, */
 	uint64_t n_broken;    /* ... and connections that broke as nobody knew them there. */
 	uint64_t touched_ns[NODES_MAX][NODES_MAX]; /* When two nodes were last kept apart. */
-	char failure[256]; /* "": none. */
+	char failure[256];                         /* "": none. */
 };
 
 struct world {
@@ -194,7 +194,7 @@ struct world {
 	size_t n_connections, n_opened;
 	uint64_t views_ns; /* When a dataplane last had another snapshot. */
 	struct room *room; /* The first has some. */
-	uint64_t now_ns; /* True time. */
+	uint64_t now_ns;   /* True time. */
 	uint64_t random;
 	struct message *heap; /* The first arrives first. */
 	size_t n_heap, heap_size;
