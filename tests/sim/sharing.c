@@ -34,7 +34,8 @@ struct peer {
 	struct sharing *own;
 	uint8_t node;
 	struct sync_session *session;
-	bool began, told; /* A whole account has begun, and come. */
+	bool began, told; /* A whole account has begun, and come, in this session ... */
+	bool was_told;    /* ... or one before. */
 	struct view_said hearing;
 };
 
@@ -166,6 +167,7 @@ take_record(void *ctx, const struct sync_record *record)
 	if (record->op == SYNC_FLOW_PUT || record->op == SYNC_FLOW_DEL)
 		connections_told(sharing->world, sharing->node, record);
 	peer->told |= peer->began && record->op == SYNC_BULK_END;
+	peer->was_told |= peer->told;
 	peer->began |= record->op == SYNC_BULK_BEGIN;
 	if (!sync_flows_receive(
 		    sharing->flows, peer->node, record, world_clock(sharing->world, sharing->node)))
@@ -202,8 +204,10 @@ take_event(void *ctx, enum sync_session_event event)
 			sync_flows_set_peer(sharing->flows, false);
 		return;
 	}
-	if (event == SYNC_EVENT_UP)
+	if (event == SYNC_EVENT_UP) {
+		peer->began = peer->told = false;
 		sync_flows_meet(sharing->flows, peer->node);
+	}
 	if (sharing->there)
 		sync_flows_resend(sharing->flows);
 	else
@@ -422,21 +426,29 @@ sharing_hold(struct world *world, size_t n, size_t router, uint64_t until_ns, bo
 }
 
 bool
-sharing_is_synced(const struct world *world, size_t n)
+sharing_is_synced(struct world *world, size_t n)
 {
 	const struct sharing *sharing = sharing_of(world, n);
 	uint64_t now_ns = world_clock(world, n);
 
-	for (size_t i = 0; runs(sharing) && i < world->n_nodes; i++)
-		if (i != n && !sync_session_is_synced(sharing->peers[i].session, now_ns))
+	for (size_t i = 0; runs(sharing) && i < world->n_nodes; i++) {
+		const struct peer *peer = &sharing->peers[i];
+
+		if (i == n)
+			continue;
+		if (!sync_session_is_synced(peer->session, now_ns))
 			return false;
+		if (sync_session_is_up(peer->session) && !peer->told)
+			check_fail(
+				world, "n%zu is said to know all of n%zu before it was told", n, i);
+	}
 	return true;
 }
 
 bool
 sharing_was_told(const struct world *world, size_t n, size_t peer)
 {
-	return sharing_of(world, n)->peers[peer].told;
+	return sharing_of(world, n)->peers[peer].was_told;
 }
 
 bool

@@ -30,7 +30,7 @@ void sharing_reweigh(struct world *world, size_t n);
 void sharing_hold(struct world *world, size_t n, size_t router, uint64_t until_ns, bool begins);
 
 /* What the control plane is told: there is nothing to learn from others. */
-bool sharing_is_synced(const struct world *world, size_t n);
+bool sharing_is_synced(struct world *world, size_t n);
 
 /* Whether all of what the peer knows has come in a session, since the dataplane was started. */
 bool sharing_was_told(const struct world *world, size_t n, size_t peer);
