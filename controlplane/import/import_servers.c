@@ -310,10 +310,7 @@ read_server(struct import *import, const struct statement *statement)
 {
 	struct serving serving;
 
-	if (import_service_init(&serving.service, import, statement) < 0) {
-		import->no_memory = true;
-		return;
-	}
+	import_service_init(&serving.service, import, statement);
 	serving.checked = false;
 	read_basics(import, &serving, statement);
 	if (strcmp(serving.service.protocol, "sctp") == 0) {

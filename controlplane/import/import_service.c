@@ -3,22 +3,15 @@
  */
 #include "controlplane/import/import_service.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-int
+void
 import_service_init(
 	struct import_service *service, struct import *import, const struct statement *from)
 {
 	*service = (struct import_service){.from = from, .protocol = "tcp", .mode = MODE_NAT};
 	service->notes = document_loose(import->document);
-	service->backends = calloc(IMPORT_BACKENDS_MAX, sizeof(*service->backends));
-	service->targets = calloc(IMPORT_SERVICES_MAX, sizeof(*service->targets));
-	if (service->backends && service->targets)
-		return 0;
-	import_service_fini(service);
-	return -ENOMEM;
 }
 
 void
@@ -28,6 +21,26 @@ import_service_fini(struct import_service *service)
 	free(service->targets);
 	service->backends = NULL;
 	service->targets = NULL;
+}
+
+/* Makes room for one more in '*array' of 'n' elements; returns false without memory. */
+static bool
+make_room(struct import *import, void *array, size_t n, size_t *capacity, size_t size)
+{
+	size_t more = *capacity ? *capacity * 2 : 16;
+	void *old, *grown;
+
+	if (n < *capacity)
+		return true;
+	memcpy(&old, array, sizeof(old));
+	grown = reallocarray(old, more, size);
+	if (!grown) {
+		import->no_memory = true;
+		return false;
+	}
+	memcpy(array, &grown, sizeof(grown));
+	*capacity = more;
+	return true;
 }
 
 static const struct {
@@ -107,7 +120,9 @@ import_service_add_backend(
 			"for its second port");
 		return;
 	}
-	service->backends[service->n_backends++] = *backend;
+	if (make_room(import, &service->backends, service->n_backends, &service->backends_capacity,
+		    sizeof(*backend)))
+		service->backends[service->n_backends++] = *backend;
 }
 
 void
@@ -117,7 +132,8 @@ import_service_add_target(
 	if (service->n_targets == IMPORT_SERVICES_MAX)
 		import_note(import, service->notes, target->from,
 			"left out: weir has %d services at most", IMPORT_SERVICES_MAX);
-	else
+	else if (make_room(import, &service->targets, service->n_targets,
+			 &service->targets_capacity, sizeof(*target)))
 		service->targets[service->n_targets++] = *target;
 }
 

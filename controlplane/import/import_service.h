@@ -40,15 +40,15 @@ struct import_service {
 	bool syn_cookies;
 	struct addr locals[MODEL_LOCALS_MAX];
 	size_t n_locals;
-	const char *check;               /* Name; NULL: none. */
-	struct import_backend *backends; /* IMPORT_BACKENDS_MAX. */
-	size_t n_backends;
-	struct import_target *targets; /* IMPORT_SERVICES_MAX. */
-	size_t n_targets;
+	const char *check; /* Name; NULL: none. */
+	struct import_backend *backends;
+	size_t n_backends, backends_capacity;
+	struct import_target *targets;
+	size_t n_targets, targets_capacity;
 };
 
-/* Returns 0, and the caller calls import_service_fini(); or -ENOMEM. */
-int import_service_init(
+/* The caller calls import_service_fini(). */
+void import_service_init(
 	struct import_service *service, struct import *import, const struct statement *from);
 void import_service_fini(struct import_service *service);
 

@@ -89,10 +89,16 @@ add(struct import *import, const struct import_fate *fate, const struct statemen
 			MODEL_TRACKS_MAX);
 		return;
 	}
-	if (weight.value != 0 && (fate->faults_only || has_owner(import, fate))) {
-		import_note(import, notes, item, "the weight does not count %s: it is a fault",
-			fate->faults_only ? "in a sync group, for keepalived neither"
-					  : "for the owner of the addresses");
+	if (weight.value != 0 && has_owner(import, fate)) {
+		import_note(import, notes, item,
+			"left out, as keepalived does: nothing changes the priority of an owner");
+		return;
+	}
+	if (weight.value != 0 && fate->faults_only) {
+		import_note(import, notes, item,
+			"in a sync group the weight does not count, for keepalived neither: it is "
+			"a "
+			"fault");
 		weight.value = 0;
 	}
 	track.weight = (unsigned int)llabs(weight.value);

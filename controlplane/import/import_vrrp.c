@@ -182,6 +182,22 @@ take_advert(struct import *import, void *ctx, const struct statement *statement)
 	instance->common.advert_ms = ms - ms % 10;
 }
 
+/* Whether the instance begins as master, where keepalived lets nothing keep it from preempting. */
+static bool
+is_cleared(
+	struct import *import, const struct instance *instance, const struct statement *statement)
+{
+	const struct statement *state = statement_find(instance->from, "state");
+	const char *word = state ? statement_word(state, 1) : NULL;
+
+	if (!word || strcmp(word, "MASTER") != 0)
+		return false;
+	import_note(import, instance->common.notes, statement,
+		"keepalived clears it where the state is MASTER: take the key of weir if it is "
+		"what was meant");
+	return true;
+}
+
 static void
 take_preempt_delay(struct import *import, void *ctx, const struct statement *statement)
 {
@@ -194,9 +210,9 @@ take_preempt_delay(struct import *import, void *ctx, const struct statement *sta
 static void
 take_nopreempt(struct import *import, void *ctx, const struct statement *statement)
 {
-	(void)import;
-	(void)statement;
-	((struct instance *)ctx)->common.no_preempt = true;
+	struct instance *instance = ctx;
+
+	instance->common.no_preempt = !is_cleared(import, instance, statement);
 }
 
 static void

@@ -358,9 +358,7 @@ begin(struct import *import, struct session *session, const struct statement *fr
 	int rc;
 
 	finish(import, session);
-	rc = import_service_init(&session->service, import, from);
-	if (rc < 0)
-		return err_set(err, rc, "out of memory");
+	import_service_init(&session->service, import, from);
 	rc = read_rule(import, &rule, err);
 	if (rc < 0)
 		return rc;
