@@ -26,15 +26,6 @@ count_received(const struct pipeline *pipeline, const struct packet *packets, un
 	stats_add(&stats->n_bursts, 1);
 }
 
-static void
-count_verdicts(const struct pipeline *pipeline, const struct packet *packets, unsigned int n)
-{
-	uint64_t *verdicts = pipeline->stats->verdicts;
-
-	for (unsigned int i = 0; i < n; i++)
-		stats_add(&verdicts[packets[i].verdict], 1);
-}
-
 /* Decides about packets that have been counted as received. */
 static void
 decide(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
@@ -49,8 +40,8 @@ decide(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet
 	} else {
 		for (unsigned int i = 0; i < n; i++)
 			packets[i].verdict = V_HOST;
+		stats_add(&pipeline->stats->verdicts[V_HOST], n);
 	}
-	count_verdicts(pipeline, packets, n);
 }
 
 int

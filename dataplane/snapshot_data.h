@@ -25,7 +25,7 @@ struct schedule;
 #define PATH_LIMITED 0x40    /* New flows are limited: snapshot.path_limits, path_max_flows. */
 #define PATH_METERED 0x80    /* Packets are limited: snapshot.path_limits. */
 
-/* A service as the packet path needs it. */
+/* What the packet path needs of a service beside its slot. */
 struct path_service {
 	const struct maglev *maglev; /* NULL: no backend takes new flows. */
 	uint32_t pool;

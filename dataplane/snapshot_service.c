@@ -87,6 +87,19 @@ is_local(const struct snapshot *s, const struct addr *addr)
 	return s->vips_by_id[ids_find(s->vip_ids, addr, sizeof(*addr))]->local;
 }
 
+/* What each packet of a service has to know of its options. */
+static uint32_t
+slot_options(uint8_t options)
+{
+	uint32_t out = 0;
+
+	if (options & (PATH_METERED | PATH_LISTED | PATH_COOKIES))
+		out |= SERVICE_THOROUGH;
+	if (options & (PATH_MSS | PATH_TUNNEL | PATH_TRANSLATED))
+		out |= SERVICE_SPECIAL;
+	return out;
+}
+
 static int
 add_service(const struct snapshot_build *build, const struct control_service *from)
 {
@@ -113,11 +126,6 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 	if (rc < 0 && rc != -EEXIST)
 		return err_set(build->err, rc, "service %s: too many addresses", from->name);
 	slot.vip = ids_find(s->vip_ids, &from->address, sizeof(from->address));
-	slot.service = (uint16_t)s->n_services;
-	slot.id = service->id;
-	rc = service_table_add(&s->table, &slot);
-	if (rc < 0)
-		return err_set(build->err, rc, "service %s is given twice", from->name);
 	snprintf(service->name, sizeof(service->name), "%s", from->name);
 	service->address = from->address;
 	service->port = from->port;
@@ -142,6 +150,13 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 		(from->client_address == CLIENT_ADDRESS_PROXY2 && from->protocol == PROTOCOL_TCP))
 		s->keeps_sequences = true;
 	add_limits(build, from);
+	slot.service = (uint16_t)s->n_services;
+	slot.id = service->id;
+	slot.pool = (uint16_t)from->pool;
+	slot.key.beside = slot_options(path->options);
+	rc = service_table_add(&s->table, &slot);
+	if (rc < 0)
+		return err_set(build->err, rc, "service %s is given twice", from->name);
 	s->n_services++;
 	return snapshot_add_schedule(s, build->previous, from) < 0 ? snapshot_no_memory(build) : 0;
 }
