@@ -87,14 +87,20 @@ plain6(const struct packet *packet, struct parsed *out)
 	return plain_l4(out, packet->data + PLAIN6_L4, ip->next_header, payload, ADDR_V6);
 }
 
+/* Headers of 20 bytes fit, and so does every length into the 16 bits of 'end'. */
+static inline bool
+plain_size(const struct packet *packet)
+{
+	return packet->size >= PLAIN4_L4 + sizeof(struct wire_tcp) && packet->size <= UINT16_MAX;
+}
+
 /* The family of the packet if it is as said above, ADDR_NONE if not: then 'out' is not set. */
 static inline uint8_t __attribute__((always_inline))
 parse_plain(const struct packet *packet, struct parsed *out)
 {
 	const struct wire_ethernet *ethernet = (const struct wire_ethernet *)packet->data;
 
-	/* Headers of 20 bytes fit, and so does every length into the 16 bits of 'end'. */
-	if (packet->size < PLAIN4_L4 + sizeof(struct wire_tcp) || packet->size > UINT16_MAX)
+	if (!plain_size(packet))
 		return ADDR_NONE;
 	if (ethernet->type == be16_from(ETHER_IPV4))
 		return plain4(packet, out) ? ADDR_V4 : ADDR_NONE;

@@ -32,8 +32,6 @@
 #include "dataplane/sync_path.h"
 #include "dataplane/takeover.h"
 
-#define PREFETCH_AHEAD 4 /* Frames whose headers are on their way while one is parsed. */
-
 /* What is not plainly a packet of a flow. Returns whether it is to be treated as one. Not inlined
  * and without the burst, which the compiler then keeps in registers. */
 static bool __attribute__((noinline))
@@ -124,19 +122,21 @@ seek_thoroughly(struct pipeline *pipeline, const struct snapshot *snapshot,
 static inline uint8_t __attribute__((always_inline))
 parse_own(const struct packet *packet, struct parsed *parsed, uint16_t in_port, uint64_t to)
 {
-	if (packet->in_port != in_port || load64(packet->data) << 16 != to)
+	if (!plain_size(packet) || packet->in_port != in_port || load64(packet->data) << 16 != to)
 		return ADDR_NONE;
 	return parse_plain(packet, parsed);
 }
 
-/* The first pass, of few services: once for each family, whose unused words are then constants. */
-static inline void __attribute__((always_inline)) pass_seek(const struct burst *burst)
+/* The first pass, of few services: once for each family, whose unused words are then constants.
+ * Returns how many bytes there are. */
+static inline uint64_t __attribute__((always_inline)) pass_seek(const struct burst *burst)
 {
 	const struct snapshot *snapshot = burst->snapshot;
 	const struct service_table services = snapshot->table;
 	const struct flow_table *flows = burst->pipeline->flows;
 	uint16_t in_port = burst->packets[0].in_port;
 	uint64_t to = load64(burst->pipeline->local.ports->ports[in_port].mac) << 16;
+	uint64_t n_bytes = 0;
 
 	for (unsigned int i = 0; i < burst->n; i++) {
 		const struct packet *packet = &burst->packets[i];
@@ -145,8 +145,7 @@ static inline void __attribute__((always_inline)) pass_seek(const struct burst *
 		uint8_t family;
 		uint32_t hash;
 
-		if (i + PREFETCH_AHEAD < burst->n)
-			__builtin_prefetch(packet[PREFETCH_AHEAD].data);
+		n_bytes += packet->size;
 		family = parse_own(packet, parsed, in_port, to);
 		if (__builtin_expect(family == ADDR_V4, 1)) {
 			hash = service_hash(&parsed->target);
@@ -158,21 +157,22 @@ static inline void __attribute__((always_inline)) pass_seek(const struct burst *
 			seek_thoroughly(burst->pipeline, snapshot, packet, work, burst->now_ns);
 		}
 	}
+	return n_bytes;
 }
 
 /* The same in two, of many services: their slots are prefetched. */
-static __attribute__((noinline)) void
+static __attribute__((noinline)) uint64_t
 pass_seek_many(struct pipeline *pipeline, const struct snapshot *snapshot,
 	const struct packet *packets, unsigned int n, uint64_t now_ns)
 {
 	uint16_t in_port = packets[0].in_port;
 	uint64_t to = load64(pipeline->local.ports->ports[in_port].mac) << 16;
+	uint64_t n_bytes = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct work *work = &pipeline->work[i];
 
-		if (i + PREFETCH_AHEAD < n)
-			__builtin_prefetch(packets[i + PREFETCH_AHEAD].data);
+		n_bytes += packets[i].size;
 		if (!parse_own(&packets[i], &work->parsed, in_port, to)) {
 			seek_thoroughly(pipeline, snapshot, &packets[i], work, now_ns);
 			work->slot.i = true;
@@ -193,6 +193,7 @@ pass_seek_many(struct pipeline *pipeline, const struct snapshot *snapshot,
 		if (work->service)
 			__builtin_prefetch(&pipeline->stats->services[work->service->id], 1);
 	}
+	return n_bytes;
 }
 
 /* Prefetching is no effect in the compiler's eyes: a function that does nothing else is left out,
@@ -422,44 +423,41 @@ static void
 pass_decide(const struct burst *burst)
 {
 	const struct steady steady = steady_of(burst);
-	uint64_t *verdicts = burst->pipeline->stats->verdicts;
 	unsigned int n_others = 0;
 
 	for (unsigned int i = 0; i < burst->n; i++) {
 		struct packet *packet = &burst->packets[i];
 		struct work *work = &burst->pipeline->work[i];
 
-		if (__builtin_expect(!steady_decide(&steady, packet, work), 0)) {
+		if (__builtin_expect(!steady_decide(&steady, packet, work, &n_others), 0)) {
 			/* Of a copy the address may be known without keeping the burst itself,
 			 * which all packets use, out of registers. */
 			const struct burst copy = *burst;
 
 			packet->verdict = decide_otherwise(&copy, packet, work);
-		}
-		if (__builtin_expect(packet->verdict != V_FORWARD, 0)) {
-			stats_add(&verdicts[packet->verdict], 1);
+			stats_add(&steady.verdicts[packet->verdict], 1);
 			n_others++;
 		}
 	}
-	stats_add(&verdicts[V_FORWARD], burst->n - n_others);
+	stats_add(&steady.verdicts[V_FORWARD], burst->n - n_others);
 }
 
-void
+uint64_t
 passes_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
 	unsigned int n, uint64_t now_ns)
 {
 	const struct burst burst = {pipeline, snapshot, packets, n, now_ns};
+	uint64_t n_bytes;
 
-	for (unsigned int i = 0; i < n && i < PREFETCH_AHEAD; i++)
-		__builtin_prefetch(packets[i].data);
 	if (__builtin_expect(snapshot->many_services, 0))
-		pass_seek_many(pipeline, snapshot, packets, n, now_ns);
+		n_bytes = pass_seek_many(pipeline, snapshot, packets, n, now_ns);
 	else
-		pass_seek(&burst);
+		n_bytes = pass_seek(&burst);
 	pass_flow(&burst);
 	if (snapshot->nat)
 		pass_pair(pipeline, n);
 	pass_decide(&burst);
+	return n_bytes;
 }
 
 const struct service_slot *

@@ -16,6 +16,7 @@ struct steady {
 	const struct port_info *ports;
 	struct nexthop_table nexthops;
 	const struct flow_table *flows;
+	uint64_t *verdicts; /* Counters. */
 	struct service_stats *services;
 	struct backend_stats *backend_stats;
 	uint16_t tick;
@@ -31,16 +32,18 @@ static inline struct steady __attribute__((always_inline)) steady_of(const struc
 		.ports = pipeline->local.ports->ports,
 		.nexthops = *pipeline->nexthops,
 		.flows = pipeline->flows,
+		.verdicts = pipeline->stats->verdicts,
 		.services = pipeline->stats->services,
 		.backend_stats = pipeline->stats->backends,
 		.tick = flow_tick(burst->now_ns),
 	};
 }
 
-/* Returns false, having done nothing, for a packet that is none of those; else the packet has its
- * verdict, and service and backend have counted it. */
-static inline bool __attribute__((always_inline))
-steady_decide(const struct steady *steady, struct packet *packet, const struct work *work)
+/* Returns false, having done nothing, for a packet that is none of those. Else the packet has its
+ * verdict and service and backend have counted it; V_FORWARD is left to be counted, all others are
+ * counted, also in '*n_others'. */
+static inline bool __attribute__((always_inline)) steady_decide(const struct steady *steady,
+	struct packet *packet, const struct work *work, unsigned int *n_others)
 {
 	const struct service_slot *service = work->service;
 	const struct flow_bucket *bucket = work->slot.bucket;
@@ -77,12 +80,14 @@ steady_decide(const struct steady *steady, struct packet *packet, const struct w
 		verdict = rewrite_dr(packet, &work->parsed, &hop, &steady->ports[hop.port]);
 	}
 	packet->verdict = verdict;
-	if (__builtin_expect(verdict == V_FORWARD, 1)) {
-		stats_add_frame(&steady->services[service->id].n_packets, size);
-		stats_add_frame(&steady->backend_stats[backend].n_packets, size);
-	} else {
+	if (__builtin_expect(verdict != V_FORWARD, 0)) {
 		stats_add(&steady->services[service->id].n_drops, 1);
+		stats_add(&steady->verdicts[verdict], 1);
+		*n_others += 1;
+		return true;
 	}
+	stats_add_frame(&steady->services[service->id].n_packets, size);
+	stats_add_frame(&steady->backend_stats[backend].n_packets, size);
 	return true;
 }
 
