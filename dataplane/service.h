@@ -45,6 +45,9 @@ struct service_slot {
 /* Bits of a slot's 'key.beside'. */
 #define SERVICE_THOROUGH 0x01u /* Each packet is looked at: limits, lists, cookies, answers. */
 #define SERVICE_SPECIAL 0x02u  /* More is done to packets than in mode dr. */
+/* Addresses are translated, and backends told nothing of clients: nat_steady(). */
+#define SERVICE_NAT 0x04u
+#define SERVICE_FULLNAT 0x08u
 
 static_assert(sizeof(struct service_key) == 24, "three words");
 static_assert(sizeof(struct service_slot) == 32, "two in a cache line");

@@ -87,12 +87,17 @@ is_local(const struct snapshot *s, const struct addr *addr)
 	return s->vips_by_id[ids_find(s->vip_ids, addr, sizeof(*addr))]->local;
 }
 
-/* What each packet of a service has to know of its options. */
+/* What each packet of a service has to know of it. */
 static uint32_t
-slot_options(uint8_t options)
+slot_options(const struct control_service *service, uint8_t options)
 {
+	bool tells = service->client_address != CLIENT_ADDRESS_NONE || service->syn_cookies;
 	uint32_t out = 0;
 
+	if (service->mode == MODE_NAT && !tells)
+		out |= SERVICE_NAT;
+	if (service->mode == MODE_FULLNAT && !tells)
+		out |= SERVICE_FULLNAT;
 	if (options & (PATH_METERED | PATH_LISTED | PATH_COOKIES))
 		out |= SERVICE_THOROUGH;
 	if (options & (PATH_MSS | PATH_TUNNEL | PATH_TRANSLATED))
@@ -153,7 +158,7 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 	slot.service = (uint16_t)s->n_services;
 	slot.id = service->id;
 	slot.pool = (uint16_t)from->pool;
-	slot.key.beside = slot_options(path->options);
+	slot.key.beside = slot_options(from, path->options);
 	rc = service_table_add(&s->table, &slot);
 	if (rc < 0)
 		return err_set(build->err, rc, "service %s is given twice", from->name);

@@ -6,6 +6,7 @@
 #define DATAPLANE_STEADY_H
 
 #include "dataplane/forward.h"
+#include "dataplane/nat_steady.h"
 #include "dataplane/rewrite.h"
 
 /* What a burst's packets have in common, read once: the compiler cannot know that nothing that is
@@ -74,8 +75,12 @@ static inline bool __attribute__((always_inline)) steady_decide(const struct ste
 	if (__builtin_expect(service->key.beside & SERVICE_SPECIAL, 0)) {
 		const struct burst copy = *steady->burst; /* The burst stays in registers. */
 
-		verdict = forward_specially(&copy, &copy.snapshot->path_services[service->service],
-			backend, &hop, packet, work);
+		verdict = V_FORWARD;
+		if (!(service->key.beside & (SERVICE_NAT | SERVICE_FULLNAT)) ||
+			!nat_steady(&copy, packet, work, backend, &hop))
+			verdict = forward_specially(&copy,
+				&copy.snapshot->path_services[service->service], backend, &hop,
+				packet, work);
 	} else {
 		verdict = rewrite_dr(packet, &work->parsed, &hop, &steady->ports[hop.port]);
 	}
