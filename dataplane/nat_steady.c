@@ -5,6 +5,7 @@
 
 #include "dataplane/nat_pair.h"
 #include "dataplane/nat_rewrite.h"
+#include "dataplane/patch.h"
 #include "dataplane/rewrite.h"
 
 /* One hop less to live is a delta of minus one, of a word of two bytes. */
@@ -17,16 +18,6 @@ struct way {
 	uint16_t source_port;       /* As on the wire. */
 	uint16_t destination_port;
 };
-
-/* A sum of words of any size as the checksum that has it. Each half of a word added to the other,
- * in the upper one of the sum, is added with its carry. */
-static inline uint16_t
-fold(uint64_t sum)
-{
-	uint32_t half = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
-
-	return (uint16_t) ~((half + (half << 16 | half >> 16)) >> 16);
-}
 
 /* What is added to a sum by a word of 32 bits that was 'was' and is 'is'. */
 static inline uint64_t
@@ -47,7 +38,7 @@ mend_l4(uint8_t *l4, bool tcp, uint64_t delta)
 	memcpy(&sum, at, sizeof(sum));
 	if (!tcp && sum == 0)
 		return;
-	sum = fold(delta + (uint16_t)~sum);
+	sum = patch_fold(delta + (uint16_t)~sum);
 	if (!tcp && sum == 0)
 		sum = UINT16_MAX;
 	memcpy(at, &sum, sizeof(sum));
@@ -67,9 +58,9 @@ translate4(const struct packet *packet, const struct parsed *parsed, const struc
 
 	if ((word & 0xff) <= 1)
 		return false;
-	store32(&ip->ttl,
-		(uint16_t)(word - 1) | (uint32_t)fold(delta + (uint16_t) ~(word >> 16) + TTL_DELTA)
-					       << 16);
+	store32(&ip->ttl, (uint16_t)(word - 1) |
+				  (uint32_t)patch_fold(delta + (uint16_t) ~(word >> 16) + TTL_DELTA)
+					  << 16);
 	mend_l4(l4, parsed->l4_protocol == IPPROTO_TCP, delta + change(load32(l4), ports));
 	store64(ip->source, source | (uint64_t)destination << 32);
 	store32(l4, ports);

@@ -93,12 +93,13 @@ static inline void __attribute__((always_inline)) seek_nothing(struct work *work
 	work->slot.bucket = NULL;
 }
 
-/* Finds the service, by the slot that its hash tells if it is there. */
 static inline void __attribute__((always_inline))
-seek_service(const struct flow_table *flows, const struct snapshot *snapshot, struct work *work,
-	const struct service_slot *slot, uint32_t hash)
+seek_service(const struct flow_table *flows, const struct snapshot *snapshot,
+	const struct service_table *services, struct work *work, uint32_t hash)
 {
-	if (__builtin_expect(service_key_equal(&slot->key, &work->parsed.target), 1)) {
+	const struct service_slot *slot = service_find_exact(services, &work->parsed.target, hash);
+
+	if (__builtin_expect(slot != NULL, 1)) {
 		work->parsed.key.rest |= flow_key_rest(0, slot->vip, 0, 0);
 		seek_flow(flows, work, slot);
 	} else if (!seek_other_service(flows, snapshot, work, hash)) {
@@ -149,10 +150,10 @@ static inline uint64_t __attribute__((always_inline)) pass_seek(const struct bur
 		family = parse_own(packet, parsed, in_port, to);
 		if (__builtin_expect(family == ADDR_V4, 1)) {
 			hash = service_hash(&parsed->target);
-			seek_service(flows, snapshot, work, service_slot_at(&services, hash), hash);
+			seek_service(flows, snapshot, &services, work, hash);
 		} else if (__builtin_expect(family == ADDR_V6, 1)) {
 			hash = service_hash(&parsed->target);
-			seek_service(flows, snapshot, work, service_slot_at(&services, hash), hash);
+			seek_service(flows, snapshot, &services, work, hash);
 		} else {
 			seek_thoroughly(burst->pipeline, snapshot, packet, work, burst->now_ns);
 		}
@@ -179,15 +180,14 @@ pass_seek_many(struct pipeline *pipeline, const struct snapshot *snapshot,
 			continue;
 		}
 		work->hash = service_hash(&work->parsed.target);
-		work->service = service_slot_at(&snapshot->table, (uint32_t)work->hash);
 		work->slot.i = false;
-		__builtin_prefetch(work->service);
+		__builtin_prefetch(service_slot_at(&snapshot->table, (uint32_t)work->hash));
 	}
 	for (unsigned int i = 0; i < n; i++) {
 		struct work *work = &pipeline->work[i];
 
 		if (!work->slot.i)
-			seek_service(pipeline->flows, snapshot, work, work->service,
+			seek_service(pipeline->flows, snapshot, &snapshot->table, work,
 				(uint32_t)work->hash);
 		/* It will be counted, which is a line to be written. */
 		if (work->service)

@@ -48,6 +48,7 @@ struct service_slot {
 /* Addresses are translated, and backends told nothing of clients: nat_steady(). */
 #define SERVICE_NAT 0x04u
 #define SERVICE_FULLNAT 0x08u
+#define SERVICE_TUNNEL 0x10u /* Packets are wrapped: tunnel_steady(). */
 
 static_assert(sizeof(struct service_key) == 24, "three words");
 static_assert(sizeof(struct service_slot) == 32, "two in a cache line");

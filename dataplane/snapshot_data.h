@@ -11,6 +11,7 @@
 #include "dataplane/service.h"
 #include "dataplane/snapshot.h"
 #include "dataplane/snapshot_lists.h"
+#include "dataplane/tunnel.h"
 #include "dataplane/virtual_mac.h"
 
 struct schedule;
@@ -54,6 +55,7 @@ static_assert(sizeof(struct path_backend) == 8, "eight in a cache line");
 /* What else the packet path needs of services that are in mode tunnel or fullnat or clamp the MSS.
  */
 struct path_encap {
+	struct tunnel_outer outer;
 	struct tunnel tunnel;
 	uint16_t mss;
 	uint8_t client_address; /* enum client_address, of mode fullnat */

@@ -94,6 +94,8 @@ slot_options(const struct control_service *service, uint8_t options)
 	bool tells = service->client_address != CLIENT_ADDRESS_NONE || service->syn_cookies;
 	uint32_t out = 0;
 
+	if (service->mode == MODE_TUNNEL)
+		out |= SERVICE_TUNNEL;
 	if (service->mode == MODE_NAT && !tells)
 		out |= SERVICE_NAT;
 	if (service->mode == MODE_FULLNAT && !tells)
@@ -147,8 +149,8 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 				   (from->mode == MODE_TUNNEL ? PATH_TUNNEL : 0) |
 				   (mode_translates(from->mode) ? PATH_TRANSLATED : 0) |
 				   (from->block.n + from->allow.n ? PATH_LISTED : 0));
-	s->path_encaps[s->n_services] =
-		(struct path_encap){from->tunnel, from->mss, from->client_address};
+	s->path_encaps[s->n_services] = (struct path_encap){
+		tunnel_outer_of(&from->tunnel), from->tunnel, from->mss, from->client_address};
 	if (from->syn_cookies)
 		path->options |= PATH_COOKIES;
 	if (from->syn_cookies ||

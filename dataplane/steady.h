@@ -8,6 +8,7 @@
 #include "dataplane/forward.h"
 #include "dataplane/nat_steady.h"
 #include "dataplane/rewrite.h"
+#include "dataplane/tunnel_steady.h"
 
 /* What a burst's packets have in common, read once: the compiler cannot know that nothing that is
  * written in between changes it. */
@@ -38,6 +39,22 @@ static inline struct steady __attribute__((always_inline)) steady_of(const struc
 		.backend_stats = pipeline->stats->backends,
 		.tick = flow_tick(burst->now_ns),
 	};
+}
+
+/* Of modes other than dr. */
+static inline enum verdict __attribute__((always_inline)) steady_send(const struct burst *burst,
+	struct packet *packet, const struct work *work, uint16_t backend, const struct nexthop *hop)
+{
+	const struct service_slot *service = work->service;
+
+	if ((service->key.beside & (SERVICE_NAT | SERVICE_FULLNAT)) &&
+		nat_steady(burst, packet, work, backend, hop))
+		return V_FORWARD;
+	if ((service->key.beside & SERVICE_TUNNEL) &&
+		tunnel_steady(burst, packet, work, backend, hop))
+		return V_FORWARD;
+	return forward_specially(burst, &burst->snapshot->path_services[service->service], backend,
+		hop, packet, work);
 }
 
 /* Returns false, having done nothing, for a packet that is none of those. Else the packet has its
@@ -75,12 +92,7 @@ static inline bool __attribute__((always_inline)) steady_decide(const struct ste
 	if (__builtin_expect(service->key.beside & SERVICE_SPECIAL, 0)) {
 		const struct burst copy = *steady->burst; /* The burst stays in registers. */
 
-		verdict = V_FORWARD;
-		if (!(service->key.beside & (SERVICE_NAT | SERVICE_FULLNAT)) ||
-			!nat_steady(&copy, packet, work, backend, &hop))
-			verdict = forward_specially(&copy,
-				&copy.snapshot->path_services[service->service], backend, &hop,
-				packet, work);
+		verdict = steady_send(&copy, packet, work, backend, &hop);
 	} else {
 		verdict = rewrite_dr(packet, &work->parsed, &hop, &steady->ports[hop.port]);
 	}
