@@ -123,6 +123,7 @@ static const cyaml_schema_field_t check_fields[] = {
 	TEXT(raw_check, fall),
 	TEXT(raw_check, jitter_pct),
 	TEXT(raw_check, start),
+	TEXT(raw_check, via),
 	TEXT(raw_check, method),
 	TEXT(raw_check, expect_body),
 	TEXT(raw_check, expect_body_regex),
@@ -312,6 +313,7 @@ static const cyaml_schema_field_t monitor_fields[] = {
 static const cyaml_schema_field_t config_fields[] = {
 	TEXT(raw_config, cluster),
 	TEXT(raw_config, site),
+	TEXT(raw_config, probe_ports),
 	LIST(raw_config, nodes, node_entry),
 	LIST(raw_config, virtual_routers, router_entry),
 	LIST(raw_config, checks, check_entry),

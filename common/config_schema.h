@@ -68,7 +68,7 @@ struct raw_router {
 struct raw_check {
 	char *name, *type, *port, *path, *host, *expect_status;
 	char *interval_ms, *timeout_ms, *rise, *fall;
-	char *jitter_pct, *start;
+	char *jitter_pct, *start, *via;
 	char *method, *expect_body, *expect_body_regex;
 	char **headers;
 	unsigned int headers_count;
@@ -170,7 +170,7 @@ struct raw_monitor {
 };
 
 struct raw_config {
-	char *cluster, *site;
+	char *cluster, *site, *probe_ports;
 	struct raw_node *nodes;
 	unsigned int nodes_count;
 	struct raw_router *virtual_routers;

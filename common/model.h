@@ -285,6 +285,7 @@ struct check {
 	uint32_t rise;      /* Successes in a row that make a backend up. */
 	uint32_t fall;      /* Failures in a row that make it down. */
 	enum check_start start;
+	bool via_vip; /* Probes have the virtual address, and go as clients' packets do. */
 	struct check_http http; /* http, https. */
 	struct check_tls tls;   /* https, tls. */
 	struct check_udp udp;
@@ -354,6 +355,7 @@ struct service {
 	uint16_t mss;            /* TCP: the largest that a SYN may offer; 0: any. */
 	enum client_address client_address; /* Mode fullnat only. */
 	bool syn_cookies; /* TCP in modes nat and fullnat: the dataplane answers SYNs itself. */
+	uint16_t probe_port; /* From it on its pool's backends are probed by it; 0: they are not. */
 	const struct virtual_router *router; /* The one that holds 'address'. */
 	struct service_limits limits;
 	struct service_lists block; /* Clients in one of these get nothing. */
@@ -483,6 +485,10 @@ pool_checks(const struct pool *pool, const struct backend *backend)
 {
 	return pool->check && !backend->sorry;
 }
+
+/* Whether a check of 'pool' that goes by the virtual address may go by 'service'. */
+bool check_goes_by(
+	const struct check *check, const struct pool *pool, const struct service *service);
 
 /* "tcp", "http" ... */
 const char *check_type_name(enum check_type type);

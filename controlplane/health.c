@@ -29,6 +29,10 @@ finish_probe(struct target *target, bool ok, const char *why)
 	enum health_state before = target->fsm.state;
 
 	target->probe = NULL;
+	if (ok)
+		health->stats->n_good++;
+	else
+		health->stats->n_bad++;
 	if (health_fsm_result(&target->fsm, ok, clock_now_ns(), arc4random())) {
 		log_write(target->fsm.state == HEALTH_UP ? LOG_INFO : LOG_WARN, log_module,
 			"backend %s of pool %s: %s -> %s: %s", target->backend_name,
@@ -81,6 +85,7 @@ give_up(struct target *target)
 	const char *awaited = target->kind->cancel(target->probe);
 	char why[96];
 
+	target->health->stats->n_timeouts++;
 	snprintf(why, sizeof(why), "no %s within %u ms", awaited, target->what.check->timeout_ms);
 	finish_probe(target, false, why);
 }
@@ -89,11 +94,14 @@ void
 health_on_timer(uv_timer_t *timer)
 {
 	struct target *target = timer->data;
+	uint64_t due_ns = target->fsm.deadline_ns;
+	uint64_t now_ns = clock_now_ns();
 
-	switch (health_fsm_run(&target->fsm, clock_now_ns())) {
+	switch (health_fsm_run(&target->fsm, now_ns)) {
 	case HEALTH_WAIT:
 		break;
 	case HEALTH_PROBE:
+		check_stats_begin(target->health->stats, now_ns - due_ns);
 		start_probe(target);
 		break;
 	case HEALTH_GIVE_UP:
@@ -125,6 +133,7 @@ health_new(struct health **out, uv_loop_t *loop, struct model *model, health_res
 	if (!health)
 		return err_set(err, -ENOMEM, "health checks: out of memory");
 	health->loop = loop;
+	health->stats = &health->uncounted;
 	health->on_result = on_result;
 	health->ctx = ctx;
 	rc = health_reload(health, model, err);
@@ -134,6 +143,12 @@ health_new(struct health **out, uv_loop_t *loop, struct model *model, health_res
 	}
 	*out = health;
 	return 0;
+}
+
+void
+health_count(struct health *health, struct check_stats *stats)
+{
+	health->stats = stats;
 }
 
 void
@@ -179,6 +194,7 @@ health_hurry(struct health *health, size_t pool, size_t backend)
 
 	if (!target || !health_fsm_hurry(&target->fsm, clock_now_ns()))
 		return;
+	health->stats->n_hurried++;
 	LOG_DBG("backend %s of pool %s: probed at once, the dataplane has seen trouble",
 		target->backend_name, target->pool_name);
 	arm(target);

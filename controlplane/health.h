@@ -10,6 +10,7 @@
 
 #include "common/err.h"
 #include "common/model.h"
+#include "controlplane/check_stats.h"
 #include "controlplane/health_fsm.h"
 
 #include <stdbool.h>
@@ -36,6 +37,9 @@ int health_new(struct health **out, uv_loop_t *loop, struct model *model,
  * kept, and probes that are under way go on unless their check has changed. Returns 0, or a
  * negative errno with 'err' set; then nothing has changed. */
 int health_reload(struct health *health, struct model *model, struct err *err);
+
+/* From now on counts in 'stats', which outlives the checks. */
+void health_count(struct health *health, struct check_stats *stats);
 
 /* Stops all checks; no callback comes after it. Memory goes when the loop has run its close
  * callbacks. NULL is allowed. */

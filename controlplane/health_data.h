@@ -18,6 +18,7 @@ struct target {
 	struct check_target what;
 	const char *pool_name;
 	const char *backend_name;
+	struct addr addr; /* Of the backend, wherever it is probed. */
 	size_t pool;
 	size_t backend;
 	struct health_fsm fsm;
@@ -29,6 +30,8 @@ struct health {
 	uv_loop_t *loop;
 	health_result_fn on_result;
 	void *ctx;
+	struct check_stats *stats;
+	struct check_stats uncounted; /* 'stats' until there are others. */
 	void *engines[N_CHECK_TYPES]; /* NULL: not needed so far. */
 	struct model *model;          /* The latest. */
 	struct target **targets;

@@ -28,6 +28,26 @@ port_of(const struct model *model, const struct pool *pool, const struct backend
 	return 0;
 }
 
+/* Where a backend is probed: itself, or the virtual address by the local port that is its own. */
+static void
+aim(struct check_target *what, const struct model *model, const struct pool *pool, size_t index)
+{
+	const struct backend *backend = &pool->backends[index];
+
+	what->local_port = 0;
+	what->endpoint = (struct endpoint){backend->addr, port_of(model, pool, backend)};
+	for (size_t i = 0; pool->check->via_vip && i < model->n_services; i++) {
+		const struct service *service = &model->services[i];
+
+		if (service->pool != pool || service->probe_port == 0)
+			continue;
+		what->endpoint.addr = service->address;
+		what->endpoint.port = service->port ? service->port : pool->check->port;
+		what->local_port = (uint16_t)(service->probe_port + index);
+		return;
+	}
+}
+
 /* Points the target into the latest model. */
 static void
 point(struct target *target, struct model *model)
@@ -39,7 +59,8 @@ point(struct target *target, struct model *model)
 	target->model = model_share(model);
 	target->what.check = pool->check;
 	target->what.backend = backend->name;
-	target->what.endpoint = (struct endpoint){backend->addr, port_of(model, pool, backend)};
+	target->addr = backend->addr;
+	aim(&target->what, model, pool, target->backend);
 	target->pool_name = pool->name;
 	target->backend_name = backend->name;
 	model_free(former);
@@ -197,10 +218,17 @@ find_former(const struct health *health, const struct pool *pool, const struct b
 
 		if (strcmp(target->backend_name, backend->name) == 0 &&
 			strcmp(target->pool_name, pool->name) == 0 &&
-			addr_equal(&target->what.endpoint.addr, &backend->addr))
+			addr_equal(&target->addr, &backend->addr))
 			return j;
 	}
 	return health->n_targets;
+}
+
+static bool
+is_aimed_alike(const struct check_target *a, const struct check_target *b)
+{
+	return a->endpoint.port == b->endpoint.port && a->local_port == b->local_port &&
+	       addr_equal(&a->endpoint.addr, &b->endpoint.addr);
 }
 
 static int
@@ -211,9 +239,11 @@ plan_target(struct health *health, struct change *change, struct model *model, s
 	const struct backend *entry = &config->backends[backend];
 	size_t place = find_former(health, config, entry, change->n);
 	struct target *former = place < health->n_targets ? health->targets[place] : NULL;
+	struct check_target what = {.check = NULL};
 	struct target *target;
 
-	if (former && former->what.endpoint.port == port_of(model, config, entry) &&
+	aim(&what, model, config, backend);
+	if (former && is_aimed_alike(&former->what, &what) &&
 		plan_same_check(former->what.check, config->check)) {
 		change->is_kept[place] = true;
 		change->targets[change->n++] = former;

@@ -5,6 +5,7 @@
 #include "common/source_lists.h"
 #include "controlplane/weirctl_args.h"
 #include "controlplane/weirctl_drain.h"
+#include "controlplane/weirctl_import.h"
 #include "controlplane/weirctl_plan.h"
 #include "controlplane/weirctl_print.h"
 #include "controlplane/weirctl_request.h"
@@ -127,6 +128,17 @@ run_diff(const struct arguments *arguments)
 	return plan ? show(arguments, plan) : complain(&err, EXIT_FAILED);
 }
 
+/* --- import --- */
+
+static int
+run_import(const struct arguments *arguments)
+{
+	struct err err = {""};
+	int rc = weirctl_import(arguments, &err);
+
+	return rc < 0 ? complain(&err, EXIT_FAILED) : 0;
+}
+
 /* --- The table --- */
 
 static const struct parameter services_parameters[] = {
@@ -244,6 +256,8 @@ static const struct command commands[] = {
 		run_request, print_reloaded},
 	{"check", "check a cluster file without starting anything", check_parameters, run_check,
 		print_checked},
+	{"import", "make a cluster file of a keepalived.conf, or of IPVS's rules",
+		weirctl_import_parameters, run_import, NULL},
 	{NULL, NULL, NULL, NULL, NULL},
 };
 
