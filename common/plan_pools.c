@@ -40,8 +40,16 @@ format_read_only(FILE *out, const void *field, const void *object)
 	fputs(names[*(const enum check_read_only *)field], out);
 }
 
+static void
+format_via(FILE *out, const void *field, const void *object)
+{
+	(void)object;
+	fputs(*(const bool *)field ? "vip" : "backend", out);
+}
+
 const struct plan_key plan_check_keys[] = {
 	PLAN_KEY(check, type, "type", format_type, is_checked),
+	PLAN_KEY(check, via_vip, "via", format_via, is_checked),
 	PLAN_KEY(check, port, "port", plan_format_some16, is_checked),
 	PLAN_KEY(check, interval_ms, "interval_ms", plan_format_u32, is_checked),
 	PLAN_KEY(check, timeout_ms, "timeout_ms", plan_format_u32, is_checked),

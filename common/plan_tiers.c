@@ -154,9 +154,30 @@ static const struct plan_treatment of_cluster = {PLAN_CONTROLPLANE, PLAN_DATAPLA
 	"those that only one node knows break when its dataplane restarts", false};
 static const struct plan_treatment of_site = {PLAN_MONITOR, 0, "none", false};
 
+static const struct plan_treatment of_probes = {
+	PLAN_CONTROLPLANE, 0, "none; backends keep their verdicts meanwhile", false};
+
+/* The first that is in use: the others follow from it. */
+static void
+format_probe_ports(FILE *out, const void *field, const void *object)
+{
+	const struct model *model = object;
+	uint16_t first = 0;
+
+	(void)field;
+	for (size_t i = 0; i < model->n_services; i++) {
+		uint16_t port = model->services[i].probe_port;
+
+		if (port != 0 && (first == 0 || port < first))
+			first = port;
+	}
+	plan_format_some16(out, &first, object);
+}
+
 static const struct plan_key file_keys[] = {
 	PLAN_KEY(model, cluster, "cluster", plan_format_text, of_cluster),
 	PLAN_KEY(model, site, "site", plan_format_text, of_site),
+	PLAN_KEY(model, services, "probe_ports", format_probe_ports, of_probes),
 	PLAN_KEYS_END,
 };
 

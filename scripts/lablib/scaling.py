@@ -2,7 +2,6 @@
 """More or fewer nodes of a tier, while the lab works: they are real machines of the picture, and the
 others learn of them as in any cluster, by an edited weir.yaml and a reload."""
 
-import json
 import re
 import shutil
 import signal
@@ -127,4 +126,4 @@ def scale(role, number):
             facts.write(scale=counts)
         with step("waiting until all are healthy"):
             await_healthy()
-    say(json.dumps({"web": counts["web"], "app": counts["app"]}))
+    say(f"{counts['web']} web nodes and {counts['app']} app nodes")

@@ -24,7 +24,7 @@ static const struct {
 	const char *key;
 	const char *value;
 } others[] = {
-	{"cluster", "two"}, {"site", "www.example.net"}, {"nodes[].metrics", "192.0.2.11:9200"},
+	{"cluster", "two"}, {"probe_ports", "62000"}, {"checks[].via", "backend"}, {"site", "www.example.net"}, {"nodes[].metrics", "192.0.2.11:9200"},
 	{"nodes[].listen", "192.0.2.32:8000"}, {"nodes[].database", "primary"},
 	{"nodes[].lb.memory_mb", "256"}, {"nodes[].lb.hugepages", "yes"},
 	{"nodes[].lb.flows", "131072"}, {"nodes[].lb.cores", "0@1,1@0"},
