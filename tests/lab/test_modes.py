@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import second_server
+from conftest import PATIENCE_S
 from lablib import dns, lifecycle, namespaces, topology
 from lablib.command import run
 from lablib.waiting import until
@@ -21,7 +22,7 @@ from lablib.waiting import until
 FAMILIES = (4, 6)
 MODES = {mode.name: mode for mode in topology.MODES}
 STATELESS = [name for name, mode in MODES.items() if mode.on_loopback]
-TIMEOUT_S = 10
+TIMEOUT_S = 30
 SIZE = 100_000
 USUAL_MTU = 1500
 LOWERED_MTU = 1400
@@ -262,7 +263,7 @@ class Download:
             self.check()
             return self.size >= target
 
-        until("the download goes on", arrived, 30)
+        until("the download goes on", arrived, PATIENCE_S)
 
 
 @pytest.fixture
@@ -270,7 +271,7 @@ def downloads(whole, servers):
     """By direct routing and tunnels, all from the load balancer that holds all addresses: lb1."""
     if set(whole.owners().values()) != {"lb1"}:
         whole.ok("failover")
-    until("lb1 owns the addresses", lambda: set(whole.owners().values()) == {"lb1"}, 10)
+    until("lb1 owns the addresses", lambda: set(whole.owners().values()) == {"lb1"}, PATIENCE_S)
     running = [Download(vip_of(mode, family)) for mode in STATELESS for family in FAMILIES]
     try:
         for download in running:
@@ -284,7 +285,7 @@ def downloads(whole, servers):
 
 def test_downloads_go_on_when_the_load_balancer_dies(whole, servers, downloads):
     whole.ok("kill", "lb1")
-    until("lb2 owns the addresses", lambda: set(whole.owners().values()) == {"lb2"}, 10)
+    until("lb2 owns the addresses", lambda: set(whole.owners().values()) == {"lb2"}, PATIENCE_S)
     for download in downloads:
         download.await_more()
     acknowledged = {row["address"] for row in services(whole, "lb2") if row["packets"] > 0}
@@ -301,5 +302,5 @@ def test_downloads_go_on_when_the_load_balancer_dies(whole, servers, downloads):
 
 
 def test_all_is_served_after_it_came_back(whole, servers):
-    until("lb1 owns the addresses", lambda: set(whole.owners().values()) == {"lb1"}, 10)
+    until("lb1 owns the addresses", lambda: set(whole.owners().values()) == {"lb1"}, PATIENCE_S)
     assert failures(do_all_at_once()) == {}
