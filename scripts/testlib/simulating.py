@@ -3,6 +3,7 @@
 
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from lablib import paths
 from lablib.errors import LabError
@@ -30,4 +31,9 @@ def run(folder):
     SEED` shows it again."""
     program = folder / "tests" / "sim" / "weir-sim"
     n_seeds = settings.positive("SIM_SEEDS", SEEDS, "how many scenarios are simulated")
-    return _run(program, *sorted(SCRIPTS.glob("*.sim"))) + _run(program, "--seeds", str(n_seeds))
+    scripted = _run(program, *sorted(SCRIPTS.glob("*.sim")))
+    shares = [n_seeds * i // settings.processors() for i in range(settings.processors() + 1)]
+    with ThreadPoolExecutor() as pool:
+        return sum(pool.map(lambda begin, end: _run(program, "--from", str(begin + 1), "--seeds",
+                                                    str(end - begin)),
+                            shares, shares[1:]), scripted)
