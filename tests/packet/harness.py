@@ -40,6 +40,7 @@ NOISE = b"not worth a look"  # Frames with it are not taken apart when they arri
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33  # More than the system's limit.
 TIMEOUT_S = 30  # Of whatever comes at once unless the machine is busy.
+START_S = 120  # Of a process that has much to read and to allocate.
 # What a state says unless a test wants otherwise: no flow is forgotten in the middle of a test.
 PATIENT = {"embryonic_ms": 120000, "closed_ms": 10000, "udp_new_ms": 120000, "udp_ms": 120000}
 
@@ -409,7 +410,7 @@ class Dataplane:
                 raise AssertionError(f"the dataplane ended:\n{self.log()}")
             return self.log().count(" is ready: ") > already
 
-        wait_until(is_ready, "start of the dataplane", 30)
+        wait_until(is_ready, "start of the dataplane", START_S)
         self.connect()
         return self
 

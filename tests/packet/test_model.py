@@ -286,9 +286,9 @@ class Comparison:
     def _is_decided(self, sent, before):
         """Whether all that came in has its verdict, and nothing is held any more."""
         stats = self.dataplane.stats()
-        n = sum(stats["verdicts"].values()) - sum(before["verdicts"].values())
-        n_received = stats["ports"][0]["rx_packets"] - before["ports"][0]["rx_packets"]
-        return n == n_received >= len(sent)
+        n = sum(stats["verdicts"].values())
+        return n == stats["ports"][0]["rx_packets"] and \
+            n >= sum(before["verdicts"].values()) + len(sent)
 
     def _is_out(self, sent, before):
         """Whether as many frames have been seen as the verdicts say; adverts leave of themselves,
