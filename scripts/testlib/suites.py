@@ -62,6 +62,7 @@ def _environment(build):
     environment = {**os.environ, "WEIR_BUILD": str(build.folder), "PYTHONDONTWRITEBYTECODE": "1"}
     if build is SANITIZED:
         environment.update(SANITIZER_ENVIRONMENT)
+        environment.setdefault("WEIR_MODEL_PACKETS", "50000")  # The plain build has them all.
     return environment
 
 

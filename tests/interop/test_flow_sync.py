@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import BUILD, Namespace, connect, until
+from conftest import BUILD, STOP_S, Namespace, connect, until
 from nodes import PATIENCE_S, REST, World, configuration
 
 HERE = Path(__file__).parent
@@ -158,10 +158,10 @@ class Pair(World):
     def remove(self):
         if self.client:
             self.client.stdin.close()
-            self.client.wait(10)
+            self.client.wait(STOP_S)
         for server in self.servers:
             server.kill()
-            server.wait(10)
+            server.wait(STOP_S)
         super().remove()
 
 
