@@ -126,7 +126,7 @@ run_import(const struct arguments *arguments)
 	struct err err = {""};
 	int rc = weirctl_import(arguments, &err);
 
-	return rc < 0 ? complain(&err, FAILED) : 0;
+	return rc < 0 ? complain(&err, EXIT_FAILED) : 0;
 }
 
 /* --- The table --- */
