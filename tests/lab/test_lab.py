@@ -185,6 +185,21 @@ def test_a_planned_failover_and_its_way_back_lose_no_request(whole, poll):
     assert totals["failed"] == 0, totals
 
 
+def test_a_node_that_is_stopped_in_order_and_started_again_is_not_missed(whole, poll):
+    """As for an upgrade: first its control plane, then its dataplane."""
+    until("lb1 owns the addresses", lambda: set(whole.owners().values()) == {"lb1"}, 30)
+    with poll("/", timeout_ms=5000, interval_ms=5) as poller:
+        for program in ("controlplane", "dataplane"):
+            process = processes.Process(topology.NODE["lb1"], program)
+            process.signal(signal.SIGTERM)
+            until(f"the {program} has ended", lambda process=process: not process.pid(), 30)
+        poller.await_successes(200)
+        whole.ok("heal", "lb1")
+        until("lb1 owns them again", lambda: set(whole.owners().values()) == {"lb1"}, 30)
+        totals = poller.await_successes(200)
+    assert totals["failed"] == 0, totals
+
+
 @pytest.mark.parametrize("node, path", [("web1", "/"), ("app1", "/api/links"),
                                         ("db2", "/api/links")])
 def test_nobody_misses_a_dead_node_once_it_is_noticed(whole, poll, node, path):
