@@ -69,8 +69,4 @@ void dataplane_run(struct dataplane *dataplane);
 
 void dataplane_stop(struct dataplane *dataplane);
 
-/* Puts 'snapshot' in force and frees the one before, when the last worker has let go of it. Returns
- * 0, or -ENOMEM with 'err' set: then the one before stays and 'snapshot' is the caller's. */
-int dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot, struct err *err);
-
 #endif /* DATAPLANE_DATAPLANE_H */
