@@ -7,7 +7,6 @@
 #include "dataplane/fragment.h"
 #include "dataplane/handover.h"
 #include "dataplane/intake.h"
-#include "dataplane/pool.h"
 #include "dataplane/port_rss.h"
 #include "dataplane/pulse.h"
 
@@ -78,7 +77,7 @@ send_frame(void *ctx, uint16_t port, const uint8_t *frame, size_t size)
 
 	if (worker_inject_room(worker) < WORKER_INJECT_SLOTS / 2)
 		return -ENOBUFS;
-	mbuf = rte_pktmbuf_alloc(dataplane->pool);
+	mbuf = rte_pktmbuf_alloc(dataplane->ports[port].pool);
 	room = mbuf ? rte_pktmbuf_append(mbuf, (uint16_t)size) : NULL;
 	if (room)
 		memcpy(room, frame, size);
@@ -110,26 +109,14 @@ open_ports(struct dataplane *dataplane, struct err *err)
 }
 
 static int
-make_pool(struct dataplane *dataplane, struct err *err)
+make_pools(struct dataplane *dataplane, struct err *err)
 {
-	uint32_t n =
-		BUFFERS_SPARE + rte_lcore_count() * (WORKER_HOST_SLOTS + HANDOVER_SLOTS +
-							    2 * WORKER_CACHE + FRAGMENT_HELD_MAX);
-	uint16_t mtu = 0;
-	int rc;
+	uint32_t n_common = BUFFERS_SPARE + dataplane->n_ports * WORKER_INJECT_SLOTS +
+			    rte_lcore_count() * (WORKER_HOST_SLOTS + HANDOVER_SLOTS +
+							2 * WORKER_CACHE + FRAGMENT_HELD_MAX);
 
-	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
-		n += port_n_buffers(&dataplane->ports[i]) + WORKER_INJECT_SLOTS;
-		mtu = RTE_MAX(mtu, dataplane->ports[i].mtu);
-	}
-	rc = pool_new(&dataplane->pool, n, WORKER_CACHE, mtu);
-	if (rc < 0)
-		return err_set(err, rc,
-			"memory_mb: %u MB are not enough for %u packet buffers of %u MB together "
-			"(%s): raise memory_mb",
-			dataplane->node->lb.memory_mb, n, (uint32_t)(pool_size(n, mtu) >> 20),
-			strerror(-rc));
-	return 0;
+	return pool_set_init(&dataplane->pools, dataplane->ports, dataplane->n_ports, n_common,
+		dataplane->node->lb.memory_mb, err);
 }
 
 static int
@@ -166,7 +153,7 @@ static int
 start_ports(struct dataplane *dataplane, struct err *err)
 {
 	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
-		int rc = port_start(&dataplane->ports[i], dataplane->pool, dataplane->eal, err);
+		int rc = port_start(&dataplane->ports[i], dataplane->eal, err);
 
 		if (rc < 0)
 			return rc;
@@ -230,7 +217,6 @@ make_workers(struct dataplane *dataplane, struct err *err)
 		.ports = dataplane->ports,
 		.n_ports = dataplane->n_ports,
 		.rcu = dataplane->rcu,
-		.pool = dataplane->pool,
 		.host_ready = wake_main,
 		.ctx = dataplane,
 	};
@@ -315,7 +301,7 @@ open_host_interfaces(struct dataplane *dataplane, struct err *err)
 	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
 		int rc = exception_new(&dataplane->exceptions[i],
 			dataplane->node->lb.ports[i].host_interface, &dataplane->ports[i],
-			dataplane->pool, err);
+			dataplane->ports[i].pool, err);
 
 		if (rc < 0)
 			return rc;
@@ -392,7 +378,7 @@ dataplane_start(struct dataplane *dataplane, const struct model *model, const st
 	if (rc == 0)
 		rc = open_ports(dataplane, err);
 	if (rc == 0)
-		rc = make_pool(dataplane, err);
+		rc = make_pools(dataplane, err);
 	if (rc == 0)
 		rc = make_tables(dataplane, err);
 	if (rc == 0)
@@ -465,7 +451,7 @@ dataplane_stop(struct dataplane *dataplane)
 	}
 	sync_free(dataplane->sync);
 	control_state_free(dataplane->state);
-	rte_mempool_free(dataplane->pool);
+	pool_set_fini(&dataplane->pools);
 	nexthop_table_free(dataplane->nexthops);
 	lease_table_free(dataplane->leases);
 	persistence_free(dataplane->persistence);

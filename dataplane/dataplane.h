@@ -16,6 +16,7 @@
 #include "dataplane/lease.h"
 #include "dataplane/netlink.h"
 #include "dataplane/nexthop.h"
+#include "dataplane/pool_set.h"
 #include "dataplane/port.h"
 #include "dataplane/port_table.h"
 #include "dataplane/sync.h"
@@ -37,7 +38,7 @@ struct dataplane {
 	uint16_t n_ports;
 	struct port_table port_table;
 	struct steer steer;
-	struct rte_mempool *pool;
+	struct pool_set pools;
 	struct nexthop_table *nexthops;
 	struct lease_table *leases;
 	struct persistence *persistence;

@@ -133,7 +133,7 @@ add_made(struct worker *worker)
 	for (unsigned int i = 0; i < outbox->n; i++) {
 		const struct outbox_frame *frame = &outbox->frames[i];
 		struct port *port = &worker->shared->ports[frame->out_port];
-		struct rte_mbuf *mbuf = rte_pktmbuf_alloc(worker->shared->pool);
+		struct rte_mbuf *mbuf = rte_pktmbuf_alloc(worker->shared->ports[worker->port].pool);
 
 		if (!mbuf)
 			continue;
