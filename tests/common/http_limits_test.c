@@ -84,7 +84,7 @@ endless(void *ctx, char *buf, size_t size)
 	return (ssize_t)size;
 }
 
-static const struct http_source source = {endless};
+static const struct http_source source = {.read = endless};
 
 static void
 flood(struct http_request *req, void *ctx)

@@ -174,7 +174,7 @@ give(void *ctx, char *buf, size_t size)
 	return (ssize_t)n;
 }
 
-static const struct http_source source = {give};
+static const struct http_source source = {.read = give};
 
 static uint64_t
 query_number(struct http_request *req, const char *name, uint64_t otherwise)
