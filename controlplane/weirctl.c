@@ -4,6 +4,7 @@
 #include "common/config.h"
 #include "common/source_lists.h"
 #include "controlplane/weirctl_args.h"
+#include "controlplane/weirctl_capture.h"
 #include "controlplane/weirctl_print.h"
 #include "controlplane/weirctl_request.h"
 #include "controlplane/weirctl_watch.h"
@@ -176,6 +177,8 @@ static const struct command commands[] = {
 		print_sync},
 	{"trace", "tell what would become of a packet, and why", trace_parameters, run_request,
 		print_trace},
+	{"capture", "write packets as they come in and as they leave to a file", capture_parameters,
+		capture_run, capture_print},
 	{"drain", "send no new flows from this node to a backend, and keep its old ones",
 		drain_parameters, run_request, print_drained},
 	{"undrain", "send new flows to a drained backend again", drain_parameters, run_request,

@@ -3,6 +3,7 @@
  * pipeline.h. The packets themselves are gone through in passes.c. */
 #include "dataplane/pipeline.h"
 
+#include "dataplane/capture.h"
 #include "dataplane/fragment.h"
 #include "dataplane/passes.h"
 #include "dataplane/pipeline_data.h"
@@ -51,6 +52,32 @@ decide(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet
 			packets[i].verdict = V_HOST;
 	}
 	count_verdicts(pipeline, packets, n);
+}
+
+/* As decide(), while somebody captures. */
+static __attribute__((noinline)) void
+decide_tapped(struct capture_tap *tap, const struct burst *burst)
+{
+	struct pipeline *pipeline = burst->pipeline;
+
+	capture_before(tap, burst->packets, burst->n);
+	decide(pipeline, burst->snapshot, burst->packets, burst->n, burst->now_ns);
+	capture_after(tap, pipeline, burst->snapshot, burst->packets, burst->n, burst->now_ns);
+}
+
+static void
+handle(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
+	unsigned int n, uint64_t now_ns)
+{
+	struct capture_tap *tap = __atomic_load_n(&pipeline->tap, __ATOMIC_ACQUIRE);
+
+	if (__builtin_expect(tap != NULL, 0)) {
+		const struct burst burst = {pipeline, snapshot, packets, n, now_ns};
+
+		decide_tapped(tap, &burst);
+		return;
+	}
+	decide(pipeline, snapshot, packets, n, now_ns);
 }
 
 int
@@ -118,7 +145,7 @@ pipeline_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct 
 {
 	assert(n <= PACKET_BURST_MAX);
 	count_received(pipeline, packets, n);
-	decide(pipeline, snapshot, packets, n, now_ns);
+	handle(pipeline, snapshot, packets, n, now_ns);
 }
 
 void
@@ -127,7 +154,7 @@ pipeline_take(struct pipeline *pipeline, const struct snapshot *snapshot, struct
 {
 	assert(n <= PACKET_BURST_MAX);
 	stats_add(&pipeline->stats->path_events[PATH_STEERED_IN], n);
-	decide(pipeline, snapshot, packets, n, now_ns);
+	handle(pipeline, snapshot, packets, n, now_ns);
 }
 
 unsigned int
@@ -137,7 +164,7 @@ pipeline_release(struct pipeline *pipeline, const struct snapshot *snapshot, str
 	unsigned int n = fragment_release(pipeline->fragments, packets, PACKET_BURST_MAX, now_ns);
 
 	if (n > 0)
-		decide(pipeline, snapshot, packets, n, now_ns);
+		handle(pipeline, snapshot, packets, n, now_ns);
 	return n;
 }
 
@@ -157,6 +184,12 @@ void
 pipeline_join(struct pipeline *pipeline, struct sync_path *sync)
 {
 	__atomic_store_n(&pipeline->sync, sync, __ATOMIC_RELEASE);
+}
+
+void
+pipeline_tap(struct pipeline *pipeline, struct capture_tap *tap)
+{
+	__atomic_store_n(&pipeline->tap, tap, __ATOMIC_RELEASE);
 }
 
 void
