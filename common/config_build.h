@@ -47,6 +47,10 @@ void config_build_lists(
 void config_build_service_lists(struct config_reader *reader, const char *path,
 	const struct raw_service *raw, const struct model *model, struct service *service);
 
+/* What checks by the virtual address need; after services. */
+void config_build_probe_ports(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+
 void config_build_flow_timeouts(
 	struct config_reader *reader, const struct raw_config *raw, struct model *model);
 

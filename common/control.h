@@ -23,7 +23,9 @@
  *                                    flow_timeouts: {NAME: ms},
  *                                    workers: [{name, port, queue, socket, packets,
  *                                               returns_home, steered_in, steered_out,
- *                                               steer_drops}], sync}
+ *                                               steer_drops}],
+ *                                    probes: {sent, answered, dropped}, sync}
+ *   signs   {known?}             -> {total, backends: [{pool, name, resets, unreachables}]}
  *   sync    {}                   -> {sync}
  *   flows   {limit, service?, client?, backend?, protocol?, state?} -> {total,
  *                                    flows: [{service, protocol, client,
@@ -57,6 +59,10 @@
  * A service in mode tunnel has the member 'tunnel' {type, source4?, source6?, gue_port?, mtu?}
  * (tunnel.h), one that clamps the MSS of SYNs has 'mss'.
  *
+ * A service with 'probe_port' has its backends probed by its address: what this node's own host
+ * sends to it from that port goes to its pool's first backend, from the next one to the second, and
+ * so on, in the service's mode, whoever holds the address and whether the backend is up or not.
+ *
  * A router may have 'local_addresses' beside its 'addresses'.
  *
  * A state's 'lists' are of prefixes that clients come from: {name, prefixes} or {name, file,
@@ -73,6 +79,10 @@
  * A worker's name is its number; 'returns_home' are packets from backends to translated services
  * that came to it and whose flow it has, 'steered_in' and 'steered_out' those taken over from and
  * handed to other workers, 'steer_drops' those for which the other had no room.
+ *
+ * Signs are of trouble with backends: connections that they have reset, and ICMP errors that say
+ * that they cannot be reached. They are listed of those that have had any, and of none if 'known'
+ * is the 'total', which rises with each sign.
  *
  * Stats about a 'service' or the 'backend's of one name have only these of all services and
  * backends: of ten thousand it would take both ends long to tell.
@@ -168,6 +178,7 @@ struct control_service {
 	uint8_t client_address; /* enum client_address; mode fullnat only. */
 	bool syn_cookies;       /* TCP in modes nat and fullnat only. */
 	struct control_lists block, allow;
+	uint16_t probe_port; /* Modes dr and tunnel; 0: none. */
 };
 
 /* Prefixes that clients come from. */

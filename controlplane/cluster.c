@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "controlplane/health.h"
+#include "controlplane/quorum.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -73,9 +74,12 @@ init_pool(struct cluster_pool *pool, const struct pool *config, uint64_t now_ns)
 	pool->n_backends = config->n_backends;
 	for (size_t i = 0; i < config->n_backends; i++) {
 		pool->backends[i].config = &config->backends[i];
-		pool->backends[i].health = health_start(config->check);
+		pool->backends[i].health = HEALTH_UP;
+		if (pool_checks(config, &config->backends[i]))
+			pool->backends[i].health = health_start(config->check);
 		pool->backends[i].since_ns = now_ns;
 	}
+	quorum_update(pool);
 	return 0;
 }
 
@@ -252,6 +256,13 @@ start_slowly(
 		&entry->slow_start, cluster->pools[pool].config->slow_start_ms * NS_PER_MS, now_ns);
 }
 
+static void
+look_at_quorum(struct cluster *cluster, size_t pool)
+{
+	if (quorum_update(&cluster->pools[pool]) && cluster->listener.on_quorum)
+		cluster->listener.on_quorum(cluster->listener.ctx, pool);
+}
+
 void
 cluster_backend_set_health(struct cluster *cluster, size_t pool, size_t backend,
 	enum health_state health, const char *why, uint64_t now_ns)
@@ -275,6 +286,7 @@ cluster_backend_set_health(struct cluster *cluster, size_t pool, size_t backend,
 		slow_start_stop(&entry->slow_start);
 	entry->health = health;
 	entry->since_ns = now_ns;
+	look_at_quorum(cluster, pool);
 	tell_state(cluster);
 	tell_track(cluster);
 }
@@ -288,9 +300,47 @@ cluster_backend_set_drained(
 	if (entry->drained == drained)
 		return;
 	entry->drained = drained;
+	look_at_quorum(cluster, pool);
 	if (!drained && entry->health == HEALTH_UP)
 		start_slowly(cluster, pool, entry, now_ns);
 	tell_state(cluster);
+}
+
+static void
+change_weight(struct cluster *cluster, size_t pool, size_t backend, bool set, uint16_t weight)
+{
+	struct cluster_backend *entry = backend_at(cluster, pool, backend);
+
+	if (entry->weight_set == set && entry->weight == weight)
+		return;
+	entry->weight_set = set;
+	entry->weight = weight;
+	look_at_quorum(cluster, pool);
+	tell_state(cluster);
+}
+
+void
+cluster_backend_set_weight(struct cluster *cluster, size_t pool, size_t backend, uint16_t weight)
+{
+	change_weight(cluster, pool, backend, true, weight);
+}
+
+void
+cluster_backend_reset_weight(struct cluster *cluster, size_t pool, size_t backend)
+{
+	change_weight(cluster, pool, backend, false, 0);
+}
+
+bool
+cluster_backend_set_signs(
+	struct cluster *cluster, size_t pool, size_t backend, const struct cluster_signs *signs)
+{
+	struct cluster_backend *entry = backend_at(cluster, pool, backend);
+	bool more = signs->n_resets > entry->signs.n_resets ||
+		    signs->n_unreachables > entry->signs.n_unreachables;
+
+	entry->signs = *signs;
+	return more;
 }
 
 void
@@ -299,12 +349,15 @@ cluster_forget_health(struct cluster *cluster, const char *why, uint64_t now_ns)
 	for (size_t i = 0; i < cluster->model->n_pools; i++) {
 		const struct cluster_pool *pool = &cluster->pools[i];
 
-		for (size_t j = 0; pool->config->check && j < pool->n_backends; j++) {
+		for (size_t j = 0; j < pool->n_backends; j++) {
+			if (!pool_checks(pool->config, pool->backends[j].config))
+				continue;
 			pool->backends[j].health = health_start(pool->config->check);
 			slow_start_stop(&pool->backends[j].slow_start);
 			pool->backends[j].since_ns = now_ns;
 			copy_text(pool->backends[j].why, sizeof(pool->backends[j].why), why);
 		}
+		quorum_update(&cluster->pools[i]);
 	}
 }
 
@@ -328,8 +381,9 @@ cluster_renew_health(struct cluster *cluster)
 	for (size_t i = 0; i < cluster->model->n_pools; i++) {
 		const struct cluster_pool *pool = &cluster->pools[i];
 
-		for (size_t j = 0; pool->config->check && j < pool->n_backends; j++)
-			pool->backends[j].stale = true;
+		for (size_t j = 0; j < pool->n_backends; j++)
+			pool->backends[j].stale =
+				pool_checks(pool->config, pool->backends[j].config);
 	}
 }
 
@@ -404,21 +458,6 @@ cluster_deadline_ns(const struct cluster *cluster)
 		}
 	}
 	return deadline_ns;
-}
-
-uint16_t
-cluster_backend_weight(const struct cluster_backend *backend)
-{
-	return backend->drained ? 0
-				: slow_start_weight(&backend->slow_start, backend->config->weight);
-}
-
-const char *
-cluster_backend_state_name(const struct cluster_backend *backend)
-{
-	if (backend->drained && backend->health != HEALTH_DOWN)
-		return "drained";
-	return health_state_name(backend->health);
 }
 
 int

@@ -35,6 +35,10 @@ int health_new(struct health **out, uv_loop_t *loop, const struct model *model,
  * callbacks. NULL is allowed. */
 void health_free(struct health *health);
 
+/* The dataplane has seen a sign of trouble with a backend: it is probed at once, unless that was
+ * done within its interval already, or it is not checked. */
+void health_hurry(struct health *health, size_t pool, size_t backend);
+
 /* True when each checked backend has had its first verdict. */
 bool health_all_known(const struct health *health);
 

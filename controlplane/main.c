@@ -14,6 +14,7 @@
 #include "controlplane/health.h"
 #include "controlplane/metrics_page.h"
 #include "controlplane/notifier.h"
+#include "controlplane/passive.h"
 #include "controlplane/port_watch.h"
 #include "controlplane/scripts.h"
 #include "controlplane/timer.h"
@@ -70,6 +71,19 @@ on_track(void *ctx)
 
 	if (app->election)
 		election_update(app->election);
+}
+
+static void
+on_quorum(void *ctx, size_t pool)
+{
+	const struct app *app = ctx;
+	const struct cluster_pool *entry = cluster_pool(app->cluster, pool);
+
+	if (entry->quorum_lost)
+		LOG_WARNING("pool %s has lost its quorum of %u: its sorry backends serve",
+			entry->config->name, entry->config->quorum);
+	else
+		LOG_INFORM("pool %s has its quorum again", entry->config->name);
 }
 
 static void
@@ -174,6 +188,14 @@ on_dataplane_change(void *ctx)
 }
 
 static void
+on_signs(void *ctx, json_t *backends)
+{
+	const struct app *app = ctx;
+
+	passive_take(app->cluster, app->health, backends);
+}
+
+static void
 on_lease_done(void *ctx)
 {
 	struct app *app = ctx;
@@ -258,12 +280,14 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 		.path = node->lb.control_socket,
 		.on_change = on_dataplane_change,
 		.on_lease_done = on_lease_done,
+		.on_signs = on_signs,
 		.ctx = app,
 	};
 	struct cluster_listener listener = {
 		.on_state = on_cluster_state,
 		.on_failover = on_failover,
 		.on_track = on_track,
+		.on_quorum = on_quorum,
 		.on_transition = on_transition,
 		.ctx = app,
 	};

@@ -7,6 +7,8 @@
 #include "controlplane/weirctl_capture.h"
 #include "controlplane/weirctl_completion.h"
 #include "controlplane/weirctl_manual.h"
+#include "controlplane/weirctl_drain.h"
+#include "controlplane/weirctl_import.h"
 #include "controlplane/weirctl_print.h"
 #include "controlplane/weirctl_request.h"
 #include "controlplane/weirctl_top.h"
@@ -53,6 +55,22 @@ run_request(const struct arguments *arguments)
 			socket, arguments->command->name, json_incref(arguments->params), &err);
 	free(socket);
 	return answer ? show(arguments, answer) : complain(&err, EXIT_FAILED);
+}
+
+static int
+run_drain(const struct arguments *arguments)
+{
+	struct err err = {""};
+	char *socket = request_socket(arguments, &err);
+	json_t *answer = socket ? drain_send(arguments, socket, &err) : NULL;
+	int status, shown;
+
+	free(socket);
+	if (!answer)
+		return complain(&err, EXIT_FAILED);
+	status = drain_status(answer);
+	shown = show(arguments, answer);
+	return shown == EXIT_DONE ? status : shown;
 }
 
 /* --- check --- */
@@ -104,6 +122,17 @@ run_check(const struct arguments *arguments)
 	return show(arguments, answer);
 }
 
+/* --- import --- */
+
+static int
+run_import(const struct arguments *arguments)
+{
+	struct err err = {""};
+	int rc = weirctl_import(arguments, &err);
+
+	return rc < 0 ? complain(&err, EXIT_FAILED) : 0;
+}
+
 /* --- The table --- */
 
 static const struct parameter services_parameters[] = {
@@ -142,9 +171,27 @@ static const struct parameter trace_parameters[] = {
 	{NULL, NULL, NULL, NULL, false, false},
 };
 
+static const struct parameter undrain_parameters[] = {
+	{NULL, "backend", "BACKEND", "a name from 'weirctl backends'", false, true},
+	{"--pool", "pool", "POOL", "only in this pool; else in all", false, false},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
 static const struct parameter drain_parameters[] = {
 	{NULL, "backend", "BACKEND", "a name from 'weirctl backends'", false, true},
 	{"--pool", "pool", "POOL", "only in this pool; else in all", false, false},
+	{"--wait", "wait", NULL, "return when its flows have gone", false, false},
+	{"--until-flows", "until_flows", "N", "with --wait: or when so few are left (0)", true,
+		false},
+	{"--timeout", "timeout", "S", "with --wait: or after so many seconds", true, false},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
+static const struct parameter weight_parameters[] = {
+	{NULL, "backend", "BACKEND", "a name from 'weirctl backends'", false, true},
+	{NULL, "weight", "WEIGHT", "0 to 1000; 0 takes no new flows", true, false},
+	{"--pool", "pool", "POOL", "only in this pool; else in all", false, false},
+	{"--reset", "reset", NULL, "the configured weight again", false, false},
 	{NULL, NULL, NULL, NULL, false, false},
 };
 
@@ -185,9 +232,11 @@ static const struct command commands[] = {
 	{"capture", "write packets as they come in and as they leave to a file", capture_parameters,
 		capture_run, capture_print},
 	{"drain", "send no new flows from this node to a backend, and keep its old ones",
-		drain_parameters, run_request, print_drained},
-	{"undrain", "send new flows to a drained backend again", drain_parameters, run_request,
+		drain_parameters, run_drain, print_drained},
+	{"undrain", "send new flows to a drained backend again", undrain_parameters, run_request,
 		print_undrained},
+	{"weight", "give a backend another weight on this node, until the control plane restarts",
+		weight_parameters, run_request, print_weights},
 	{"failover", "hand virtual routers over to another node", failover_parameters, run_request,
 		print_failover},
 	{"history", "list the last transitions of virtual routers, and why", history_parameters,
@@ -196,6 +245,8 @@ static const struct command commands[] = {
 		print_checked},
 	{"completion", "print what makes a shell complete weirctl's words", completion_parameters,
 		completion_run, NULL},
+	{"import", "make a cluster file of a keepalived.conf, or of IPVS's rules",
+		weirctl_import_parameters, run_import, NULL},
 	{NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -55,6 +55,7 @@ static const struct exit_status exit_statuses[] = {
 	{EXIT_DONE, "done"},
 	{EXIT_FAILED, "failed: the reason is on standard error, with what to do"},
 	{EXIT_USAGE, "wrong usage: nothing was done"},
+	{EXIT_FLOWS_LEFT, "of drain --wait: the time was over, and flows are left"},
 	{0, NULL},
 };
 

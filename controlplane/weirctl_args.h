@@ -18,6 +18,7 @@ struct arguments;
 #define EXIT_DONE 0
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
+#define EXIT_FLOWS_LEFT 3
 
 /* An argument of a command, passed on as a member of the request's parameters. */
 struct parameter {

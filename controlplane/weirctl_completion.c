@@ -28,6 +28,8 @@ static const struct value_kind {
 	{"PORT", NULL, "stats", "ports", "name"},
 	{"PATH", COMPLETION_FILES, NULL, NULL, NULL},
 	{"FILE", COMPLETION_FILES, NULL, NULL, NULL},
+	{"PEER", COMPLETION_FILES, NULL, NULL, NULL},
+	{"RULES", COMPLETION_FILES, NULL, NULL, NULL},
 	{"PROTOCOL", "tcp udp icmp", NULL, NULL, NULL},
 	{"STATE", "embryonic established fin closed udp_new udp", NULL, NULL, NULL},
 	{"FLAG", "syn ack fin rst", NULL, NULL, NULL},

@@ -130,8 +130,9 @@ print_services(json_t *answer, FILE *file)
 		cell_mode(&table, service);
 		cell_scheduler(&table, service);
 		cell_text(&table, service, "pool");
-		table_cell(&table, "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
-			integer_of(service, "backends_up"), integer_of(service, "backends"));
+		table_cell(&table, "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT "%s",
+			integer_of(service, "backends_up"), integer_of(service, "backends"),
+			json_is_true(json_object_get(service, "quorum_lost")) ? " sorry" : "");
 		cell_counter(&table, service, "new_flows", format_count);
 		cell_counter(&table, service, "packets", format_count);
 		cell_counter(&table, service, "bytes", format_bytes);
@@ -148,7 +149,8 @@ cell_backend_state(struct table *table, json_t *backend)
 	bool also_drained =
 		json_is_true(json_object_get(backend, "drained")) && strcmp(state, "drained") != 0;
 
-	table_cell(table, "%s%s", state, also_drained ? ", drained" : "");
+	table_cell(table, "%s%s%s", state, also_drained ? ", drained" : "",
+		json_is_integer(json_object_get(backend, "set_weight")) ? ", weight set" : "");
 }
 
 void
@@ -259,12 +261,32 @@ print_drained(json_t *answer, FILE *file)
 {
 	print_changed(
 		answer, "takes no new flows and keeps its old ones", "is drained already", file);
+	if (json_is_integer(json_object_get(answer, "flows")))
+		fprintf(file, "%s after %.1f s: %" JSON_INTEGER_FORMAT " flow%s left\n",
+			json_is_true(json_object_get(answer, "done")) ? "done" : "time over",
+			json_real_value(json_object_get(answer, "waited_s")),
+			integer_of(answer, "flows"), integer_of(answer, "flows") == 1 ? "" : "s");
 }
 
 void
 print_undrained(json_t *answer, FILE *file)
 {
 	print_changed(answer, "takes new flows again", "is not drained", file);
+}
+
+void
+print_weights(json_t *answer, FILE *file)
+{
+	json_t *backend;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "backends"), i, backend) fprintf(file,
+		"backend %s of pool %s: %s %" JSON_INTEGER_FORMAT
+		", configured is %" JSON_INTEGER_FORMAT "\n",
+		text_of(backend, "backend"), text_of(backend, "pool"),
+		json_is_true(json_object_get(backend, "changed")) ? "weight is now"
+								  : "weight stays",
+		integer_of(backend, "weight"), integer_of(backend, "configured_weight"));
 }
 
 void

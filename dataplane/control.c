@@ -121,6 +121,7 @@ control_methods(void)
 		{"lease", set_lease},
 		{"ready", ready},
 		{"stats", show_stats},
+		{"signs", show_signs},
 		{"flows", show_flows},
 		{"trace", show_trace},
 		{"sync", show_sync},

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "dataplane/control.h"
 #include "dataplane/control_capture.h"
+#include "dataplane/exception_probes.h"
 #include "dataplane/fragment.h"
 #include "dataplane/handover.h"
 #include "dataplane/intake.h"
@@ -370,8 +371,10 @@ start_traffic(struct dataplane *dataplane, struct err *err)
 			return err_set(err, rc, "host interface %s: %s",
 				dataplane->node->lb.ports[i].host_interface, strerror(-rc));
 	}
-	return pulse_new(&dataplane->pulse, dataplane) < 0 ? err_set(err, -ENOMEM, "out of memory")
-							   : 0;
+	if (exception_probes_new(&dataplane->probes, dataplane) < 0 ||
+		pulse_new(&dataplane->pulse, dataplane) < 0)
+		return err_set(err, -ENOMEM, "out of memory");
+	return 0;
 }
 
 int
@@ -459,6 +462,7 @@ dataplane_stop(struct dataplane *dataplane)
 		stop_workers(dataplane);
 	if (dataplane->loop_ready)
 		close_loop(dataplane);
+	exception_probes_free(dataplane->probes);
 	snapshot_free((struct snapshot *)(uintptr_t)dataplane->shared.snapshot);
 	for (unsigned int w = 0; w < dataplane->n_workers; w++)
 		worker_free(dataplane->workers[w]);

@@ -419,6 +419,17 @@ flow_unpair(struct flow_table *table, struct flow_slot slot)
 	set_state(slot, slot.bucket->states[slot.i] & (uint8_t)~FLOW_PAIRED);
 }
 
+static bool
+is_empty(const struct flow_bucket *bucket)
+{
+	uint64_t words[sizeof(bucket->tags) / sizeof(uint64_t)], any = 0;
+
+	memcpy(words, bucket->tags, sizeof(words));
+	for (unsigned int i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		any |= words[i];
+	return any == 0;
+}
+
 void
 flow_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n_buckets)
 {
@@ -430,6 +441,8 @@ flow_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n_buckets)
 		if (++table->sweep_next >= table->n_buckets)
 			table->sweep_next = 0;
 		__builtin_prefetch(&table->buckets[table->sweep_next]);
+		if (is_empty(bucket))
+			continue;
 		for (unsigned int i = 0; i < FLOW_BUCKET_ENTRIES; i++) {
 			struct flow_slot slot = {bucket, i};
 

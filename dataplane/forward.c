@@ -5,6 +5,7 @@
 #include "dataplane/mss.h"
 #include "dataplane/nat.h"
 #include "dataplane/rewrite.h"
+#include "dataplane/signs.h"
 #include "dataplane/syn_proxy.h"
 #include "dataplane/sync_path.h"
 #include "dataplane/takeover.h"
@@ -119,6 +120,8 @@ forward_return(const struct burst *burst, struct packet *packet, const struct wo
 		return V_STEER;
 	if (pipeline_sync(burst->pipeline))
 		flow = takeover_return(burst, work, flow);
+	if (flow.bucket && __builtin_expect(signs_may_be(&work->parsed), 0))
+		signs_count(burst->pipeline, flow, packet, &work->parsed);
 	if (flow.bucket)
 		verdict = syn_proxy_back(&job, flow, &burst->pipeline->outbox, &own);
 	if (verdict == V_RETURN)

@@ -213,6 +213,7 @@ pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 {
 	static const struct service_stats no_service;
 	static const struct limit_usage no_usage;
+	static const struct backend_signs no_signs;
 	size_t n_services, n_backends;
 	const struct snapshot_service *services = snapshot_services(snapshot, &n_services);
 	const struct snapshot_backend *backends = snapshot_backends(snapshot, &n_backends);
@@ -225,9 +226,12 @@ pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 		pipeline->stats->services[services[i].id] = no_service;
 		pipeline->limits.services[services[i].id] = no_usage;
 	}
-	for (size_t i = 0; i < n_backends; i++)
-		if (backends[i].is_new)
-			zero_counters(&pipeline->stats->backends[backends[i].id]);
+	for (size_t i = 0; i < n_backends; i++) {
+		if (!backends[i].is_new)
+			continue;
+		zero_counters(&pipeline->stats->backends[backends[i].id]);
+		pipeline->stats->signs[backends[i].id] = no_signs;
+	}
 	flow_set_timeouts(pipeline->flows, &snapshot->flow_timeouts);
 	return 0;
 }

@@ -79,6 +79,7 @@ struct snapshot_seed {
 struct snapshot {
 	/* Packet path. */
 	struct service_table table;
+	bool has_probes;                    /* A service has a probe_port. */
 	bool many_services;                 /* More than stay in the first-level cache. */
 	struct path_service *path_services; /* In the order of the state. */
 	struct schedule *schedules;         /* Beside 'path_services'. */

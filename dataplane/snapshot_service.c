@@ -87,6 +87,35 @@ is_local(const struct snapshot *s, const struct addr *addr)
 	return s->vips_by_id[ids_find(s->vip_ids, addr, sizeof(*addr))]->local;
 }
 
+/* Lets the host probe the pool's backends by the service. */
+static int
+add_probes(const struct snapshot_build *build, const struct control_service *from,
+	struct snapshot_service *service, uint16_t vip)
+{
+	const struct control_pool *pool = &build->state->pools[from->pool];
+	struct snapshot *s = build->snapshot;
+	size_t first = 0;
+
+	if (from->probe_port == 0)
+		return 0;
+	if (mode_translates(from->mode))
+		return err_set(build->err, -EINVAL,
+			"service %s: probes go by the virtual address in modes dr and tunnel only",
+			from->name);
+	if (from->probe_port + pool->n_backends > UINT16_MAX + 1u)
+		return err_set(build->err, -EINVAL,
+			"service %s: from port %u on there are not enough for %zu backends",
+			from->name, from->probe_port, pool->n_backends);
+	for (uint32_t i = 0; i < from->pool; i++)
+		first += build->state->pools[i].n_backends;
+	service->probe_port = from->probe_port;
+	service->probed = &s->backends[first];
+	service->n_probed = pool->n_backends;
+	s->vips[s->vips_by_id[vip] - s->vips].probed = true;
+	s->has_probes = true;
+	return 0;
+}
+
 static int
 add_service(const struct snapshot_build *build, const struct control_service *from)
 {
@@ -142,6 +171,9 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 		(from->client_address == CLIENT_ADDRESS_PROXY2 && from->protocol == PROTOCOL_TCP))
 		s->keeps_sequences = true;
 	add_limits(build, from);
+	rc = add_probes(build, from, service, slot.vip);
+	if (rc < 0)
+		return rc;
 	s->n_services++;
 	return snapshot_add_schedule(s, build->previous, from) < 0 ? snapshot_no_memory(build) : 0;
 }

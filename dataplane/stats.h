@@ -29,6 +29,13 @@ struct backend_stats {
 	uint64_t n_active; /* Flows now in the worker's table; stays with the id, never reset. */
 };
 
+/* Signs of trouble with a backend (signs.h). Apart from its other counters, for these are written
+ * with every packet. */
+struct backend_signs {
+	uint64_t n_resets;
+	uint64_t n_unreachables;
+};
+
 /* FLOW_EVENT(identifier, "name", "what it means") */
 #define FLOW_EVENTS                                                                                \
 	FLOW_EVENT(CREATED, "created", "flows entered into the table")                             \
@@ -70,6 +77,9 @@ enum flow_event {
 		"backends' packets that the port gave to their flow's worker")                     \
 	PATH_EVENT(STEERED_OUT, "steered_out", "packets for another worker's flow")                \
 	PATH_EVENT(STEERED_IN, "steered_in", "packets taken over from another worker")             \
+	PATH_EVENT(BACKEND_RESETS, "backend_resets", "connections that backends have reset")       \
+	PATH_EVENT(BACKEND_UNREACHABLES, "backend_unreachables",                                   \
+		"destination unreachable about packets to backends")                               \
 	PATH_EVENT(SYNC_TOLD, "sync_told", "news of flows for the other node")                     \
 	PATH_EVENT(SYNC_SUPPRESSED, "sync_suppressed",                                             \
 		"news not told, for the other node can compute them")                              \
@@ -93,6 +103,7 @@ struct stats {
 	uint64_t n_bursts;
 	struct service_stats *services; /* By service id. */
 	struct backend_stats *backends; /* By backend id. */
+	struct backend_signs *signs;    /* By backend id. */
 	struct memory memory;
 };
 

@@ -10,6 +10,7 @@ What a backend answers to the client goes back through the holder where it came 
 translation: by a route of its own in mode nat, to the router's local address in mode fullnat."""
 
 import json
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -222,6 +223,40 @@ def test_connections_survive_where_a_backend_went_or_came_just_before(pair, word
         without = "before" if words[0] == "drain" else "after"
         assert ("web2" in servers) == (not group.endswith(without)), (group, servers)
     pair.await_told(0, 1)
+    pair.kill(0)
+    pair.await_holder_alone(1)
+    assert_kept(pair, known)
+
+
+def set_keys(pair, *ids):
+    """Gives all nodes these keys, the first to sign with, one node after the other."""
+    for i in ids:
+        key = pair.folder / f"sync{i}.key"
+        key.write_text(f"secret number {i} of both nodes\n")
+        key.chmod(0o600)
+    keys = ", ".join(f"{{ id: {i}, file: sync{i}.key }}" for i in ids)
+    file = pair.folder / "weir.yaml"
+    file.write_text(re.sub("  keys: .*", f"  keys: [ {keys} ]", file.read_text()))
+    for node in reversed(pair.nodes):
+        node.stop("control")
+        node.start_control()
+        until(f"{node.name} is fit", lambda node=node: node.states()
+              and "init" not in node.states().values(), PATIENCE_S)
+
+
+def sessions(pair):
+    return [pair.peer_of(i)["counters"]["sessions"] for i in range(2)]
+
+
+def test_the_key_is_changed_without_a_gap(pair):
+    before = sessions(pair)
+    known = {}
+    for ids in ((1,), (1, 2), (2, 1), (2,)):
+        set_keys(pair, *ids)
+        pair.await_holder(0)
+        known.update(pair.open_all(str(ids)))
+        pair.await_told(0, 1)
+    assert sessions(pair) == before
     pair.kill(0)
     pair.await_holder_alone(1)
     assert_kept(pair, known)

@@ -11,6 +11,9 @@
 uint64_t world_next_random(struct world *world);
 uint64_t world_between(struct world *world, uint64_t min_ns, uint64_t max_ns);
 
+/* Keeps a copy of the bytes. */
+const struct datagram *world_datagram(struct world *world, const uint8_t *bytes, size_t size);
+
 /* Sends between the processes of a node. */
 void world_send_local(struct world *world, const struct message *message);
 /* Sends over the network, which may lose it or double it. */

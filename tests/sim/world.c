@@ -2,6 +2,10 @@
 /* The simulated cluster: clocks, network, and what is done to it; see world.h. */
 #include "parts.h"
 
+#include "connections.h"
+#include "sharing.h"
+
+#include <stdalign.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,17 +52,22 @@ base_ns(size_t node)
 uint64_t
 world_clock(const struct world *world, size_t node)
 {
-	return base_ns(node) + (uint64_t)((double)world->now_ns * world->nodes[node].rate);
+	double rate = world->nodes[node].rate;
+
+	if (rate == 1)
+		return base_ns(node) + world->now_ns;
+	return base_ns(node) + (uint64_t)((double)world->now_ns * rate);
 }
 
-/* The true time at which a node's clock is past 'own_ns'. */
-static uint64_t
-true_ns(const struct world *world, size_t node, uint64_t own_ns)
+uint64_t
+world_true_ns(const struct world *world, size_t node, uint64_t own_ns)
 {
 	if (own_ns == NEVER)
 		return NEVER;
 	if (own_ns <= base_ns(node))
 		return 0;
+	if (world->nodes[node].rate == 1)
+		return own_ns - base_ns(node);
 	return (uint64_t)((double)(own_ns - base_ns(node)) / world->nodes[node].rate) + 2;
 }
 
@@ -128,6 +137,29 @@ send_after(struct world *world, struct message message, uint64_t delay_ns)
 	push(world, &message);
 }
 
+const struct datagram *
+world_datagram(struct world *world, const uint8_t *bytes, size_t size)
+{
+	size_t align = alignof(struct datagram);
+	size_t needed = (sizeof(struct datagram) + size + align - 1) / align * align;
+	struct datagram *datagram;
+
+	if (!world->room || world->room->used + needed > sizeof(world->room->bytes)) {
+		struct room *room = malloc(sizeof(*room));
+
+		if (!room)
+			abort();
+		room->next = world->room;
+		room->used = 0;
+		world->room = room;
+	}
+	datagram = (struct datagram *)(world->room->bytes + world->room->used);
+	world->room->used += needed;
+	datagram->size = size;
+	memcpy(datagram->bytes, bytes, size);
+	return datagram;
+}
+
 /* Sends over the network, which may lose it or double it. */
 void
 world_send_over(struct world *world, const struct message *message)
@@ -186,6 +218,8 @@ pass(struct world *world, size_t n, const struct message *message)
 	} else if (message->kind == MESSAGE_ANNOUNCEMENT) {
 		if (world_answers(world, n, message->router))
 			announce_again(&holding->schedule, world_clock(world, n));
+	} else if (message->kind == MESSAGE_SYNC) {
+		sharing_hear(world, n, message);
 	} else if (control->runs && control->frozen) {
 		world_keep(&control->waiting, message);
 	} else if (control->runs) {
@@ -234,11 +268,13 @@ next_of(const struct world *world, size_t n)
 				own_ns = control->fsms[r].deadline_ns;
 	}
 	if (node->dataplane.runs && !node->dataplane.frozen) {
+		if (sharing_next_ns(world, n) < own_ns)
+			own_ns = sharing_next_ns(world, n);
 		for (size_t r = 0; r < world->n_routers; r++)
 			if (node->dataplane.holdings[r].schedule.next_ns < own_ns)
 				own_ns = node->dataplane.holdings[r].schedule.next_ns;
 	}
-	return true_ns(world, n, own_ns);
+	return world_true_ns(world, n, own_ns);
 }
 
 static void
@@ -248,22 +284,38 @@ run_node(struct world *world, size_t n)
 
 	if (node->control.runs && !node->control.frozen)
 		control_run(world, n);
-	if (node->dataplane.runs && !node->dataplane.frozen)
-		dataplane_announce(world, n);
+	if (!node->dataplane.runs || node->dataplane.frozen)
+		return;
+	dataplane_announce(world, n);
+	if (sharing_next_ns(world, n) <= world_clock(world, n))
+		sharing_run(world, n);
+}
+
+/* The same, and not in the past. It is looked for anew only when something was done to the node. */
+static uint64_t
+due_ns(struct world *world, size_t n)
+{
+	struct machine *node = &world->nodes[n];
+
+	if (!node->due_known) {
+		node->due_ns = next_of(world, n);
+		node->due_known = true;
+	}
+	return node->due_ns > world->now_ns ? node->due_ns : world->now_ns;
 }
 
 void
 world_run(struct world *world, uint64_t ns)
 {
+	for (size_t n = 0; n < world->n_nodes; n++)
+		world->nodes[n].due_known = false;
 	while (!world->watch.failure[0]) {
 		uint64_t next_ns = world->n_heap > 0 ? world->heap[0].at_ns : NEVER;
 		size_t who = NOBODY;
 
 		for (size_t n = 0; n < world->n_nodes; n++) {
-			uint64_t at_ns = next_of(world, n);
+			uint64_t at_ns = due_ns(world, n);
 
-			if (at_ns < world->now_ns)
-				at_ns = world->now_ns;
 			if (at_ns < next_ns) {
 				next_ns = at_ns;
 				who = n;
@@ -278,9 +330,12 @@ world_run(struct world *world, uint64_t ns)
 			struct message message = pop(world);
 
 			deliver(world, &message);
+			who = message.to;
 		} else {
 			run_node(world, who);
 		}
+		if (who != NOBODY)
+			world->nodes[who].due_known = false;
 	}
 	check_step(world, ns);
 	world->now_ns = ns;
@@ -304,6 +359,7 @@ world_kill(struct world *world, size_t node, unsigned int processes)
 	}
 	if (processes & PROCESS_DATAPLANE) {
 		dataplane->runs = false;
+		sharing_stop(world, node);
 		if (control->runs && !control->frozen) {
 			control_set_connected(world, node, false);
 			control_finish_turn(world, node);
@@ -411,6 +467,15 @@ world_set_fault(struct world *world, size_t node, bool fault)
 }
 
 void
+world_reweigh(struct world *world, size_t node, unsigned int weighing)
+{
+	check_disturbed(world);
+	world_say(world, "n%zu: weighing %u", node, weighing);
+	world->nodes[node].weighing = weighing;
+	sharing_reweigh(world, node);
+}
+
+void
 world_set_priority(struct world *world, size_t node, size_t router, uint8_t priority)
 {
 	struct control *control = &world->nodes[node].control;
@@ -426,9 +491,10 @@ world_set_priority(struct world *world, size_t node, size_t router, uint8_t prio
 }
 
 void
-world_init(struct world *world, uint64_t seed)
+world_init(struct world *world, struct stage *stage, uint64_t seed)
 {
 	memset(world, 0, sizeof(*world));
+	world->stage = stage;
 	world->random = seed;
 	world->n_nodes = 2;
 	world->n_routers = 1;
@@ -451,6 +517,15 @@ world_init(struct world *world, uint64_t seed)
 void
 world_fini(struct world *world)
 {
+	struct room *next;
+
+	for (size_t n = 0; n < NODES_MAX; n++)
+		sharing_fini(world, n);
+	for (; world->room; world->room = next) {
+		next = world->room->next;
+		free(world->room);
+	}
+	stage_tidy(world->stage);
 	free(world->heap);
 	world->heap = NULL;
 }
@@ -458,8 +533,8 @@ world_fini(struct world *world)
 void
 world_begin(struct world *world)
 {
-	for (size_t n = 0; n < world->n_nodes; n++) {
+	for (size_t n = 0; n < world->n_nodes; n++)
 		dataplane_start(world, n);
+	for (size_t n = 0; n < world->n_nodes; n++)
 		control_start(world, n);
-	}
 }
