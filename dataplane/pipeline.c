@@ -14,58 +14,50 @@
 
 #define LINE_BYTES 64
 
-static void
-count_received(const struct pipeline *pipeline, const struct packet *packets, unsigned int n)
+/* Without a configuration all is the host's. */
+static uint64_t
+leave_to_host(struct pipeline *pipeline, struct packet *packets, unsigned int n)
 {
-	struct stats *stats = pipeline->stats;
 	uint64_t n_bytes = 0;
 
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < n; i++) {
+		packets[i].verdict = V_HOST;
 		n_bytes += packets[i].size;
-	stats_add(&stats->n_packets, n);
-	stats_add(&stats->n_bytes, n_bytes);
-	stats_add(&stats->n_bursts, 1);
+	}
+	stats_add(&pipeline->stats->verdicts[V_HOST], n);
+	return n_bytes;
 }
 
-static void
-count_verdicts(const struct pipeline *pipeline, const struct packet *packets, unsigned int n)
-{
-	uint64_t *verdicts = pipeline->stats->verdicts;
-
-	for (unsigned int i = 0; i < n; i++)
-		stats_add(&verdicts[packets[i].verdict], 1);
-}
-
-/* Decides about packets that have been counted as received. */
-static void
+/* Returns how many bytes the packets had. */
+static uint64_t
 decide(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
 	unsigned int n, uint64_t now_ns)
 {
 	pipeline->outbox.n = 0;
-	if (snapshot) {
-		if (__builtin_expect(snapshot->virtual_macs != NULL, 0))
-			virtual_mac_receive(snapshot->virtual_macs, pipeline->local.leases,
-				pipeline->local.ports, packets, n, now_ns);
-		passes_run(pipeline, snapshot, packets, n, now_ns);
-	} else {
-		for (unsigned int i = 0; i < n; i++)
-			packets[i].verdict = V_HOST;
-	}
-	count_verdicts(pipeline, packets, n);
+	if (n == 0)
+		return 0;
+	if (!snapshot)
+		return leave_to_host(pipeline, packets, n);
+	if (__builtin_expect(snapshot->virtual_macs != NULL, 0))
+		virtual_mac_receive(snapshot->virtual_macs, pipeline->local.leases,
+			pipeline->local.ports, packets, n, now_ns);
+	return passes_run(pipeline, snapshot, packets, n, now_ns);
 }
 
 /* As decide(), while somebody captures. */
-static __attribute__((noinline)) void
+static __attribute__((noinline)) uint64_t
 decide_tapped(struct capture_tap *tap, const struct burst *burst)
 {
 	struct pipeline *pipeline = burst->pipeline;
+	uint64_t n_bytes;
 
 	capture_before(tap, burst->packets, burst->n);
-	decide(pipeline, burst->snapshot, burst->packets, burst->n, burst->now_ns);
+	n_bytes = decide(pipeline, burst->snapshot, burst->packets, burst->n, burst->now_ns);
 	capture_after(tap, pipeline, burst->snapshot, burst->packets, burst->n, burst->now_ns);
+	return n_bytes;
 }
 
-static void
+static uint64_t
 handle(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
 	unsigned int n, uint64_t now_ns)
 {
@@ -74,10 +66,9 @@ handle(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet
 	if (__builtin_expect(tap != NULL, 0)) {
 		const struct burst burst = {pipeline, snapshot, packets, n, now_ns};
 
-		decide_tapped(tap, &burst);
-		return;
+		return decide_tapped(tap, &burst);
 	}
-	decide(pipeline, snapshot, packets, n, now_ns);
+	return decide(pipeline, snapshot, packets, n, now_ns);
 }
 
 int
@@ -143,9 +134,12 @@ void
 pipeline_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
 	unsigned int n, uint64_t now_ns)
 {
+	struct stats *stats = pipeline->stats;
+
 	assert(n <= PACKET_BURST_MAX);
-	count_received(pipeline, packets, n);
-	handle(pipeline, snapshot, packets, n, now_ns);
+	stats_add(&stats->n_packets, n);
+	stats_add(&stats->n_bytes, handle(pipeline, snapshot, packets, n, now_ns));
+	stats_add(&stats->n_bursts, 1);
 }
 
 void

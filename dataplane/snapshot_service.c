@@ -116,6 +116,26 @@ add_probes(const struct snapshot_build *build, const struct control_service *fro
 	return 0;
 }
 
+/* What each packet of a service has to know of it. */
+static uint32_t
+slot_options(const struct control_service *service, uint8_t options)
+{
+	bool tells = service->client_address != CLIENT_ADDRESS_NONE || service->syn_cookies;
+	uint32_t out = 0;
+
+	if (service->mode == MODE_TUNNEL)
+		out |= SERVICE_TUNNEL;
+	if (service->mode == MODE_NAT && !tells)
+		out |= SERVICE_NAT;
+	if (service->mode == MODE_FULLNAT && !tells)
+		out |= SERVICE_FULLNAT;
+	if (options & (PATH_METERED | PATH_LISTED | PATH_COOKIES))
+		out |= SERVICE_THOROUGH;
+	if (options & (PATH_MSS | PATH_TUNNEL | PATH_TRANSLATED))
+		out |= SERVICE_SPECIAL;
+	return out;
+}
+
 static int
 add_service(const struct snapshot_build *build, const struct control_service *from)
 {
@@ -142,11 +162,6 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 	if (rc < 0 && rc != -EEXIST)
 		return err_set(build->err, rc, "service %s: too many addresses", from->name);
 	slot.vip = ids_find(s->vip_ids, &from->address, sizeof(from->address));
-	slot.service = (uint16_t)s->n_services;
-	slot.id = service->id;
-	rc = service_table_add(&s->table, &slot);
-	if (rc < 0)
-		return err_set(build->err, rc, "service %s is given twice", from->name);
 	snprintf(service->name, sizeof(service->name), "%s", from->name);
 	service->address = from->address;
 	service->port = from->port;
@@ -163,8 +178,8 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 				   (from->mode == MODE_TUNNEL ? PATH_TUNNEL : 0) |
 				   (mode_translates(from->mode) ? PATH_TRANSLATED : 0) |
 				   (from->block.n + from->allow.n ? PATH_LISTED : 0));
-	s->path_encaps[s->n_services] =
-		(struct path_encap){from->tunnel, from->mss, from->client_address};
+	s->path_encaps[s->n_services] = (struct path_encap){
+		tunnel_outer_of(&from->tunnel), from->tunnel, from->mss, from->client_address};
 	if (from->syn_cookies)
 		path->options |= PATH_COOKIES;
 	if (from->syn_cookies ||
@@ -174,6 +189,13 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 	rc = add_probes(build, from, service, slot.vip);
 	if (rc < 0)
 		return rc;
+	slot.service = (uint16_t)s->n_services;
+	slot.id = service->id;
+	slot.pool = (uint16_t)from->pool;
+	slot.key.beside = slot_options(from, path->options);
+	rc = service_table_add(&s->table, &slot);
+	if (rc < 0)
+		return err_set(build->err, rc, "service %s is given twice", from->name);
 	s->n_services++;
 	return snapshot_add_schedule(s, build->previous, from) < 0 ? snapshot_no_memory(build) : 0;
 }

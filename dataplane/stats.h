@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Counters of one worker. The worker alone writes them; the control thread reads them at any time
- * and adds the workers up. All are 64-bit words written and read whole (relaxed atomics). */
+ * and adds the workers up. All are 64-bit words written and read whole (relaxed atomics; vectors
+ * of two are aligned, so that each word of them is whole as well). */
 #ifndef DATAPLANE_STATS_H
 #define DATAPLANE_STATS_H
 
 #include "dataplane/memory.h"
 #include "dataplane/verdict.h"
 
+#include <emmintrin.h>
 #include <stdint.h>
 
 #define STATS_SERVICES_MAX 32768 /* Ids of services, see snapshot.h. */
 #define STATS_BACKENDS_MAX 65536 /* Ids of backends. */
 
 struct service_stats {
-	uint64_t n_packets; /* Forwarded. */
-	uint64_t n_bytes;   /* Of whole frames. */
+	_Alignas(64) uint64_t n_packets; /* Forwarded. */
+	uint64_t n_bytes;                /* Of whole frames. */
 	uint64_t n_new_flows;
 	uint64_t n_drops;          /* No usable backend or next hop, TTL used up, too big, ... */
 	uint64_t n_return_packets; /* From backends to clients, in modes that see them. */
@@ -23,7 +25,7 @@ struct service_stats {
 };
 
 struct backend_stats {
-	uint64_t n_packets;
+	_Alignas(32) uint64_t n_packets;
 	uint64_t n_bytes;
 	uint64_t n_new_flows;
 	uint64_t n_active; /* Flows now in the worker's table; stays with the id, never reset. */
@@ -120,6 +122,15 @@ static inline void
 stats_add(uint64_t *counter, uint64_t n)
 {
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* The same of a counter of packets and one of bytes behind it, both at once: one frame more. */
+static inline void
+stats_add_frame(uint64_t *counters, uint32_t size)
+{
+	__m128i *both = (__m128i *)(void *)counters;
+
+	_mm_store_si128(both, _mm_add_epi64(_mm_load_si128(both), _mm_set_epi64x(size, 1)));
 }
 
 /* Reader's side. */

@@ -64,7 +64,7 @@ struct worker {
 static unsigned int
 fill_packets(struct worker *worker, struct rte_mbuf **mbufs, unsigned int n)
 {
-	uint16_t vlan = worker->shared->ports[worker->port].vlan;
+	uint16_t port = worker->port, vlan = worker->shared->ports[port].vlan;
 	unsigned int n_packets = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
@@ -72,16 +72,18 @@ fill_packets(struct worker *worker, struct rte_mbuf **mbufs, unsigned int n)
 		struct packet *packet = &worker->packets[n_packets];
 		uint64_t checksum = mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
 
-		if (rte_pktmbuf_linearize(mbuf) != 0) {
+		if (__builtin_expect(mbuf->nb_segs > 1, 0) && rte_pktmbuf_linearize(mbuf) != 0) {
 			rte_pktmbuf_free(mbuf);
 			continue;
 		}
 		packet->data = rte_pktmbuf_mtod(mbuf, uint8_t *);
+		/* All headers are on their way when the first is parsed. */
+		rte_prefetch0(packet->data);
 		packet->size = rte_pktmbuf_data_len(mbuf);
 		packet->headroom = rte_pktmbuf_headroom(mbuf);
 		packet->tailroom = rte_pktmbuf_tailroom(mbuf);
-		packet->in_port = worker->port;
-		packet->out_port = worker->port;
+		packet->in_port = port;
+		packet->out_port = port;
 		packet->flags = checksum == RTE_MBUF_F_RX_IP_CKSUM_GOOD ? PACKET_CHECKSUM_GOOD : 0;
 		packet->buffer = mbuf;
 		if (vlan && !vlan_take(packet, vlan)) {
@@ -143,19 +145,49 @@ flush_batches(struct worker *worker)
 	flush_handed_over(worker);
 }
 
-/* Makes a packet ready to leave by its port. */
+/* Gives the packets of a batch from 'first' on their port's tag. */
 static void
-add_to_port(struct worker *worker, const struct packet *packet)
+tag_packets(struct worker *worker, const struct port *port, struct batch *batch, unsigned int first)
 {
-	struct batch *batch = &worker->batches[packet->out_port];
-	const struct port *port = &worker->shared->ports[packet->out_port];
+	unsigned int n = batch->n;
 
-	batch_add(batch, packet);
-	if (port->vlan == 0 || port_tag(port, batch->mbufs[batch->n - 1]))
-		return;
-	batch->n--;
-	pipeline_recount(worker->pipeline, packet->verdict, V_DROP_NO_ROOM);
-	rte_pktmbuf_free(batch->mbufs[batch->n]);
+	batch->n = (uint16_t)first;
+	for (unsigned int i = first; i < n; i++) {
+		struct rte_mbuf *mbuf = batch->mbufs[i];
+		uint8_t verdict = batch->verdicts[i];
+
+		if (!port_tag(port, mbuf)) {
+			pipeline_recount(worker->pipeline, (enum verdict)verdict, V_DROP_NO_ROOM);
+			rte_pktmbuf_free(mbuf);
+			continue;
+		}
+		batch->mbufs[batch->n] = mbuf;
+		batch->verdicts[batch->n++] = verdict;
+	}
+}
+
+/* Makes packets ready to leave by a port: the first of 'n', and those behind it that leave by the
+ * same one. Returns how many. */
+static unsigned int
+add_to_port(struct worker *worker, const struct packet *packets, unsigned int n)
+{
+	uint16_t out_port = packets->out_port;
+	struct batch *batch = &worker->batches[out_port];
+	const struct port *port = &worker->shared->ports[out_port];
+	unsigned int first = batch->n, n_added = 0;
+
+	do {
+		const struct packet *packet = &packets[n_added];
+
+		batch->mbufs[first + n_added] = batch_take_buffer(packet);
+		batch->verdicts[first + n_added] = (uint8_t)packet->verdict;
+		n_added++;
+	} while (n_added < n && verdict_leaves(packets[n_added].verdict) &&
+		 packets[n_added].out_port == out_port);
+	batch->n = (uint16_t)(first + n_added);
+	if (__builtin_expect(port->vlan, 0))
+		tag_packets(worker, port, batch, first);
+	return n_added;
 }
 
 /* Adds what the packet core sends besides. Without a buffer it is lost, as on the wire. */
@@ -186,7 +218,7 @@ act(struct worker *worker, unsigned int n)
 		const struct packet *packet = &worker->packets[i];
 
 		if (verdict_leaves(packet->verdict))
-			add_to_port(worker, packet);
+			i += add_to_port(worker, packet, n - i) - 1;
 		else if (packet->verdict == V_HOST)
 			batch_add(&worker->to_host, packet);
 		else if (packet->verdict == V_STEER)
