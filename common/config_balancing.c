@@ -15,4 +15,6 @@ config_build_balancing(
 	config_check_locals(reader, model);
 	if (reader->code == 0)
 		config_build_services(reader, raw, model);
+	if (reader->code == 0)
+		config_build_probe_ports(reader, raw, model);
 }

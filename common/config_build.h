@@ -47,6 +47,10 @@ void config_build_lists(
 void config_build_service_lists(struct config_reader *reader, const char *path,
 	const struct raw_service *raw, const struct model *model, struct service *service);
 
+/* What checks by the virtual address need; after services. */
+void config_build_probe_ports(
+	struct config_reader *reader, const struct raw_config *raw, struct model *model);
+
 void config_build_flow_timeouts(
 	struct config_reader *reader, const struct raw_config *raw, struct model *model);
 
@@ -69,7 +73,8 @@ void config_build_checks(
 void config_build_upstream_check(
 	struct config_reader *reader, const struct raw_check *raw, struct check *check);
 
-/* What the web tier has beside ports, files and limits: TLS, files' headers, what a client may do. */
+/* What the web tier has beside ports, files and limits: TLS, files' headers, what a client may do.
+ */
 void config_build_web_front(
 	struct config_reader *reader, const struct raw_web *raw, struct web_config *web);
 

@@ -42,6 +42,7 @@ static const struct {
 	KEY(type, ALL_TYPES),
 	KEY(jitter_pct, ALL_TYPES),
 	KEY(start, ALL_TYPES),
+	KEY(via, TYPE(TCP) | HTTP_TYPES | TYPE(TLS) | TYPE(UDP) | TYPE(DNS)),
 	KEY(port, UPSTREAM | (ALL_TYPES & ~TYPE(ICMP))),
 	KEY(path, UPSTREAM | HTTP_TYPES),
 	KEY(host, UPSTREAM | HTTP_TYPES),
@@ -325,6 +326,7 @@ build_check(struct config_reader *reader, const char *path, const struct raw_che
 	struct check *check)
 {
 	static const char *const starts[] = {"wait", "up", "down", NULL};
+	static const char *const vias[] = {"backend", "vip", NULL};
 	const char *types[N_CHECK_TYPES] = {NULL};
 
 	for (unsigned int i = CHECK_TCP; i < N_CHECK_TYPES; i++)
@@ -338,6 +340,7 @@ build_check(struct config_reader *reader, const char *path, const struct raw_che
 		(struct config_range){0, JITTER_PCT_MAX, 10});
 	check->start = (enum check_start)config_word(
 		reader, path, "start", raw->start, starts, CHECK_START_WAIT);
+	check->via_vip = config_word(reader, path, "via", raw->via, vias, 0) == 1;
 	builders[check->type](reader, path, raw, check);
 }
 

@@ -20,6 +20,10 @@ build_backend(struct config_reader *reader, const char *path, const struct raw_b
 		(struct config_range){1, MODEL_FLOWS_MAX, 0});
 	backend->port = (uint16_t)config_number(
 		reader, path, "port", raw->port, (struct config_range){1, 65535, 0});
+	backend->sorry = config_bool(reader, path, "sorry", raw->sorry, false);
+	if (backend->sorry && !pool->check)
+		config_fail(reader, path, "sorry",
+			"a pool without a check never loses its quorum: give it a check");
 	if (pool->n_backends > 0 && pool->backends[0].addr.family != backend->addr.family)
 		config_fail(reader, path, "address",
 			"'%s' is of another family than the pool's first backend: make a pool for "
@@ -54,6 +58,32 @@ check_backends(struct config_reader *reader, const char *path, const struct raw_
 			raw->backends[twin].address);
 }
 
+/* How many of the pool's backends must be up for its sorry backends to rest. */
+static void
+build_quorum(struct config_reader *reader, const char *path, const struct raw_pool *raw,
+	struct pool *pool)
+{
+	const struct config_range more = {0, BACKENDS_MAX, 0};
+	size_t n = 0;
+
+	for (size_t i = 0; i < pool->n_backends; i++)
+		n += !pool->backends[i].sorry;
+	if (n == pool->n_backends && (raw->quorum || raw->quorum_hysteresis)) {
+		config_fail(reader, path, raw->quorum ? "quorum" : "quorum_hysteresis",
+			"without a backend that has 'sorry: yes' nothing depends on it");
+		return;
+	}
+	pool->quorum = (uint32_t)config_number(
+		reader, path, "quorum", raw->quorum, (struct config_range){1, BACKENDS_MAX, 1});
+	pool->quorum_hysteresis = (uint32_t)config_number(
+		reader, path, "quorum_hysteresis", raw->quorum_hysteresis, more);
+	if (n < pool->n_backends && pool->quorum + pool->quorum_hysteresis > n)
+		config_fail(reader, path, raw->quorum ? "quorum" : "backends",
+			"%u backends, which with its hysteresis the quorum takes, can never be "
+			"up: %zu are not sorry ones",
+			pool->quorum + pool->quorum_hysteresis, n);
+}
+
 static void
 build_pool(struct config_reader *reader, const char *path, const struct raw_pool *raw,
 	const struct model *model, struct pool *pool)
@@ -83,6 +113,8 @@ build_pool(struct config_reader *reader, const char *path, const struct raw_pool
 	}
 	if (reader->code == 0)
 		check_backends(reader, path, raw, pool);
+	if (reader->code == 0)
+		build_quorum(reader, path, raw, pool);
 }
 
 void

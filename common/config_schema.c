@@ -112,6 +112,7 @@ static const cyaml_schema_field_t check_fields[] = {
 	TEXT(raw_check, fall),
 	TEXT(raw_check, jitter_pct),
 	TEXT(raw_check, start),
+	TEXT(raw_check, via),
 	TEXT(raw_check, method),
 	TEXT(raw_check, expect_body),
 	TEXT(raw_check, expect_body_regex),
@@ -143,6 +144,7 @@ static const cyaml_schema_field_t backend_fields[] = {
 	TEXT(raw_backend, weight),
 	TEXT(raw_backend, max_flows),
 	TEXT(raw_backend, port),
+	TEXT(raw_backend, sorry),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t backend_entry = ENTRY(raw_backend, backend_fields);
@@ -152,6 +154,8 @@ static const cyaml_schema_field_t pool_fields[] = {
 	TEXT(raw_pool, check),
 	LIST(raw_pool, backends, backend_entry),
 	TEXT(raw_pool, slow_start_s),
+	TEXT(raw_pool, quorum),
+	TEXT(raw_pool, quorum_hysteresis),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t pool_entry = ENTRY(raw_pool, pool_fields);
@@ -351,6 +355,7 @@ static const cyaml_schema_field_t monitor_fields[] = {
 static const cyaml_schema_field_t config_fields[] = {
 	TEXT(raw_config, cluster),
 	TEXT(raw_config, site),
+	TEXT(raw_config, probe_ports),
 	LIST(raw_config, nodes, node_entry),
 	LIST(raw_config, virtual_routers, router_entry),
 	LIST(raw_config, checks, check_entry),

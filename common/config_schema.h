@@ -59,7 +59,7 @@ struct raw_router {
 struct raw_check {
 	char *name, *type, *port, *path, *host, *expect_status;
 	char *interval_ms, *timeout_ms, *rise, *fall;
-	char *jitter_pct, *start;
+	char *jitter_pct, *start, *via;
 	char *method, *expect_body, *expect_body_regex;
 	char **headers;
 	unsigned int headers_count;
@@ -72,14 +72,14 @@ struct raw_check {
 };
 
 struct raw_backend {
-	char *name, *address, *weight, *max_flows, *port;
+	char *name, *address, *weight, *max_flows, *port, *sorry;
 };
 
 struct raw_pool {
 	char *name, *check;
 	struct raw_backend *backends;
 	unsigned int backends_count;
-	char *slow_start_s;
+	char *slow_start_s, *quorum, *quorum_hysteresis;
 };
 
 struct raw_persistence {
@@ -196,7 +196,7 @@ struct raw_monitor {
 };
 
 struct raw_config {
-	char *cluster, *site;
+	char *cluster, *site, *probe_ports;
 	struct raw_node *nodes;
 	unsigned int nodes_count;
 	struct raw_router *virtual_routers;

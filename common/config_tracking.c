@@ -84,6 +84,7 @@ track_pool(struct config_reader *reader, const char *path, const struct raw_trac
 	const struct model *model, struct track *track)
 {
 	const char *name = config_name(reader, path, "pool", raw->pool);
+	size_t n = 0;
 
 	track->kind = TRACK_POOL;
 	track->min_up = (uint32_t)config_number(reader, path, "min_up", raw->min_up,
@@ -92,15 +93,16 @@ track_pool(struct config_reader *reader, const char *path, const struct raw_trac
 		if (strcmp(model->pools[i].name, name) == 0)
 			track->pool = &model->pools[i];
 	}
+	for (size_t i = 0; track->pool && i < track->pool->n_backends; i++)
+		n += !track->pool->backends[i].sorry;
 	if (!track->pool)
 		config_fail(reader, path, "pool", "there is no pool called '%s'", name);
 	else if (!track->pool->check)
 		config_fail(reader, path, "pool",
 			"the backends of '%s' count as up always: give the pool a check", name);
-	else if (track->min_up > track->pool->n_backends)
+	else if (track->min_up > n)
 		config_fail(reader, path, raw->min_up ? "min_up" : "pool",
-			"%u backends can never be up: '%s' has %zu", track->min_up, name,
-			track->pool->n_backends);
+			"%u backends can never be up: '%s' has %zu", track->min_up, name, n);
 }
 
 static void

@@ -23,7 +23,9 @@
  *                                    flow_timeouts: {NAME: ms},
  *                                    workers: [{name, port, queue, socket, packets,
  *                                               returns_home, steered_in, steered_out,
- *                                               steer_drops}], sync}
+ *                                               steer_drops}],
+ *                                    probes: {sent, answered, dropped}, sync}
+ *   signs   {known?}             -> {total, backends: [{pool, name, resets, unreachables}]}
  *   sync    {}                   -> {sync}
  *   flows   {limit, service?, client?, backend?, protocol?, state?} -> {total,
  *                                    flows: [{service, protocol, client,
@@ -35,6 +37,16 @@
  *                                    backend: {pool, name, address}, next_hop: {port, mac},
  *                                    sent: {protocol, from, to, about: {from, to}, bytes},
  *                                    verdict, meaning}
+ *   capture_start {service?, client?, protocol?, backend?, port?, before?, after?, snap?, count?}
+ *   capture_read  {id}         -> {id, pcapng, frames, lost, done}
+ *   capture_stop  {id}            all three answer so
+ *
+ * A capture keeps frames that all filters want: 'port' is one of the dataplane's, 'before' and
+ * 'after' (true or missing; without either both) are as they came in and as they leave; at most
+ * 'snap' bytes of each, and no more than 'count' of them. 'pcapng' is the next piece of the file in
+ * base64, 'frames' and 'lost' are how many are in all pieces and have found no room so far, 'done'
+ * says that no more will come. There is one capture at a time, and it ends by itself when nobody
+ * has read from it for ten seconds.
  *
  * A trace tells what would become of a packet: 'protocol' is tcp, udp or icmp (an echo request),
  * 'from' and 'to' are endpoints (of icmp addresses), 'flags' syn (default), ack, fin or rst, 'size'
@@ -46,6 +58,10 @@
  *
  * A service in mode tunnel has the member 'tunnel' {type, source4?, source6?, gue_port?, mtu?}
  * (tunnel.h), one that clamps the MSS of SYNs has 'mss'.
+ *
+ * A service with 'probe_port' has its backends probed by its address: what this node's own host
+ * sends to it from that port goes to its pool's first backend, from the next one to the second, and
+ * so on, in the service's mode, whoever holds the address and whether the backend is up or not.
  *
  * A router may have 'local_addresses' beside its 'addresses'.
  *
@@ -63,6 +79,10 @@
  * A worker's name is its number; 'returns_home' are packets from backends to translated services
  * that came to it and whose flow it has, 'steered_in' and 'steered_out' those taken over from and
  * handed to other workers, 'steer_drops' those for which the other had no room.
+ *
+ * Signs are of trouble with backends: connections that they have reset, and ICMP errors that say
+ * that they cannot be reached. They are listed of those that have had any, and of none if 'known'
+ * is the 'total', which rises with each sign.
  *
  * Stats about a 'service' or the 'backend's of one name have only these of all services and
  * backends: of ten thousand it would take both ends long to tell.
@@ -158,6 +178,7 @@ struct control_service {
 	uint8_t client_address; /* enum client_address; mode fullnat only. */
 	bool syn_cookies;       /* TCP in modes nat and fullnat only. */
 	struct control_lists block, allow;
+	uint16_t probe_port; /* Modes dr and tunnel; 0: none. */
 };
 
 /* Prefixes that clients come from. */

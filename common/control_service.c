@@ -43,6 +43,8 @@ control_service_encode(const struct control_service *service)
 
 	if (json && (service->limits.new_flows_per_s || service->limits.packets_per_s))
 		json_object_set_new(json, "limits", encode_limits(&service->limits));
+	if (json && service->probe_port)
+		json_object_set_new(json, "probe_port", json_integer(service->probe_port));
 	if (json && (control_tunnel_encode(json, service) < 0 ||
 			    control_nat_encode(json, service) < 0 ||
 			    control_service_lists_encode(json, service) < 0)) {
@@ -98,12 +100,12 @@ control_service_decode(json_t *json, const struct control_state *state, struct c
 {
 	static const char *const keys[] = {"name", "address", "port", "protocol", "mode",
 		"scheduler", "pool", "persistence", "limits", "mss", "tunnel", "client_address",
-		"syn_cookies", "block", "allow", NULL};
+		"syn_cookies", "block", "allow", "probe_port", NULL};
 	enum protocol protocol;
 	enum forward_mode mode;
 	enum scheduler_kind scheduler;
 	char protocol_text[16], mode_text[16], scheduler_text[32];
-	uint64_t port, pool;
+	uint64_t port, pool, probe_port = 0;
 	int rc;
 
 	if ((rc = json_fields_known(json, keys, err)) < 0 ||
@@ -118,13 +120,17 @@ control_service_decode(json_t *json, const struct control_state *state, struct c
 		(rc = json_field_text(
 			 json, "scheduler", scheduler_text, sizeof(scheduler_text), err)) < 0 ||
 		(rc = scheduler_parse(scheduler_text, &scheduler, err)) < 0 ||
-		(rc = decode_limits(json_object_get(json, "limits"), &out->limits, err)) < 0)
+		(rc = decode_limits(json_object_get(json, "limits"), &out->limits, err)) < 0 ||
+		(json_object_get(json, "probe_port") &&
+			(rc = json_field_integer(
+				 json, "probe_port", 1, UINT16_MAX, &probe_port, err)) < 0))
 		return rc;
 	if (state->n_pools == 0)
 		return err_set(err, -EINVAL, "pool: the state has no pools");
 	if ((rc = json_field_integer(json, "pool", 0, state->n_pools - 1, &pool, err)) < 0)
 		return rc;
 	out->port = (uint16_t)port;
+	out->probe_port = (uint16_t)probe_port;
 	out->protocol = (uint8_t)protocol;
 	out->mode = (uint8_t)mode;
 	out->scheduler = (uint8_t)scheduler;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <curl/curl.h>
 
@@ -324,6 +325,20 @@ set_method(CURL *easy, const char *method)
 	}
 }
 
+/* Without a reset TIME_WAIT would keep the port from the next request. */
+static int
+prepare_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
+{
+	struct linger linger = {.l_onoff = 1, .l_linger = 0};
+	int on = 1;
+
+	(void)ctx;
+	(void)purpose;
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	return CURL_SOCKOPT_OK;
+}
+
 static void
 set_options(struct http_fetch *fetch, const struct http_query *query)
 {
@@ -334,6 +349,9 @@ set_options(struct http_fetch *fetch, const struct http_query *query)
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)query->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* Addresses need no cache of names, which libcurl goes through whole after each transfer:
+	 * with thousands of them that was most of the work. */
+	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "weir/" WEIR_VERSION);
@@ -342,6 +360,11 @@ set_options(struct http_fetch *fetch, const struct http_query *query)
 	if (!query->reuse) {
 		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	}
+	if (query->local_port) {
+		curl_easy_setopt(easy, CURLOPT_LOCALPORT, (long)query->local_port);
+		curl_easy_setopt(easy, CURLOPT_LOCALPORTRANGE, 1L);
+		curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, prepare_socket);
 	}
 	if (query->ca_file) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, query->ca_file);

@@ -31,6 +31,7 @@ struct http_query {
 	size_t body_max;     /* A longer body is an error, ... */
 	bool cut_body;       /* ... or, with this, cut off there and the rest not awaited. */
 	bool reuse;          /* Keep the connection for the next request. */
+	uint16_t local_port; /* To come from, again and again: it is closed by a reset; 0: any. */
 };
 
 /* Exactly one of 'error' set (no answer) or a status. Valid during the callback only. */

@@ -38,6 +38,19 @@ node_role_name(enum node_role role)
 	return role_names[role];
 }
 
+bool
+check_goes_by(const struct check *check, const struct pool *pool, const struct service *service)
+{
+	bool udp = check->type == CHECK_UDP || check->type == CHECK_DNS;
+
+	if (service->pool != pool || service->protocol != (udp ? PROTOCOL_UDP : PROTOCOL_TCP) ||
+		(service->mode != MODE_DR && service->mode != MODE_TUNNEL))
+		return false;
+	/* A service of all ports has none of its own. */
+	return service->port == 0 ? check->port != 0
+				  : check->port == 0 || check->port == service->port;
+}
+
 const char *
 check_type_name(enum check_type type)
 {

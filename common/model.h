@@ -273,6 +273,7 @@ struct check {
 	uint32_t rise;      /* Successes in a row that make a backend up. */
 	uint32_t fall;      /* Failures in a row that make it down. */
 	enum check_start start;
+	bool via_vip; /* Probes have the virtual address, and go as clients' packets do. */
 	struct check_http http; /* http, https. */
 	struct check_tls tls;   /* https, tls. */
 	struct check_udp udp;
@@ -287,6 +288,7 @@ struct backend {
 	uint16_t weight;    /* 0 to MODEL_WEIGHT_MAX; 0 takes no new flows. */
 	uint32_t max_flows; /* At once; 0: any number. */
 	uint16_t port;      /* Where it serves (nat, fullnat); 0: at the service's port. */
+	bool sorry;         /* Serves only while the pool has no quorum; never checked. */
 };
 
 /* Backends that serve the same thing, and how they are checked. */
@@ -296,6 +298,8 @@ struct pool {
 	struct backend *backends;
 	size_t n_backends;
 	uint32_t slow_start_ms; /* Ramp of a backend that comes back; 0: none. */
+	uint32_t quorum;        /* With a sorry backend: fewer of the others up are too few ... */
+	uint32_t quorum_hysteresis; /* ... until there are so many more. */
 };
 
 /* How clients are kept with their backend from one connection to the next. */
@@ -339,6 +343,7 @@ struct service {
 	uint16_t mss;            /* TCP: the largest that a SYN may offer; 0: any. */
 	enum client_address client_address; /* Mode fullnat only. */
 	bool syn_cookies; /* TCP in modes nat and fullnat: the dataplane answers SYNs itself. */
+	uint16_t probe_port; /* From it on its pool's backends are probed by it; 0: they are not. */
 	const struct virtual_router *router; /* The one that holds 'address'. */
 	struct service_limits limits;
 	struct service_lists block; /* Clients in one of these get nothing. */
@@ -508,6 +513,17 @@ const struct node *model_next_node(
 	const struct model *model, enum node_role role, const struct node *previous);
 
 const char *node_role_name(enum node_role role);
+
+/* True if health checks look at the backend. */
+static inline bool
+pool_checks(const struct pool *pool, const struct backend *backend)
+{
+	return pool->check && !backend->sorry;
+}
+
+/* Whether a check of 'pool' that goes by the virtual address may go by 'service'. */
+bool check_goes_by(
+	const struct check *check, const struct pool *pool, const struct service *service);
 
 /* "tcp", "http" ... */
 const char *check_type_name(enum check_type type);

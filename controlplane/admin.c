@@ -266,16 +266,49 @@ handle_trace(void *ctx, json_t *params, struct err *err)
 	return ask_dataplane(ctx, "trace", json_incref(params), NULL, NULL);
 }
 
+/* The dataplane checks what it alone knows. */
 static json_t *
-set_drained(struct admin *admin, json_t *params, bool drained, struct err *err)
+handle_capture_start(void *ctx, json_t *params, struct err *err)
 {
-	static const char *const keys[] = {"pool", "backend", NULL};
+	struct admin *admin = ctx;
+	char service_buf[CONTROL_NAME_SIZE], backend_buf[CONTROL_NAME_SIZE];
+	const char *service, *backend;
+
+	if (optional_name(params, "service", service_buf, &service, err) < 0 ||
+		optional_name(params, "backend", backend_buf, &backend, err) < 0 ||
+		check_service(admin, service, err) < 0 ||
+		check_backend(admin, NULL, backend, err) < 0)
+		return NULL;
+	LOG_INFORM("capture asked for by the operator");
+	return ask_dataplane(admin, "capture_start", json_incref(params), NULL, NULL);
+}
+
+static json_t *
+handle_capture_read(void *ctx, json_t *params, struct err *err)
+{
+	(void)err;
+	return ask_dataplane(ctx, "capture_read", json_incref(params), NULL, NULL);
+}
+
+static json_t *
+handle_capture_stop(void *ctx, json_t *params, struct err *err)
+{
+	(void)err;
+	return ask_dataplane(ctx, "capture_stop", json_incref(params), NULL, NULL);
+}
+
+/* Has 'change' done to all backends that the parameters 'backend' and 'pool' mean. Returns what it
+ * returned of each, or NULL with 'err' set. */
+static json_t *
+change_backends(struct admin *admin, json_t *params, const void *wanted,
+	json_t *(*change)(struct admin *admin, size_t pool, size_t backend, const void *wanted),
+	struct err *err)
+{
 	char pool_buf[CONTROL_NAME_SIZE], name[CONTROL_NAME_SIZE];
 	const char *pool_name;
 	json_t *touched;
 
-	if (json_fields_known(params, keys, err) < 0 ||
-		optional_name(params, "pool", pool_buf, &pool_name, err) < 0 ||
+	if (optional_name(params, "pool", pool_buf, &pool_name, err) < 0 ||
 		json_field_name(params, "backend", name, err) < 0 ||
 		check_backend(admin, pool_name, name, err) < 0)
 		return NULL;
@@ -286,32 +319,97 @@ set_drained(struct admin *admin, json_t *params, bool drained, struct err *err)
 		if (pool_name && strcmp(pool->config->name, pool_name) != 0)
 			continue;
 		for (size_t j = 0; j < pool->n_backends; j++) {
-			bool changed = pool->backends[j].drained != drained;
-
-			if (strcmp(pool->backends[j].config->name, name) != 0)
-				continue;
-			if (changed)
-				LOG_INFORM("backend %s of pool %s: %s by the operator", name,
-					pool->config->name, drained ? "drained" : "undrained");
-			cluster_backend_set_drained(admin->cluster, i, j, drained, clock_now_ns());
-			json_array_append_new(
-				touched, json_pack("{s:s, s:s, s:b}", "pool", pool->config->name,
-						 "backend", name, "changed", (int)changed));
+			if (strcmp(pool->backends[j].config->name, name) == 0)
+				json_array_append_new(touched, change(admin, i, j, wanted));
 		}
 	}
 	return json_pack("{s:o}", "backends", touched);
 }
 
 static json_t *
+set_drained(struct admin *admin, size_t pool_index, size_t backend_index, const void *wanted)
+{
+	const struct cluster_pool *pool = cluster_pool(admin->cluster, pool_index);
+	const struct cluster_backend *backend = &pool->backends[backend_index];
+	bool drained = *(const bool *)wanted;
+	bool changed = backend->drained != drained;
+
+	if (changed)
+		LOG_INFORM("backend %s of pool %s: %s by the operator", backend->config->name,
+			pool->config->name, drained ? "drained" : "undrained");
+	cluster_backend_set_drained(
+		admin->cluster, pool_index, backend_index, drained, clock_now_ns());
+	return json_pack("{s:s, s:s, s:b}", "pool", pool->config->name, "backend",
+		backend->config->name, "changed", (int)changed);
+}
+
+static json_t *
 handle_drain(void *ctx, json_t *params, struct err *err)
 {
-	return set_drained(ctx, params, true, err);
+	static const char *const keys[] = {"pool", "backend", NULL};
+	const bool drained = true;
+
+	if (json_fields_known(params, keys, err) < 0)
+		return NULL;
+	return change_backends(ctx, params, &drained, set_drained, err);
 }
 
 static json_t *
 handle_undrain(void *ctx, json_t *params, struct err *err)
 {
-	return set_drained(ctx, params, false, err);
+	static const char *const keys[] = {"pool", "backend", NULL};
+	const bool drained = false;
+
+	if (json_fields_known(params, keys, err) < 0)
+		return NULL;
+	return change_backends(ctx, params, &drained, set_drained, err);
+}
+
+/* 'wanted' is NULL for the configured weight. */
+static json_t *
+set_weight(struct admin *admin, size_t pool_index, size_t backend_index, const void *wanted)
+{
+	const struct cluster_pool *pool = cluster_pool(admin->cluster, pool_index);
+	const struct cluster_backend *backend = &pool->backends[backend_index];
+	uint16_t before = cluster_backend_full_weight(backend);
+	bool was_set = backend->weight_set;
+	bool changed;
+
+	if (wanted)
+		cluster_backend_set_weight(
+			admin->cluster, pool_index, backend_index, *(const uint16_t *)wanted);
+	else
+		cluster_backend_reset_weight(admin->cluster, pool_index, backend_index);
+	changed = was_set != backend->weight_set || before != cluster_backend_full_weight(backend);
+	if (changed)
+		LOG_INFORM("backend %s of pool %s: weight %u -> %u%s by the operator",
+			backend->config->name, pool->config->name, before,
+			cluster_backend_full_weight(backend), wanted ? "" : " (configured)");
+	return json_pack("{s:s, s:s, s:b, s:i, s:i}", "pool", pool->config->name, "backend",
+		backend->config->name, "changed", (int)changed, "weight",
+		(int)cluster_backend_full_weight(backend), "configured_weight",
+		(int)backend->config->weight);
+}
+
+static json_t *
+handle_weight(void *ctx, json_t *params, struct err *err)
+{
+	static const char *const keys[] = {"pool", "backend", "weight", "reset", NULL};
+	bool resets = json_is_true(json_object_get(params, "reset"));
+	uint64_t number = 0;
+	uint16_t weight;
+
+	if (json_fields_known(params, keys, err) < 0)
+		return NULL;
+	if (resets == (json_object_get(params, "weight") != NULL)) {
+		err_set(err, -EINVAL, "give either a weight from 0 to %d, or --reset",
+			MODEL_WEIGHT_MAX);
+		return NULL;
+	}
+	if (!resets && json_field_integer(params, "weight", 0, MODEL_WEIGHT_MAX, &number, err) < 0)
+		return NULL;
+	weight = (uint16_t)number;
+	return change_backends(ctx, params, resets ? NULL : &weight, set_weight, err);
 }
 
 static json_t *
@@ -372,8 +470,12 @@ static const struct rpc_method methods[] = {
 	{"stats", handle_stats},
 	{"sync", handle_sync},
 	{"trace", handle_trace},
+	{"capture_start", handle_capture_start},
+	{"capture_read", handle_capture_read},
+	{"capture_stop", handle_capture_stop},
 	{"drain", handle_drain},
 	{"undrain", handle_undrain},
+	{"weight", handle_weight},
 	{"failover", handle_failover},
 	{"history", handle_history},
 	{NULL, NULL},

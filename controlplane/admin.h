@@ -6,15 +6,20 @@
  *   services  {service?}                 -> [{name, address, port (0: any), protocol, mode,
  *                                            scheduler, persistence: {timeout_s, prefix}?,
  *                                            pool, router, router_state, backends, backends_up,
+ *                                            quorum_lost: true?,
  *                                            packets, bytes, new_flows, drops}]
- *   backends  {pool?, backend?}          -> [{pool, backend, address, state, drained, weight,
- *                                            configured_weight, reason, since_s, changes,
- *                                            packets, bytes, new_flows, active_flows}]
+ *   backends  {pool?, backend?}          -> [{pool, backend, address, state, drained, sorry,
+ *                                            weight, configured_weight, set_weight, reason,
+ *                                            since_s, changes, resets, unreachables, packets,
+ *                                            bytes, new_flows, active_flows}]
  *   flows     {limit?, service?, client?, backend?, protocol?, state?} -> as the dataplane's
  * (control.h) stats     {}                         -> as the dataplane's (control.h) sync      {}
  * -> as the dataplane's trace     {protocol, from, to, flags?, size?} -> as the dataplane's
  * (control.h) drain     {backend, pool?}           -> {backends: [{pool, backend, changed}, ...]}
+ *   capture_start, capture_read, capture_stop -> as the dataplane's
  *   undrain   {backend, pool?}           -> as drain
+ *   weight    {backend, pool?, weight | reset: true} -> {backends: [{pool, backend, changed,
+ *                                            weight, configured_weight}, ...]}
  *   failover  {router?}                  -> {moving: number of virtual routers}
  *
  * Counters are missing while the dataplane cannot be asked.

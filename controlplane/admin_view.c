@@ -128,6 +128,7 @@ count_up(const struct cluster_pool *pool)
 static json_t *
 view_service(const struct cluster *cluster, const struct service *service, size_t n_up)
 {
+	const struct model *model = cluster_model(cluster);
 	json_t *json;
 
 	json = json_pack("{s:s, s:o, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "name",
@@ -138,6 +139,8 @@ view_service(const struct cluster *cluster, const struct service *service, size_
 		router_state(cluster, service->router), "backends",
 		(json_int_t)service->pool->n_backends, "backends_up", (json_int_t)n_up);
 	view_persistence(json, service);
+	if (cluster_pool(cluster, (size_t)(service->pool - model->pools))->quorum_lost)
+		json_object_set_new(json, "quorum_lost", json_true());
 	if (service->mode == MODE_TUNNEL)
 		json_object_set_new(json, "tunnel", tunnel_encode(&service->tunnel));
 	if (service->mss)
@@ -173,13 +176,17 @@ static json_t *
 view_backend(
 	const struct cluster_pool *pool, const struct cluster_backend *backend, uint64_t now_ns)
 {
-	return json_pack("{s:s, s:s, s:o, s:s, s:b, s:i, s:i, s:o, s:o, s:I}", "pool",
-		pool->config->name, "backend", backend->config->name, "address",
+	return json_pack("{s:s, s:s, s:o, s:s, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:I, s:I, s:I}",
+		"pool", pool->config->name, "backend", backend->config->name, "address",
 		addr_or_null(&backend->config->addr), "state", cluster_backend_state_name(backend),
-		"drained", (int)backend->drained, "weight", (int)cluster_backend_weight(backend),
-		"configured_weight", (int)backend->config->weight, "reason",
+		"drained", (int)backend->drained, "sorry", (int)backend->config->sorry, "weight",
+		(int)cluster_backend_weight(backend), "configured_weight",
+		(int)backend->config->weight, "set_weight",
+		backend->weight_set ? json_integer(backend->weight) : json_null(), "reason",
 		text_or_null(backend->why), "since_s", seconds_since(backend->since_ns, now_ns),
-		"changes", (json_int_t)backend->n_changes);
+		"changes", (json_int_t)backend->n_changes, "resets",
+		(json_int_t)backend->signs.n_resets, "unreachables",
+		(json_int_t)backend->signs.n_unreachables);
 }
 
 json_t *

@@ -20,6 +20,7 @@ struct check_target {
 	const struct check *check;
 	const char *backend; /* Its name. */
 	struct endpoint endpoint;
+	uint16_t local_port; /* To be probed from; 0: any. */
 };
 
 /* The end of a probe; 'why' says what was found ("status 200", "Connection refused"). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* DNS check: one question by UDP is answered with the expected rcode and data; see check.h.
  * Messages are read by the C library's resolver. */
+#include "controlplane/check_socket.h"
 #include "controlplane/datagram.h"
 
 #include <arpa/nameser.h>
@@ -160,7 +161,7 @@ start(void *engine, const struct check_target *target, check_done_fn done, void 
 		err_set(err, -EINVAL, "'%s' cannot be asked for", target->check->dns.name);
 		return NULL;
 	}
-	fd = datagram_connect(&target->endpoint, SOCK_DGRAM, 0);
+	fd = check_socket_connect(target, SOCK_DGRAM, 0);
 	if (fd < 0) {
 		err_set(err, fd, "%s", strerror(-fd));
 		return NULL;

@@ -135,6 +135,7 @@ start(void *engine, const struct check_target *target, check_done_fn done, void 
 		.tls_only = check->type == CHECK_TLS,
 		.body_max = BODY_MAX,
 		.cut_body = true,
+		.local_port = target->local_port,
 	};
 	struct http_probe *probe;
 

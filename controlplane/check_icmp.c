@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* ICMP check: an echo request is answered (RFC 792, RFC 4443 4); see check.h. A raw socket gets all
  * that its peer sends by ICMP, so an answer is known by its identifier and a random word. */
+#include "controlplane/check_socket.h"
 #include "controlplane/datagram.h"
 
 #include "common/checksum.h"
@@ -71,7 +72,7 @@ start(void *engine, const struct check_target *target, check_done_fn done, void 
 	struct err *err)
 {
 	enum addr_family family = target->endpoint.addr.family;
-	struct endpoint endpoint = {.addr = target->endpoint.addr};
+	struct check_target portless = {.endpoint = {.addr = target->endpoint.addr}};
 	struct datagram_question question = {.size = sizeof(struct echo), .family = family};
 	struct echo echo = {
 		.type = family == ADDR_V4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST,
@@ -79,8 +80,8 @@ start(void *engine, const struct check_target *target, check_done_fn done, void 
 		.sequence = htons(1),
 		.random = {arc4random(), arc4random()},
 	};
-	int fd = datagram_connect(
-		&endpoint, SOCK_RAW, family == ADDR_V4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	int fd = check_socket_connect(
+		&portless, SOCK_RAW, family == ADDR_V4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 
 	(void)engine;
 	if (fd < 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* TCP check: a connection can be made; see check.h. */
-#include "controlplane/check.h"
+#include "controlplane/check_socket.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,28 +44,6 @@ on_writable(uv_poll_t *poll, int status, int events)
 	done(ctx, error == 0, error == 0 ? "connected" : strerror(error));
 }
 
-/* Returns a socket that is connecting, or a negative errno. Closing it sends a reset, so that
- * probes leave no connections behind in TIME_WAIT that use up local ports. */
-static int
-connect_to(const struct endpoint *endpoint)
-{
-	struct linger linger = {.l_onoff = 1, .l_linger = 0};
-	struct sockaddr_storage address;
-	socklen_t size = endpoint_to_sockaddr(endpoint, &address);
-	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-	if (connect(fd, (struct sockaddr *)&address, size) < 0 && errno != EINPROGRESS) {
-		int rc = -errno;
-
-		close(fd);
-		return rc;
-	}
-	return fd;
-}
-
 static void *
 start(void *engine, const struct check_target *target, check_done_fn done, void *ctx,
 	struct err *err)
@@ -78,7 +56,7 @@ start(void *engine, const struct check_target *target, check_done_fn done, void 
 		err_set(err, -ENOMEM, "out of memory");
 		return NULL;
 	}
-	probe->fd = connect_to(&target->endpoint);
+	probe->fd = check_socket_connect(target, SOCK_STREAM, 0);
 	if (probe->fd < 0) {
 		err_set(err, probe->fd, "%s", strerror(-probe->fd));
 		free(probe);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* UDP check: a datagram is answered, by the expected bytes if there are any; see check.h. */
+#include "controlplane/check_socket.h"
 #include "controlplane/datagram.h"
 
 #include <string.h>
@@ -24,7 +25,7 @@ start(void *engine, const struct check_target *target, check_done_fn done, void 
 {
 	const struct check_bytes *send = &target->check->udp.send;
 	struct datagram_question question = {.size = send->size};
-	int fd = datagram_connect(&target->endpoint, SOCK_DGRAM, 0);
+	int fd = check_socket_connect(target, SOCK_DGRAM, 0);
 
 	(void)engine;
 	if (fd < 0) {

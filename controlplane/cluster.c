@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Live state of this node; see cluster.h. */
+/* Live state of this node; see cluster.h. Its virtual routers are in cluster_routers.c. */
 #include "controlplane/cluster.h"
 
 #include "common/clock.h"
+#include "controlplane/cluster_data.h"
 #include "controlplane/health.h"
+#include "controlplane/quorum.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,56 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct cluster {
-	const struct model *model;
-	const struct node *node;
-	struct cluster_router *routers;
-	size_t n_routers;
-	struct cluster_pool *pools;
-	struct cluster_script *scripts;
-	bool links[MODEL_PORTS_MAX]; /* Of the node's ports. */
-	struct history history;
-	struct cluster_dataplane dataplane;
-	struct cluster_listener listener;
-	struct flow_sync sync;
-	bool ready;
-	char ready_why[CLUSTER_WHY_SIZE];
-};
-
 static void
 copy_text(char *out, size_t size, const char *text)
 {
 	snprintf(out, size, "%s", text ? text : "");
-}
-
-static const struct router_member *
-find_member(const struct virtual_router *router, const struct node *node)
-{
-	for (size_t i = 0; i < router->n_members; i++) {
-		if (router->members[i].node == node)
-			return &router->members[i];
-	}
-	return NULL;
-}
-
-static void
-init_routers(struct cluster *cluster, uint64_t now_ns)
-{
-	const struct model *model = cluster->model;
-
-	for (size_t i = 0; i < model->n_routers; i++) {
-		const struct router_member *member = find_member(&model->routers[i], cluster->node);
-
-		if (!member)
-			continue;
-		cluster->routers[cluster->n_routers++] = (struct cluster_router){
-			.config = &model->routers[i],
-			.configured_priority = member->priority,
-			.priority = member->priority,
-			.state = VRRP_INIT,
-			.since_ns = now_ns,
-		};
-	}
 }
 
 static int
@@ -73,9 +29,12 @@ init_pool(struct cluster_pool *pool, const struct pool *config, uint64_t now_ns)
 	pool->n_backends = config->n_backends;
 	for (size_t i = 0; i < config->n_backends; i++) {
 		pool->backends[i].config = &config->backends[i];
-		pool->backends[i].health = health_start(config->check);
+		pool->backends[i].health = HEALTH_UP;
+		if (pool_checks(config, &config->backends[i]))
+			pool->backends[i].health = health_start(config->check);
 		pool->backends[i].since_ns = now_ns;
 	}
+	quorum_update(pool);
 	return 0;
 }
 
@@ -100,7 +59,7 @@ cluster_new(
 		cluster->scripts[i].config = &model->scripts[i];
 	for (size_t i = 0; i < MODEL_PORTS_MAX; i++)
 		cluster->links[i] = true;
-	init_routers(cluster, now_ns);
+	cluster_init_routers(cluster, now_ns);
 	for (size_t i = 0; i < model->n_pools; i++) {
 		if (init_pool(&cluster->pools[i], &model->pools[i], now_ns) < 0)
 			goto fail;
@@ -155,19 +114,6 @@ const struct node *
 cluster_node(const struct cluster *cluster)
 {
 	return cluster->node;
-}
-
-size_t
-cluster_n_routers(const struct cluster *cluster)
-{
-	return cluster->n_routers;
-}
-
-const struct cluster_router *
-cluster_router(const struct cluster *cluster, size_t i)
-{
-	assert(i < cluster->n_routers);
-	return &cluster->routers[i];
 }
 
 size_t
@@ -252,6 +198,13 @@ start_slowly(
 		&entry->slow_start, cluster->pools[pool].config->slow_start_ms * NS_PER_MS, now_ns);
 }
 
+static void
+look_at_quorum(struct cluster *cluster, size_t pool)
+{
+	if (quorum_update(&cluster->pools[pool]) && cluster->listener.on_quorum)
+		cluster->listener.on_quorum(cluster->listener.ctx, pool);
+}
+
 void
 cluster_backend_set_health(struct cluster *cluster, size_t pool, size_t backend,
 	enum health_state health, const char *why, uint64_t now_ns)
@@ -275,6 +228,7 @@ cluster_backend_set_health(struct cluster *cluster, size_t pool, size_t backend,
 		slow_start_stop(&entry->slow_start);
 	entry->health = health;
 	entry->since_ns = now_ns;
+	look_at_quorum(cluster, pool);
 	tell_state(cluster);
 	tell_track(cluster);
 }
@@ -288,9 +242,47 @@ cluster_backend_set_drained(
 	if (entry->drained == drained)
 		return;
 	entry->drained = drained;
+	look_at_quorum(cluster, pool);
 	if (!drained && entry->health == HEALTH_UP)
 		start_slowly(cluster, pool, entry, now_ns);
 	tell_state(cluster);
+}
+
+static void
+change_weight(struct cluster *cluster, size_t pool, size_t backend, bool set, uint16_t weight)
+{
+	struct cluster_backend *entry = backend_at(cluster, pool, backend);
+
+	if (entry->weight_set == set && entry->weight == weight)
+		return;
+	entry->weight_set = set;
+	entry->weight = weight;
+	look_at_quorum(cluster, pool);
+	tell_state(cluster);
+}
+
+void
+cluster_backend_set_weight(struct cluster *cluster, size_t pool, size_t backend, uint16_t weight)
+{
+	change_weight(cluster, pool, backend, true, weight);
+}
+
+void
+cluster_backend_reset_weight(struct cluster *cluster, size_t pool, size_t backend)
+{
+	change_weight(cluster, pool, backend, false, 0);
+}
+
+bool
+cluster_backend_set_signs(
+	struct cluster *cluster, size_t pool, size_t backend, const struct cluster_signs *signs)
+{
+	struct cluster_backend *entry = backend_at(cluster, pool, backend);
+	bool more = signs->n_resets > entry->signs.n_resets ||
+		    signs->n_unreachables > entry->signs.n_unreachables;
+
+	entry->signs = *signs;
+	return more;
 }
 
 void
@@ -299,12 +291,15 @@ cluster_forget_health(struct cluster *cluster, const char *why, uint64_t now_ns)
 	for (size_t i = 0; i < cluster->model->n_pools; i++) {
 		const struct cluster_pool *pool = &cluster->pools[i];
 
-		for (size_t j = 0; pool->config->check && j < pool->n_backends; j++) {
+		for (size_t j = 0; j < pool->n_backends; j++) {
+			if (!pool_checks(pool->config, pool->backends[j].config))
+				continue;
 			pool->backends[j].health = health_start(pool->config->check);
 			slow_start_stop(&pool->backends[j].slow_start);
 			pool->backends[j].since_ns = now_ns;
 			copy_text(pool->backends[j].why, sizeof(pool->backends[j].why), why);
 		}
+		quorum_update(&cluster->pools[i]);
 	}
 }
 
@@ -328,8 +323,9 @@ cluster_renew_health(struct cluster *cluster)
 	for (size_t i = 0; i < cluster->model->n_pools; i++) {
 		const struct cluster_pool *pool = &cluster->pools[i];
 
-		for (size_t j = 0; pool->config->check && j < pool->n_backends; j++)
-			pool->backends[j].stale = true;
+		for (size_t j = 0; j < pool->n_backends; j++)
+			pool->backends[j].stale =
+				pool_checks(pool->config, pool->backends[j].config);
 	}
 }
 
@@ -406,95 +402,7 @@ cluster_deadline_ns(const struct cluster *cluster)
 	return deadline_ns;
 }
 
-uint16_t
-cluster_backend_weight(const struct cluster_backend *backend)
-{
-	return backend->drained ? 0
-				: slow_start_weight(&backend->slow_start, backend->config->weight);
-}
-
-const char *
-cluster_backend_state_name(const struct cluster_backend *backend)
-{
-	if (backend->drained && backend->health != HEALTH_DOWN)
-		return "drained";
-	return health_state_name(backend->health);
-}
-
-int
-cluster_failover(struct cluster *cluster, const char *router, struct err *err)
-{
-	bool held[MODEL_ROUTERS_MAX] = {false};
-	bool known = false;
-	int n_asked = 0;
-
-	for (size_t i = 0; i < cluster->n_routers; i++) {
-		if (router && strcmp(cluster->routers[i].config->name, router) != 0)
-			continue;
-		known = true;
-		held[i] = cluster->routers[i].state == VRRP_MASTER;
-		n_asked += held[i];
-	}
-	if (router && !known)
-		return err_set(err, -ENOENT,
-			"'%s' is not a virtual router of %s: `weirctl status` lists them", router,
-			cluster->node->name);
-	if (n_asked == 0)
-		return err_set(err, -EINVAL,
-			"%s does not hold %s: run this on the node that does (`weirctl status`)",
-			cluster->node->name, router ? router : "any virtual router");
-	for (size_t i = 0; i < cluster->n_routers; i++) {
-		if (held[i] && cluster->listener.on_failover)
-			cluster->listener.on_failover(cluster->listener.ctx, i);
-	}
-	return n_asked;
-}
-
-/* --- Election and dataplane client --- */
-
-void
-cluster_router_count_adverts(
-	struct cluster *cluster, size_t router, unsigned int n_sent, unsigned int n_received)
-{
-	assert(router < cluster->n_routers);
-	cluster->routers[router].n_sent += n_sent;
-	cluster->routers[router].n_received += n_received;
-}
-
-void
-cluster_router_set_priority(struct cluster *cluster, size_t router, uint8_t priority)
-{
-	assert(router < cluster->n_routers);
-	cluster->routers[router].priority = priority;
-}
-
-void
-cluster_router_set_state(struct cluster *cluster, size_t router, enum vrrp_state state,
-	const char *why, uint64_t now_ns)
-{
-	struct cluster_router *entry = &cluster->routers[router];
-	struct transition *transition = history_add(&cluster->history);
-
-	assert(router < cluster->n_routers);
-	*transition = (struct transition){
-		.at_ns = now_ns, .router = router, .from = entry->state, .to = state};
-	copy_text(transition->why, sizeof(transition->why), why);
-	copy_text(entry->why, sizeof(entry->why), why);
-	entry->state = state;
-	entry->since_ns = now_ns;
-	entry->n_transitions++;
-	if (cluster->listener.on_transition)
-		cluster->listener.on_transition(cluster->listener.ctx, transition);
-}
-
-void
-cluster_router_set_master(
-	struct cluster *cluster, size_t router, const struct addr *master, uint8_t priority)
-{
-	assert(router < cluster->n_routers);
-	cluster->routers[router].master = *master;
-	cluster->routers[router].master_priority = priority;
-}
+/* --- Dataplane client --- */
 
 void
 cluster_dataplane_set(struct cluster *cluster, const struct cluster_dataplane *dataplane)

@@ -22,15 +22,25 @@
 
 #define CLUSTER_WHY_SIZE 160
 
+/* What the dataplane counts of a backend that may mean trouble. */
+struct cluster_signs {
+	uint64_t n_resets;       /* Connections that it has reset. */
+	uint64_t n_unreachables; /* ICMP errors that say that it cannot be reached. */
+};
+
 /* A backend of a pool. Backends of a pool without a check are HEALTH_UP from the start. */
 struct cluster_backend {
 	const struct backend *config;
 	enum health_state health;
-	uint64_t since_ns;            /* When 'health' became what it is. */
-	uint64_t n_changes;           /* Of 'health', the first verdict not counted. */
-	bool stale;                   /* The last verdict is of before cluster_renew_health(). */
-	bool drained;                 /* By the operator: takes no new flows, keeps its old ones. */
+	uint64_t since_ns;  /* When 'health' became what it is. */
+	uint64_t n_changes; /* Of 'health', the first verdict not counted. */
+	bool stale;         /* The last verdict is of before cluster_renew_health(). */
+	bool drained;       /* By the operator: takes no new flows, keeps its old ones. */
+	bool rests;         /* As well: a sorry backend with a quorum, or another one without it. */
+	bool weight_set;    /* By the operator, in place of the configured one: ... */
+	uint16_t weight;    /* ... this. */
 	struct slow_start slow_start; /* Of its weight. */
+	struct cluster_signs signs;
 	char why[CLUSTER_WHY_SIZE]; /* The last verdict's reason ("connection refused"); "" if none.
 				     */
 };
@@ -40,6 +50,7 @@ struct cluster_pool {
 	const struct pool *config;
 	struct cluster_backend *backends;
 	size_t n_backends;
+	bool quorum_lost; /* Its sorry backends serve. */
 };
 
 /* A virtual router that this node is a member of. */
@@ -86,6 +97,8 @@ struct cluster_listener {
 	void (*on_failover)(void *ctx, size_t router);
 	/* What virtual routers track has changed. */
 	void (*on_track)(void *ctx);
+	/* The pool has lost its quorum, or has it again. */
+	void (*on_quorum)(void *ctx, size_t pool);
 	/* A virtual router has changed its state. */
 	void (*on_transition)(void *ctx, const struct transition *transition);
 	void *ctx;
@@ -131,6 +144,15 @@ void cluster_backend_set_health(struct cluster *cluster, size_t pool, size_t bac
 void cluster_backend_set_drained(
 	struct cluster *cluster, size_t pool, size_t backend, bool drained, uint64_t now_ns);
 
+/* Another weight than the configured one, until it is reset. */
+void cluster_backend_set_weight(
+	struct cluster *cluster, size_t pool, size_t backend, uint16_t weight);
+void cluster_backend_reset_weight(struct cluster *cluster, size_t pool, size_t backend);
+
+/* What the dataplane counts now. Returns true if there are more signs than before. */
+bool cluster_backend_set_signs(
+	struct cluster *cluster, size_t pool, size_t backend, const struct cluster_signs *signs);
+
 /* Makes all verdicts what their checks start with, for the reason 'why', without telling the
  * listener: the checks begin anew. */
 void cluster_forget_health(struct cluster *cluster, const char *why, uint64_t now_ns);
@@ -155,10 +177,14 @@ void cluster_advance(struct cluster *cluster, uint64_t now_ns);
 /* When cluster_advance() has something to do; SLOW_START_NEVER: nothing as things are. */
 uint64_t cluster_deadline_ns(const struct cluster *cluster);
 
-/* The weight that the dataplane is told: 0 when drained, less than configured in slow start. */
+/* The operator's weight, or else the configured one. */
+uint16_t cluster_backend_full_weight(const struct cluster_backend *backend);
+
+/* The weight that the dataplane is told: 0 when it is drained or rests, less in slow start. */
 uint16_t cluster_backend_weight(const struct cluster_backend *backend);
 
-/* "up", "down", "unknown", or "drained" for a drained backend that is not down. */
+/* "up", "down", "unknown"; "drained" for a drained backend that is not down, "standby" for one that
+ * is up and rests. */
 const char *cluster_backend_state_name(const struct cluster_backend *backend);
 
 /* Gives up the virtual router called 'router', or all that this node holds (NULL), in favour of

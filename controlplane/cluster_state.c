@@ -154,6 +154,7 @@ add_services(const struct cluster *cluster, struct control_state *state)
 		service->allow = indices_of(model, &config->allow);
 		service->client_address = (uint8_t)config->client_address;
 		service->syn_cookies = config->syn_cookies;
+		service->probe_port = config->probe_port;
 		state->n_services++;
 	}
 	return state->services != NULL;

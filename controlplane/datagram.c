@@ -75,24 +75,6 @@ on_readable(uv_poll_t *poll, int status, int events)
 	}
 }
 
-int
-datagram_connect(const struct endpoint *endpoint, int type, int protocol)
-{
-	struct sockaddr_storage address;
-	socklen_t size = endpoint_to_sockaddr(endpoint, &address);
-	int fd = socket(address.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (struct sockaddr *)&address, size) < 0) {
-		int rc = -errno;
-
-		close(fd);
-		return rc;
-	}
-	return fd;
-}
-
 void *
 datagram_start(const struct check_target *target, int fd, const struct datagram_question *question,
 	datagram_judge_fn judge, check_done_fn done, void *ctx, struct err *err)

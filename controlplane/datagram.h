@@ -27,9 +27,6 @@ typedef enum datagram_verdict (*datagram_judge_fn)(const struct check *check,
 	const struct datagram_question *question, const uint8_t *bytes, size_t size, char *why,
 	size_t why_size);
 
-/* A connected socket of 'type' and 'protocol' that does not block, or a negative errno. */
-int datagram_connect(const struct endpoint *endpoint, int type, int protocol);
-
 /* Sends the question by 'fd', which the probe owns from now on, even when this fails. As
  * check_kind.start(). */
 void *datagram_start(const struct check_target *target, int fd,

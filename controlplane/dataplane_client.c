@@ -44,7 +44,8 @@ struct dataplane_client {
 	bool lease_open;       /* A lease is unanswered. */
 	bool ready_open;       /* A question is unanswered. */
 	bool stats_open;
-	bool ping_open;
+	bool signs_open;
+	json_int_t n_signs; /* Known of. */
 	json_t *stats;
 };
 
@@ -211,30 +212,35 @@ ask_stats(uv_timer_t *timer)
 }
 
 static void
-on_ping_reply(void *ctx, json_t *result, const char *error)
+on_signs_reply(void *ctx, json_t *result, const char *error)
 {
 	struct dataplane_client *client = ctx;
+	json_int_t total = json_integer_value(json_object_get(result, "total"));
 
-	(void)result;
-	(void)error;
-	client->ping_open = false;
+	client->signs_open = false;
 	client->n_silent = 0;
+	if (error || total == client->n_signs)
+		return;
+	client->n_signs = total;
+	if (client->config.on_signs)
+		client->config.on_signs(client->config.ctx, json_object_get(result, "backends"));
 }
 
-/* Asks something small if no answer is owed, so that a silence is noticed on a backup, too. */
+/* Asks for signs of trouble with backends. That is something small, and a silence of the dataplane
+ * is noticed by it on a backup, too. */
 static void
 on_tick(uv_timer_t *timer)
 {
 	struct dataplane_client *client = timer->data;
 	bool is_owed = client->lease_open || client->ready_open || client->stats_open ||
-		       client->ping_open || client->pushed;
+		       client->signs_open || client->pushed;
 	struct cluster_dataplane dataplane;
 	char text[CLUSTER_WHY_SIZE];
 
-	if (!is_owed)
-		client->ping_open = rpc_call(client->rpc, "hello",
-					    json_pack("{s:i}", "version", CONTROL_VERSION),
-					    on_ping_reply, client) == 0;
+	if (!client->signs_open && (!is_owed || client->n_silent == 0))
+		client->signs_open =
+			rpc_call(client->rpc, "signs", json_pack("{s:I}", "known", client->n_signs),
+				on_signs_reply, client) == 0;
 	client->n_silent = is_owed ? client->n_silent + 1 : 0;
 	if (client->n_silent < (client->pushed ? SILENT_TICKS_PUSHING : SILENT_TICKS))
 		return;
@@ -375,6 +381,7 @@ dataplane_client_free(struct dataplane_client *client)
 	/* Open calls are answered by rpc_client_free(): nobody is to hear of it any more. */
 	client->config.on_change = NULL;
 	client->config.on_lease_done = NULL;
+	client->config.on_signs = NULL;
 	rpc_client_free(client->rpc);
 	json_decref(client->stats);
 	client->stats = NULL;

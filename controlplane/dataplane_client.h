@@ -27,6 +27,8 @@ struct dataplane_client_config {
 	void (*on_change)(void *ctx);
 	/* The dataplane has answered a lease: the next one may be sent. */
 	void (*on_lease_done)(void *ctx);
+	/* There are new signs of trouble; 'backends' is the member of the answer to "signs". */
+	void (*on_signs)(void *ctx, json_t *backends);
 	void *ctx;
 };
 

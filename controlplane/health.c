@@ -44,7 +44,9 @@ struct health {
 	uv_loop_t *loop;
 	health_result_fn on_result;
 	void *ctx;
-	void *engines[N_KINDS]; /* NULL: not needed so far. */
+	struct check_stats *stats;
+	struct check_stats uncounted; /* 'stats' until there are others. */
+	void *engines[N_KINDS];       /* NULL: not needed so far. */
 	struct target *targets;
 	size_t n_targets;
 	size_t n_unknown; /* Targets without a verdict. */
@@ -58,6 +60,10 @@ finish_probe(struct target *target, bool ok, const char *why)
 	enum health_state before = target->fsm.state;
 
 	target->probe = NULL;
+	if (ok)
+		health->stats->n_good++;
+	else
+		health->stats->n_bad++;
 	if (health_fsm_result(&target->fsm, ok, clock_now_ns(), arc4random())) {
 		log_write(target->fsm.state == HEALTH_UP ? LOG_INFO : LOG_WARN, log_module,
 			"backend %s of pool %s: %s -> %s: %s", target->backend_name,
@@ -111,6 +117,7 @@ give_up(struct target *target)
 	const char *awaited = target->kind->cancel(target->probe);
 	char why[96];
 
+	target->health->stats->n_timeouts++;
 	snprintf(why, sizeof(why), "no %s within %u ms", awaited, target->what.check->timeout_ms);
 	finish_probe(target, false, why);
 }
@@ -119,11 +126,14 @@ static void
 on_timer(uv_timer_t *timer)
 {
 	struct target *target = timer->data;
+	uint64_t due_ns = target->fsm.deadline_ns;
+	uint64_t now_ns = clock_now_ns();
 
-	switch (health_fsm_run(&target->fsm, clock_now_ns())) {
+	switch (health_fsm_run(&target->fsm, now_ns)) {
 	case HEALTH_WAIT:
 		break;
 	case HEALTH_PROBE:
+		check_stats_begin(target->health->stats, now_ns - due_ns);
 		start_probe(target);
 		break;
 	case HEALTH_GIVE_UP:
@@ -161,6 +171,25 @@ port_of(const struct model *model, const struct pool *pool, const struct backend
 	return 0;
 }
 
+/* Where a backend is probed: itself, or the virtual address by the local port that is its own. */
+static void
+aim(struct check_target *what, const struct model *model, const struct pool *pool, size_t index)
+{
+	const struct backend *backend = &pool->backends[index];
+
+	what->endpoint = (struct endpoint){backend->addr, port_of(model, pool, backend)};
+	for (size_t i = 0; pool->check->via_vip && i < model->n_services; i++) {
+		const struct service *service = &model->services[i];
+
+		if (service->pool != pool || service->probe_port == 0)
+			continue;
+		what->endpoint.addr = service->address;
+		what->endpoint.port = service->port ? service->port : pool->check->port;
+		what->local_port = (uint16_t)(service->probe_port + index);
+		return;
+	}
+}
+
 static int
 add_target(struct health *health, const struct model *model, size_t pool_index,
 	size_t backend_index, struct err *err)
@@ -189,15 +218,13 @@ add_target(struct health *health, const struct model *model, size_t pool_index,
 		.health = health,
 		.kind = kind,
 		.engine = health->engines[check->type],
-		.what = {.loop = health->loop,
-			.check = check,
-			.backend = backend->name,
-			.endpoint = {backend->addr, port_of(model, pool, backend)}},
+		.what = {.loop = health->loop, .check = check, .backend = backend->name},
 		.pool_name = pool->name,
 		.backend_name = backend->name,
 		.pool = pool_index,
 		.backend = backend_index,
 	};
+	aim(&target->what, model, pool, backend_index);
 	health_fsm_init(&target->fsm, &config, clock_now_ns(), arc4random());
 	uv_timer_init(health->loop, &target->timer);
 	target->timer.data = target;
@@ -226,6 +253,7 @@ health_new(struct health **out, uv_loop_t *loop, const struct model *model,
 		return err_set(err, -ENOMEM, "health checks: out of memory");
 	}
 	health->loop = loop;
+	health->stats = &health->uncounted;
 	health->on_result = on_result;
 	health->ctx = ctx;
 	for (size_t i = 0; i < model->n_pools && rc == 0; i++) {
@@ -233,8 +261,10 @@ health_new(struct health **out, uv_loop_t *loop, const struct model *model,
 
 		if (!pool->check || pool->check->type == CHECK_NONE)
 			continue;
-		for (size_t j = 0; j < pool->n_backends && rc == 0; j++)
-			rc = add_target(health, model, i, j, err);
+		for (size_t j = 0; j < pool->n_backends && rc == 0; j++) {
+			if (pool_checks(pool, &pool->backends[j]))
+				rc = add_target(health, model, i, j, err);
+		}
 	}
 	if (rc < 0) {
 		err_prefix(err, "health checks");
@@ -243,6 +273,12 @@ health_new(struct health **out, uv_loop_t *loop, const struct model *model,
 	}
 	*out = health;
 	return 0;
+}
+
+void
+health_count(struct health *health, struct check_stats *stats)
+{
+	health->stats = stats;
 }
 
 static void
@@ -279,6 +315,39 @@ health_free(struct health *health)
 	}
 	if (health->n_handles == 0)
 		release(health);
+}
+
+/* Targets are in the order of the model. */
+static struct target *
+find_target(const struct health *health, size_t pool, size_t backend)
+{
+	size_t low = 0, high = health->n_targets;
+
+	while (low < high) {
+		size_t i = low + (high - low) / 2;
+		struct target *target = &health->targets[i];
+
+		if (target->pool == pool && target->backend == backend)
+			return target;
+		if (target->pool < pool || (target->pool == pool && target->backend < backend))
+			low = i + 1;
+		else
+			high = i;
+	}
+	return NULL;
+}
+
+void
+health_hurry(struct health *health, size_t pool, size_t backend)
+{
+	struct target *target = find_target(health, pool, backend);
+
+	if (!target || !health_fsm_hurry(&target->fsm, clock_now_ns()))
+		return;
+	health->stats->n_hurried++;
+	LOG_DBG("backend %s of pool %s: probed at once, the dataplane has seen trouble",
+		target->backend_name, target->pool_name);
+	arm(target);
 }
 
 bool

@@ -10,6 +10,7 @@
 
 #include "common/err.h"
 #include "common/model.h"
+#include "controlplane/check_stats.h"
 #include "controlplane/health_fsm.h"
 
 #include <stdbool.h>
@@ -31,9 +32,16 @@ enum health_state health_start(const struct check *check);
 int health_new(struct health **out, uv_loop_t *loop, const struct model *model,
 	health_result_fn on_result, void *ctx, struct err *err);
 
+/* From now on counts in 'stats', which outlives the checks. */
+void health_count(struct health *health, struct check_stats *stats);
+
 /* Stops all checks; no callback comes after it. Memory goes when the loop has run its close
  * callbacks. NULL is allowed. */
 void health_free(struct health *health);
+
+/* The dataplane has seen a sign of trouble with a backend: it is probed at once, unless that was
+ * done within its interval already, or it is not checked. */
+void health_hurry(struct health *health, size_t pool, size_t backend);
 
 /* True when each checked backend has had its first verdict. */
 bool health_all_known(const struct health *health);

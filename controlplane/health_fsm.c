@@ -6,6 +6,10 @@
 
 #include <assert.h>
 
+/* Between the probes of one that is hurried: a part of the interval, and no more than so much. */
+#define HURRY_PART 10
+#define HURRY_NS_MAX NS_PER_S
+
 /* The share of 'whole' that 'random' stands for: 0 for 0, almost all for the greatest. */
 static uint64_t
 share(uint64_t whole, uint32_t random)
@@ -55,22 +59,51 @@ next_state(struct health_fsm *fsm, bool ok)
 	return fsm->streak >= (ok ? fsm->config.rise : fsm->config.fall) ? seen : fsm->state;
 }
 
+/* When the next probe is due after one that ended at 'now_ns'. */
+static uint64_t
+next_deadline_ns(struct health_fsm *fsm, bool ok, uint64_t now_ns, uint32_t random)
+{
+	uint64_t jitter_ns = fsm->config.jitter_ns;
+	uint64_t hurry_ns = fsm->config.interval_ns / HURRY_PART;
+
+	if (fsm->outdated) {
+		fsm->outdated = false;
+		return now_ns;
+	}
+	fsm->hurried = fsm->hurried && !ok && fsm->state == HEALTH_UP;
+	if (fsm->hurried)
+		return fsm->started_ns + (hurry_ns < HURRY_NS_MAX ? hurry_ns : HURRY_NS_MAX);
+	return fsm->started_ns + fsm->config.interval_ns - jitter_ns / 2 + share(jitter_ns, random);
+}
+
 bool
 health_fsm_result(struct health_fsm *fsm, bool ok, uint64_t now_ns, uint32_t random)
 {
-	uint64_t jitter_ns = fsm->config.jitter_ns;
 	enum health_state before = fsm->state;
 
 	assert(fsm->probing);
 	fsm->probing = false;
-	fsm->deadline_ns = fsm->started_ns + fsm->config.interval_ns - jitter_ns / 2 +
-			   share(jitter_ns, random);
+	fsm->state = next_state(fsm, ok);
+	fsm->deadline_ns = next_deadline_ns(fsm, ok, now_ns, random);
 	if (fsm->deadline_ns < now_ns)
 		fsm->deadline_ns = now_ns;
-	fsm->state = next_state(fsm, ok);
 	if (fsm->state == before)
 		return false;
 	fsm->streak = 0;
+	return true;
+}
+
+bool
+health_fsm_hurry(struct health_fsm *fsm, uint64_t now_ns)
+{
+	if (fsm->state != HEALTH_UP ||
+		(fsm->hurry_ns != 0 && now_ns < fsm->hurry_ns + fsm->config.interval_ns))
+		return false;
+	fsm->hurry_ns = now_ns;
+	fsm->hurried = true;
+	fsm->outdated = fsm->probing;
+	if (!fsm->probing)
+		fsm->deadline_ns = now_ns;
 	return true;
 }
 

@@ -25,7 +25,7 @@ lease_hold(struct lease *lease, size_t router, uint64_t until_ns)
 }
 
 void
-lease_release(struct lease *lease, size_t router)
+lease_let_go(struct lease *lease, size_t router)
 {
 	assert(router < MODEL_ROUTERS_MAX);
 	if (lease->until_ns[router] == 0)

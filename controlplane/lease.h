@@ -25,7 +25,7 @@ struct lease {
 void lease_init(struct lease *lease);
 
 void lease_hold(struct lease *lease, size_t router, uint64_t until_ns);
-void lease_release(struct lease *lease, size_t router);
+void lease_let_go(struct lease *lease, size_t router);
 
 /* Somebody else believes to hold 'router': if it is held here, the network is to be told again. */
 void lease_announce(struct lease *lease, size_t router);

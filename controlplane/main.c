@@ -14,6 +14,7 @@
 #include "controlplane/health.h"
 #include "controlplane/metrics_page.h"
 #include "controlplane/notifier.h"
+#include "controlplane/passive.h"
 #include "controlplane/port_watch.h"
 #include "controlplane/scripts.h"
 #include "controlplane/timer.h"
@@ -33,6 +34,7 @@ struct app {
 	struct dataplane_client *client;
 	struct election *election;
 	struct health *health;
+	struct check_stats checks;
 	struct scripts *scripts;
 	struct port_watch *ports;
 	struct notifier *notifiers[MODEL_ROUTERS_MAX]; /* NULL: the router has no command. */
@@ -70,6 +72,19 @@ on_track(void *ctx)
 
 	if (app->election)
 		election_update(app->election);
+}
+
+static void
+on_quorum(void *ctx, size_t pool)
+{
+	const struct app *app = ctx;
+	const struct cluster_pool *entry = cluster_pool(app->cluster, pool);
+
+	if (entry->quorum_lost)
+		LOG_WARNING("pool %s has lost its quorum of %u: its sorry backends serve",
+			entry->config->name, entry->config->quorum);
+	else
+		LOG_INFORM("pool %s has its quorum again", entry->config->name);
 }
 
 static void
@@ -128,6 +143,8 @@ start_checks(struct app *app)
 	if (health_new(&app->health, &app->loop, cluster_model(app->cluster), on_health_result, app,
 		    &err) < 0)
 		LOG_ERR("cannot start the health checks: %s", err.text);
+	else
+		health_count(app->health, &app->checks);
 }
 
 /* What the checks found without the link says nothing. */
@@ -171,6 +188,14 @@ on_dataplane_change(void *ctx)
 		return;
 	follow_dataplane(app);
 	election_update(app->election);
+}
+
+static void
+on_signs(void *ctx, json_t *backends)
+{
+	const struct app *app = ctx;
+
+	passive_take(app->cluster, app->health, backends);
 }
 
 static void
@@ -258,12 +283,14 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 		.path = node->lb.control_socket,
 		.on_change = on_dataplane_change,
 		.on_lease_done = on_lease_done,
+		.on_signs = on_signs,
 		.ctx = app,
 	};
 	struct cluster_listener listener = {
 		.on_state = on_cluster_state,
 		.on_failover = on_failover,
 		.on_track = on_track,
+		.on_quorum = on_quorum,
 		.on_transition = on_transition,
 		.ctx = app,
 	};
@@ -292,6 +319,8 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 		rc = admin_new(&app->admin, &app->loop, app->cluster, app->client, err);
 	if (rc == 0)
 		rc = metrics_page_new(&app->page, &app->loop, app->cluster, app->client, err);
+	if (rc == 0)
+		metrics_page_show_checks(app->page, &app->checks);
 	cluster_listen(app->cluster, &listener);
 	return rc;
 }

@@ -12,6 +12,7 @@
 struct metrics_page {
 	const struct cluster *cluster;
 	const struct dataplane_client *dataplane;
+	const struct check_stats *checks; /* NULL: nobody has any. */
 	struct metrics_server *server;
 };
 
@@ -118,6 +119,30 @@ is_drained(const struct cluster_backend *backend)
 }
 
 static double
+resets(const struct cluster_backend *backend)
+{
+	return (double)backend->signs.n_resets;
+}
+
+static double
+unreachables(const struct cluster_backend *backend)
+{
+	return (double)backend->signs.n_unreachables;
+}
+
+static double
+rests(const struct cluster_backend *backend)
+{
+	return backend->rests ? 1 : 0;
+}
+
+static double
+weight_is_set(const struct cluster_backend *backend)
+{
+	return backend->weight_set ? 1 : 0;
+}
+
+static double
 weight(const struct cluster_backend *backend)
 {
 	return cluster_backend_weight(backend);
@@ -141,6 +166,25 @@ write_backends(struct metrics *metrics, const struct cluster *cluster)
 	metrics_family(metrics, "weir_backend_weight", METRIC_GAUGE,
 		"Share of new flows that the backend gets, relative to its pool; 0 takes none.");
 	write_backend_family(metrics, cluster, weight);
+	metrics_family(metrics, "weir_backend_resets_total", METRIC_COUNTER,
+		"Connections that the backend has reset, in modes that see it.");
+	write_backend_family(metrics, cluster, resets);
+	metrics_family(metrics, "weir_backend_unreachables_total", METRIC_COUNTER,
+		"ICMP errors that say that the backend cannot be reached, in modes that see them.");
+	write_backend_family(metrics, cluster, unreachables);
+	metrics_family(metrics, "weir_backend_standby", METRIC_GAUGE,
+		"1 if others of the pool serve in its place: by the quorum.");
+	write_backend_family(metrics, cluster, rests);
+	metrics_family(metrics, "weir_backend_weight_set", METRIC_GAUGE,
+		"1 if the operator has given the backend another weight than the configured one.");
+	write_backend_family(metrics, cluster, weight_is_set);
+	metrics_family(metrics, "weir_pool_quorum", METRIC_GAUGE,
+		"1 if enough backends of the pool are up; 0 while its sorry backends serve.");
+	for (size_t i = 0; i < cluster_n_pools(cluster); i++) {
+		const struct cluster_pool *pool = cluster_pool(cluster, i);
+
+		metrics_value(metrics, pool->quorum_lost ? 0 : 1, "pool", pool->config->name, NULL);
+	}
 	metrics_family(metrics, "weir_backend_changes_total", METRIC_COUNTER,
 		"How often the backend has gone up or down.");
 	write_backend_family(metrics, cluster, changes);
@@ -283,6 +327,10 @@ write_stats(struct metrics *metrics, json_t *stats)
 		"verdict", json_object_get(stats, "verdicts"));
 	write_named(metrics, "weir_flow_events_total", "What happened in the flow tables.", "event",
 		json_object_get(stats, "flow_events"));
+	write_named(metrics, "weir_probes_total",
+		"The host's packets to virtual addresses that were health checks, by what became "
+		"of them.",
+		"result", json_object_get(stats, "probes"));
 	write_named(metrics, "weir_path_events_total",
 		"Fragments and ICMP errors, on their way to a verdict.", "event",
 		json_object_get(stats, "path_events"));
@@ -319,6 +367,14 @@ fill(void *ctx, struct metrics *metrics)
 	struct metrics_page *page = ctx;
 
 	metrics_page_write(metrics, page->cluster, dataplane_client_stats(page->dataplane));
+	if (page->checks)
+		check_stats_write(metrics, page->checks);
+}
+
+void
+metrics_page_show_checks(struct metrics_page *page, const struct check_stats *checks)
+{
+	page->checks = checks;
 }
 
 int

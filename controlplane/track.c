@@ -13,7 +13,7 @@ count_up(const struct cluster *cluster, const struct pool *config)
 	size_t n_up = 0;
 
 	for (size_t i = 0; i < pool->n_backends; i++)
-		n_up += pool->backends[i].health == HEALTH_UP;
+		n_up += !pool->backends[i].config->sorry && pool->backends[i].health == HEALTH_UP;
 	return n_up;
 }
 

@@ -80,7 +80,7 @@ carry_out(struct vrrp_router *router, const struct vrrp_actions *actions, uint64
 	if (actions->send && send_advert(router, actions->send_priority) && actions->hold)
 		lease_hold(lease, router->index, router->fsm.hold_until_ns);
 	if (actions->release)
-		lease_release(lease, router->index);
+		lease_let_go(lease, router->index);
 	if (actions->announce)
 		lease_announce(lease, router->index);
 	if (actions->changed) {

@@ -2,29 +2,21 @@
 /* weirctl: the operator's command line. Each command is a line in the table; most are a request to
  * the control plane's admin socket (admin.h) and a way to show the answer. */
 #include "common/config.h"
-#include "common/rpc.h"
 #include "common/source_lists.h"
 #include "controlplane/weirctl_args.h"
+#include "controlplane/weirctl_capture.h"
+#include "controlplane/weirctl_completion.h"
+#include "controlplane/weirctl_manual.h"
+#include "controlplane/weirctl_drain.h"
+#include "controlplane/weirctl_import.h"
 #include "controlplane/weirctl_print.h"
+#include "controlplane/weirctl_request.h"
+#include "controlplane/weirctl_top.h"
+#include "controlplane/weirctl_watch.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define DEFAULT_CONFIG "/etc/weir/weir.yaml"
-#define TIMEOUT_MS 5000u
-
-/* Exit statuses beside 0. */
-#define FAILED 1
-#define WRONG_USAGE 2
-
-static int
-complain(const struct err *err, int status)
-{
-	fprintf(stderr, "weirctl: %s\n", err->text);
-	return status;
-}
 
 /* Prints 'answer' (taken over) as the operator wants it; returns the exit status. */
 static int
@@ -42,64 +34,43 @@ show(const struct arguments *arguments, json_t *answer)
 	failed = fflush(stdout) != 0 || ferror(stdout);
 	if (failed)
 		fprintf(stderr, "weirctl: cannot write the answer: %s\n", strerror(errno));
-	return failed ? FAILED : 0;
-}
-
-/* --- Asking the control plane --- */
-
-/* The admin socket of the load balancer that the options mean, as a new string; NULL with 'err' set
- * if that cannot be known. */
-static char *
-find_socket(const struct arguments *arguments, struct err *err)
-{
-	const char *config = arguments->config ? arguments->config : DEFAULT_CONFIG;
-	const char *name = arguments->node;
-	const struct node *node;
-	struct model *model;
-	char host[256] = "";
-	char *path = NULL;
-
-	if (arguments->socket)
-		return strdup(arguments->socket);
-	if (config_load(config, &model, err) < 0) {
-		if (!arguments->config)
-			err_prefix(err, "give --socket PATH or --config FILE");
-		return NULL;
-	}
-	if (!name) {
-		gethostname(host, sizeof(host) - 1);
-		name = host;
-	}
-	node = model_node(model, name);
-	if (node && node->role == ROLE_LB)
-		path = strdup(node->lb.admin_socket);
-	else if (arguments->node)
-		err_set(err, -ENOENT, "%s: %s '%s': give --node NAME of a load balancer", config,
-			node ? "no load balancer is called" : "there is no node called", name);
-	else
-		err_set(err, -ENOENT,
-			"%s: this host, '%s', is not a load balancer in it: give --node NAME",
-			config, name);
-	model_free(model);
-	return path;
+	return failed ? EXIT_FAILED : 0;
 }
 
 static int
 run_request(const struct arguments *arguments)
 {
 	struct err err = {""};
-	char *path = find_socket(arguments, &err);
+	char *socket = request_socket(arguments, &err);
 	json_t *answer = NULL;
+	int status;
 
-	if (path && access(path, F_OK) < 0)
-		err_set(&err, -errno,
-			"%s: %s: start weir-controlplane on this node, or give the right --socket",
-			path, strerror(errno));
-	else if (path)
-		answer = rpc_call_once(path, arguments->command->name,
-			json_incref(arguments->params), TIMEOUT_MS, &err);
-	free(path);
-	return answer ? show(arguments, answer) : complain(&err, FAILED);
+	if (socket && arguments->watch_s > 0) {
+		status = watch_run(arguments, socket);
+		free(socket);
+		return status;
+	}
+	if (socket)
+		answer = request_send(
+			socket, arguments->command->name, json_incref(arguments->params), &err);
+	free(socket);
+	return answer ? show(arguments, answer) : complain(&err, EXIT_FAILED);
+}
+
+static int
+run_drain(const struct arguments *arguments)
+{
+	struct err err = {""};
+	char *socket = request_socket(arguments, &err);
+	json_t *answer = socket ? drain_send(arguments, socket, &err) : NULL;
+	int status, shown;
+
+	free(socket);
+	if (!answer)
+		return complain(&err, EXIT_FAILED);
+	status = drain_status(answer);
+	shown = show(arguments, answer);
+	return shown == EXIT_DONE ? status : shown;
 }
 
 /* --- check --- */
@@ -138,10 +109,10 @@ run_check(const struct arguments *arguments)
 	json_t *answer;
 
 	if (config_load(path, &model, &err) < 0)
-		return complain(&err, FAILED);
+		return complain(&err, EXIT_FAILED);
 	if (source_lists_read(model, &err) < 0) {
 		model_free(model);
-		return complain(&err, FAILED);
+		return complain(&err, EXIT_FAILED);
 	}
 	answer = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "file", path, "cluster",
 		model->cluster, "nodes", (json_int_t)model->n_nodes, "virtual_routers",
@@ -149,6 +120,17 @@ run_check(const struct arguments *arguments)
 		(json_int_t)model->n_pools, "services", (json_int_t)model->n_services);
 	model_free(model);
 	return show(arguments, answer);
+}
+
+/* --- import --- */
+
+static int
+run_import(const struct arguments *arguments)
+{
+	struct err err = {""};
+	int rc = weirctl_import(arguments, &err);
+
+	return rc < 0 ? complain(&err, EXIT_FAILED) : 0;
 }
 
 /* --- The table --- */
@@ -189,9 +171,27 @@ static const struct parameter trace_parameters[] = {
 	{NULL, NULL, NULL, NULL, false, false},
 };
 
+static const struct parameter undrain_parameters[] = {
+	{NULL, "backend", "BACKEND", "a name from 'weirctl backends'", false, true},
+	{"--pool", "pool", "POOL", "only in this pool; else in all", false, false},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
 static const struct parameter drain_parameters[] = {
 	{NULL, "backend", "BACKEND", "a name from 'weirctl backends'", false, true},
 	{"--pool", "pool", "POOL", "only in this pool; else in all", false, false},
+	{"--wait", "wait", NULL, "return when its flows have gone", false, false},
+	{"--until-flows", "until_flows", "N", "with --wait: or when so few are left (0)", true,
+		false},
+	{"--timeout", "timeout", "S", "with --wait: or after so many seconds", true, false},
+	{NULL, NULL, NULL, NULL, false, false},
+};
+
+static const struct parameter weight_parameters[] = {
+	{NULL, "backend", "BACKEND", "a name from 'weirctl backends'", false, true},
+	{NULL, "weight", "WEIGHT", "0 to 1000; 0 takes no new flows", true, false},
+	{"--pool", "pool", "POOL", "only in this pool; else in all", false, false},
+	{"--reset", "reset", NULL, "the configured weight again", false, false},
 	{NULL, NULL, NULL, NULL, false, false},
 };
 
@@ -223,20 +223,30 @@ static const struct command commands[] = {
 		print_flows},
 	{"stats", "show counters of ports and of what became of packets", NULL, run_request,
 		print_stats},
+	{"top", "show services and backends on the whole terminal, with rates", top_parameters,
+		top_run, NULL},
 	{"sync", "show what other nodes are told of flows, and tell", NULL, run_request,
 		print_sync},
 	{"trace", "tell what would become of a packet, and why", trace_parameters, run_request,
 		print_trace},
+	{"capture", "write packets as they come in and as they leave to a file", capture_parameters,
+		capture_run, capture_print},
 	{"drain", "send no new flows from this node to a backend, and keep its old ones",
-		drain_parameters, run_request, print_drained},
-	{"undrain", "send new flows to a drained backend again", drain_parameters, run_request,
+		drain_parameters, run_drain, print_drained},
+	{"undrain", "send new flows to a drained backend again", undrain_parameters, run_request,
 		print_undrained},
+	{"weight", "give a backend another weight on this node, until the control plane restarts",
+		weight_parameters, run_request, print_weights},
 	{"failover", "hand virtual routers over to another node", failover_parameters, run_request,
 		print_failover},
 	{"history", "list the last transitions of virtual routers, and why", history_parameters,
 		run_request, print_history},
 	{"check", "check a cluster file without starting anything", check_parameters, run_check,
 		print_checked},
+	{"completion", "print what makes a shell complete weirctl's words", completion_parameters,
+		completion_run, NULL},
+	{"import", "make a cluster file of a keepalived.conf, or of IPVS's rules",
+		weirctl_import_parameters, run_import, NULL},
 	{NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -247,8 +257,16 @@ main(int argc, char **argv)
 	struct err err = {""};
 	int status = 0;
 
+	if (argc > 1 && strcmp(argv[1], COMPLETION_WORD) == 0) {
+		completion_print(commands, argv + 2, (size_t)argc - 2, stdout);
+		return EXIT_DONE;
+	}
+	if (argc > 1 && strcmp(argv[1], MANUAL_WORD) == 0) {
+		manual_print(commands, stdout);
+		return EXIT_DONE;
+	}
 	if (arguments_parse(&arguments, argc, argv, commands, &err) < 0)
-		return complain(&err, WRONG_USAGE);
+		return complain(&err, EXIT_USAGE);
 	if (arguments.help)
 		arguments_explain(commands, arguments.command, stdout);
 	else if (arguments.version)

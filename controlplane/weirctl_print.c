@@ -2,84 +2,9 @@
 /* Answers as text; see weirctl_print.h. */
 #include "controlplane/weirctl_print.h"
 
-#include "controlplane/weirctl_print_state.h"
-#include "controlplane/weirctl_table.h"
+#include "controlplane/weirctl_cells.h"
 
 #include <string.h>
-
-/* The text of a member; "" if it is missing, null or no string. */
-static const char *
-text_of(json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
-static json_int_t
-integer_of(json_t *object, const char *key)
-{
-	return json_integer_value(json_object_get(object, key));
-}
-
-static void
-cell_text(struct table *table, json_t *object, const char *key)
-{
-	table_cell(table, "%s", text_of(object, key));
-}
-
-static void
-cell_integer(struct table *table, json_t *object, const char *key)
-{
-	if (json_is_integer(json_object_get(object, key)))
-		table_cell(table, "%" JSON_INTEGER_FORMAT, integer_of(object, key));
-	else
-		table_cell(table, "%s", "");
-}
-
-/* A cell by a formatter of non-negative numbers. */
-static void
-cell_unit(struct table *table, json_t *object, const char *key,
-	const char *(*format)(uint64_t, char[static UNIT_TEXT_SIZE]))
-{
-	json_t *value = json_object_get(object, key);
-	char buf[UNIT_TEXT_SIZE] = "";
-
-	if (json_is_integer(value) && json_integer_value(value) >= 0)
-		format((uint64_t)json_integer_value(value), buf);
-	table_cell(table, "%s", buf);
-}
-
-static void
-cell_seconds(struct table *table, json_t *object, const char *key)
-{
-	json_t *value = json_object_get(object, key);
-	char buf[UNIT_TEXT_SIZE] = "";
-
-	if (json_is_number(value))
-		format_seconds(json_number_value(value), buf);
-	table_cell(table, "%s", buf);
-}
-
-/* The strings of an array, with commas between them. */
-static void
-cell_list(struct table *table, json_t *object, const char *key)
-{
-	char buf[1024] = "";
-	size_t size = 0;
-	json_t *value;
-	size_t i;
-
-	json_array_foreach(json_object_get(object, key), i, value)
-	{
-		const char *text = json_string_value(value);
-
-		if (text && size < sizeof(buf))
-			size += (size_t)snprintf(
-				buf + size, sizeof(buf) - size, "%s%s", i > 0 ? "," : "", text);
-	}
-	table_cell(table, "%s", buf);
-}
 
 /* --- status --- */
 
@@ -147,20 +72,6 @@ print_status(json_t *answer, FILE *file)
 
 /* --- services, backends --- */
 
-static void
-cell_endpoint(struct table *table, json_t *object)
-{
-	const char *address = text_of(object, "address");
-	bool v6 = strchr(address, ':') != NULL;
-
-	if (json_is_integer(json_object_get(object, "port")) && integer_of(object, "port") == 0) {
-		table_cell(table, "%s%s%s:any", v6 ? "[" : "", address, v6 ? "]" : "");
-		return;
-	}
-	table_cell(table, "%s%s%s:%" JSON_INTEGER_FORMAT, v6 ? "[" : "", address, v6 ? "]" : "",
-		integer_of(object, "port"));
-}
-
 /* "maglev", or with persistence "maglev, /24 300 s". */
 static void
 cell_scheduler(struct table *table, json_t *service)
@@ -219,11 +130,12 @@ print_services(json_t *answer, FILE *file)
 		cell_mode(&table, service);
 		cell_scheduler(&table, service);
 		cell_text(&table, service, "pool");
-		table_cell(&table, "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT,
-			integer_of(service, "backends_up"), integer_of(service, "backends"));
-		cell_unit(&table, service, "new_flows", format_count);
-		cell_unit(&table, service, "packets", format_count);
-		cell_unit(&table, service, "bytes", format_bytes);
+		table_cell(&table, "%" JSON_INTEGER_FORMAT "/%" JSON_INTEGER_FORMAT "%s",
+			integer_of(service, "backends_up"), integer_of(service, "backends"),
+			json_is_true(json_object_get(service, "quorum_lost")) ? " sorry" : "");
+		cell_counter(&table, service, "new_flows", format_count);
+		cell_counter(&table, service, "packets", format_count);
+		cell_counter(&table, service, "bytes", format_bytes);
 	}
 	table_print(&table, "There are no services.", file);
 	table_fini(&table);
@@ -237,7 +149,8 @@ cell_backend_state(struct table *table, json_t *backend)
 	bool also_drained =
 		json_is_true(json_object_get(backend, "drained")) && strcmp(state, "drained") != 0;
 
-	table_cell(table, "%s%s", state, also_drained ? ", drained" : "");
+	table_cell(table, "%s%s%s", state, also_drained ? ", drained" : "",
+		json_is_integer(json_object_get(backend, "set_weight")) ? ", weight set" : "");
 }
 
 void
@@ -273,16 +186,16 @@ print_backends(json_t *answer, FILE *file)
 		cell_integer(&table, backend, "weight");
 		cell_unit(&table, backend, "changes", format_count);
 		cell_unit(&table, backend, "active_flows", format_count);
-		cell_unit(&table, backend, "new_flows", format_count);
-		cell_unit(&table, backend, "packets", format_count);
-		cell_unit(&table, backend, "bytes", format_bytes);
+		cell_counter(&table, backend, "new_flows", format_count);
+		cell_counter(&table, backend, "packets", format_count);
+		cell_counter(&table, backend, "bytes", format_bytes);
 		cell_text(&table, backend, "reason");
 	}
 	table_print(&table, "There are no backends.", file);
 	table_fini(&table);
 }
 
-/* --- flows, stats --- */
+/* --- flows --- */
 
 void
 print_flows(json_t *answer, FILE *file)
@@ -326,135 +239,6 @@ print_flows(json_t *answer, FILE *file)
 			json_array_size(flows), total);
 }
 
-static void
-print_ports(json_t *ports, FILE *file)
-{
-	static const struct table_column columns[] = {
-		{"PORT", false},
-		{"RX PACKETS", true},
-		{"RX BYTES", true},
-		{"RX MISSED", true},
-		{"TX PACKETS", true},
-		{"TX BYTES", true},
-		{"TX ERRORS", true},
-		{"TO HOST", true},
-		{"FROM HOST", true},
-		{"HOST DROPS", true},
-		{NULL, false},
-	};
-	struct table table;
-	json_t *port;
-	size_t i;
-
-	table_init(&table, columns);
-	json_array_foreach(ports, i, port)
-	{
-		cell_text(&table, port, "name");
-		cell_unit(&table, port, "rx_packets", format_count);
-		cell_unit(&table, port, "rx_bytes", format_bytes);
-		cell_unit(&table, port, "rx_missed", format_count);
-		cell_unit(&table, port, "tx_packets", format_count);
-		cell_unit(&table, port, "tx_bytes", format_bytes);
-		cell_unit(&table, port, "tx_errors", format_count);
-		cell_unit(&table, port, "host_tx_packets", format_count);
-		cell_unit(&table, port, "host_rx_packets", format_count);
-		cell_unit(&table, port, "host_drops", format_count);
-	}
-	table_print(&table, "The dataplane has no ports.", file);
-	table_fini(&table);
-}
-
-static void
-print_workers(json_t *workers, FILE *file)
-{
-	static const struct table_column columns[] = {
-		{"WORKER", true},
-		{"PORT", false},
-		{"QUEUE", true},
-		{"SOCKET", true},
-		{"PACKETS", true},
-		{"RETURNS HOME", true},
-		{"STEERED IN", true},
-		{"STEERED OUT", true},
-		{"STEER DROPS", true},
-		{NULL, false},
-	};
-	struct table table;
-	json_t *worker;
-	size_t i;
-
-	table_init(&table, columns);
-	json_array_foreach(workers, i, worker)
-	{
-		cell_text(&table, worker, "name");
-		cell_text(&table, worker, "port");
-		if (json_is_integer(json_object_get(worker, "queue")))
-			table_cell(&table, "%" JSON_INTEGER_FORMAT, integer_of(worker, "queue"));
-		else
-			table_cell(&table, "-");
-		table_cell(&table, "%" JSON_INTEGER_FORMAT, integer_of(worker, "socket"));
-		cell_unit(&table, worker, "packets", format_count);
-		cell_unit(&table, worker, "returns_home", format_count);
-		cell_unit(&table, worker, "steered_in", format_count);
-		cell_unit(&table, worker, "steered_out", format_count);
-		cell_unit(&table, worker, "steer_drops", format_count);
-	}
-	table_print(&table, "The dataplane has no workers.", file);
-	table_fini(&table);
-}
-
-/* Names and exact numbers, because small ones among them matter; zeros are left out. */
-static void
-print_counts(json_t *counts, const char *title, const char *unit, const char *none, FILE *file)
-{
-	const struct table_column columns[] = {{title, false}, {unit, true}, {NULL, false}};
-	struct table table;
-	const char *name;
-	json_t *value;
-
-	table_init(&table, columns);
-	json_object_foreach(counts, name, value)
-	{
-		if (json_integer_value(value) == 0)
-			continue;
-		table_cell(&table, "%s", name);
-		table_cell(&table, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-	}
-	table_print(&table, none, file);
-	table_fini(&table);
-}
-
-void
-print_stats(json_t *answer, FILE *file)
-{
-	json_t *flows = json_object_get(answer, "flows");
-	char active[UNIT_TEXT_SIZE] = "-", capacity[UNIT_TEXT_SIZE] = "-";
-
-	if (json_is_integer(json_object_get(flows, "active")))
-		format_count((uint64_t)integer_of(flows, "active"), active);
-	if (json_is_integer(json_object_get(flows, "capacity")))
-		format_count((uint64_t)integer_of(flows, "capacity"), capacity);
-	print_ports(json_object_get(answer, "ports"), file);
-	fputs("\n", file);
-	print_counts(json_object_get(answer, "verdicts"), "VERDICT", "PACKETS",
-		"No packet has come so far.", file);
-	fprintf(file, "\nflows: %s of at most %s\n", active, capacity);
-	print_flow_timeouts(json_object_get(answer, "flow_timeouts"), file);
-	fputs("\n", file);
-	print_counts(json_object_get(answer, "flow_events"), "FLOW EVENT", "TIMES",
-		"Nothing has happened to flows so far.", file);
-	if (json_object_get(answer, "path_events")) {
-		fprintf(file, "\n");
-		print_counts(json_object_get(answer, "path_events"), "PATH EVENT", "TIMES",
-			"No fragment and no ICMP error about a flow has come so far.", file);
-	}
-	print_source_lists(json_object_get(answer, "lists"), file);
-	if (json_array_size(json_object_get(answer, "workers")) > 1) {
-		fprintf(file, "\n");
-		print_workers(json_object_get(answer, "workers"), file);
-	}
-}
-
 /* --- drain, undrain, failover --- */
 
 static void
@@ -477,12 +261,32 @@ print_drained(json_t *answer, FILE *file)
 {
 	print_changed(
 		answer, "takes no new flows and keeps its old ones", "is drained already", file);
+	if (json_is_integer(json_object_get(answer, "flows")))
+		fprintf(file, "%s after %.1f s: %" JSON_INTEGER_FORMAT " flow%s left\n",
+			json_is_true(json_object_get(answer, "done")) ? "done" : "time over",
+			json_real_value(json_object_get(answer, "waited_s")),
+			integer_of(answer, "flows"), integer_of(answer, "flows") == 1 ? "" : "s");
 }
 
 void
 print_undrained(json_t *answer, FILE *file)
 {
 	print_changed(answer, "takes new flows again", "is not drained", file);
+}
+
+void
+print_weights(json_t *answer, FILE *file)
+{
+	json_t *backend;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "backends"), i, backend) fprintf(file,
+		"backend %s of pool %s: %s %" JSON_INTEGER_FORMAT
+		", configured is %" JSON_INTEGER_FORMAT "\n",
+		text_of(backend, "backend"), text_of(backend, "pool"),
+		json_is_true(json_object_get(backend, "changed")) ? "weight is now"
+								  : "weight stays",
+		integer_of(backend, "weight"), integer_of(backend, "configured_weight"));
 }
 
 void

@@ -16,6 +16,7 @@ void print_sync(json_t *answer, FILE *file);
 void print_trace(json_t *answer, FILE *file);
 void print_drained(json_t *answer, FILE *file);
 void print_undrained(json_t *answer, FILE *file);
+void print_weights(json_t *answer, FILE *file);
 void print_failover(json_t *answer, FILE *file);
 void print_history(json_t *answer, FILE *file);
 

@@ -2,11 +2,13 @@
 /* Aligned tables and numbers with units; see weirctl_table.h. */
 #include "controlplane/weirctl_table.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define GAP "  "
+#define TITLE_SIZE 64
 
 void
 table_init(struct table *table, const struct table_column *columns)
@@ -54,16 +56,35 @@ table_cell(struct table *table, const char *format, ...)
 	table->cells[table->n_cells++] = text;
 }
 
+void
+table_rate(struct table *table, double per_s,
+	const char *(*format)(uint64_t, char[static UNIT_TEXT_SIZE]))
+{
+	char buf[UNIT_TEXT_SIZE] = "";
+
+	table->rates |= UINT64_C(1) << (table->n_cells % table->n_columns);
+	if (!isnan(per_s))
+		format_rate(per_s, format, buf);
+	table_cell(table, "%s", buf);
+}
+
 static const char *
 shown(const char *text)
 {
 	return text[0] ? text : "-";
 }
 
+/* What a column's title has behind it. */
+static const char *
+rate_of(const struct table *table, size_t column)
+{
+	return table->rates >> column & 1 ? "/S" : "";
+}
+
 static size_t
 column_width(const struct table *table, size_t column)
 {
-	size_t width = strlen(table->columns[column].title);
+	size_t width = strlen(table->columns[column].title) + strlen(rate_of(table, column));
 
 	for (size_t i = column; i < table->n_cells; i += table->n_columns) {
 		size_t size = strlen(shown(table->cells[i]));
@@ -100,8 +121,11 @@ table_print(const struct table *table, const char *none, FILE *file)
 	if (!widths)
 		return;
 	for (size_t i = 0; i < table->n_columns; i++) {
+		char title[TITLE_SIZE];
+
+		snprintf(title, sizeof(title), "%s%s", table->columns[i].title, rate_of(table, i));
 		widths[i] = (int)column_width(table, i);
-		print_cell(table, i, widths[i], table->columns[i].title, file);
+		print_cell(table, i, widths[i], title, file);
 	}
 	for (size_t i = 0; i < table->n_cells; i++) {
 		size_t column = i % table->n_columns;
@@ -149,6 +173,16 @@ format_bytes(uint64_t bytes, char buf[static UNIT_TEXT_SIZE])
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", NULL};
 
 	return format_scaled((double)bytes, 1024, units, " ", buf);
+}
+
+const char *
+format_rate(double per_s, const char *(*format)(uint64_t, char[static UNIT_TEXT_SIZE]),
+	char buf[static UNIT_TEXT_SIZE])
+{
+	if (per_s >= 99.95 || format == format_bytes)
+		return format((uint64_t)(per_s + 0.5), buf);
+	snprintf(buf, UNIT_TEXT_SIZE, "%.*f", per_s <= 0 ? 0 : per_s < 9.995 ? 2 : 1, per_s);
+	return buf;
 }
 
 const char *

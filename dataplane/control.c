@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/control.h"
 #include "common/json_field.h"
+#include "dataplane/control_capture.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/intake.h"
 #include "dataplane/show.h"
@@ -120,9 +121,13 @@ control_methods(void)
 		{"lease", set_lease},
 		{"ready", ready},
 		{"stats", show_stats},
+		{"signs", show_signs},
 		{"flows", show_flows},
 		{"trace", show_trace},
 		{"sync", show_sync},
+		{"capture_start", capture_start},
+		{"capture_read", capture_read},
+		{"capture_stop", capture_stop},
 		{NULL, NULL},
 	};
 

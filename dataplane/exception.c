@@ -38,6 +38,9 @@ struct exception {
 	bool (*pass)(void *ctx, uint16_t port, uint8_t *frame, size_t size);
 	void *ctx;
 	uint16_t port; /* For 'pass'. */
+	bool (*divert)(void *ctx, uint16_t port, struct rte_mbuf *mbuf);
+	void *divert_ctx;
+	uint16_t divert_port;
 	struct exception_stats stats;
 };
 
@@ -191,7 +194,10 @@ read_frames(struct exception *exception, int n)
 			      exception->pass(exception->ctx, exception->port,
 				      rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->data_len);
 
-		if (!passes || worker_inject(exception->worker, mbuf) < 0) {
+		if (passes && exception->divert &&
+			exception->divert(exception->divert_ctx, exception->divert_port, mbuf)) {
+			exception->stats.n_from_host++;
+		} else if (!passes || worker_inject(exception->worker, mbuf) < 0) {
 			exception->stats.n_drops++;
 			rte_pktmbuf_free(mbuf);
 		} else {
@@ -240,6 +246,15 @@ exception_set_guard(struct exception *exception,
 	exception->pass = pass;
 	exception->ctx = ctx;
 	exception->port = port;
+}
+
+void
+exception_set_diversion(struct exception *exception,
+	bool (*divert)(void *ctx, uint16_t port, struct rte_mbuf *mbuf), void *ctx, uint16_t port)
+{
+	exception->divert = divert;
+	exception->divert_ctx = ctx;
+	exception->divert_port = port;
 }
 
 void

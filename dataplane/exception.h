@@ -38,6 +38,11 @@ void exception_set_guard(struct exception *exception,
 	bool (*pass)(void *ctx, uint16_t port, uint8_t *frame, size_t size), void *ctx,
 	uint16_t port);
 
+/* Offers 'divert' each frame that the host sends and that may pass. Where it returns true, it has
+ * taken the buffer over, and the frame goes no further. */
+void exception_set_diversion(struct exception *exception,
+	bool (*divert)(void *ctx, uint16_t port, struct rte_mbuf *mbuf), void *ctx, uint16_t port);
+
 /* Reads all that the host has sent so far. */
 void exception_read(struct exception *exception);
 

@@ -167,13 +167,27 @@ steady_ticks(uint16_t ticks)
 	return part > FLOW_STEADY_TICKS_MAX ? FLOW_STEADY_TICKS_MAX : part;
 }
 
+/* Which signals change nothing in a state, as bits. */
+static uint32_t
+steady_signals(enum flow_state state)
+{
+	uint32_t signals = 0;
+
+	for (unsigned int signal = 0; signal < N_FLOW_SIGNALS; signal++)
+		if (transitions[state][signal] == state)
+			signals |= 1u << signal;
+	return signals;
+}
+
 static void
 set_timeout(struct flow_table *table, enum flow_state state, uint16_t ticks)
 {
 	uint16_t steady = steady_ticks(ticks);
 
 	__atomic_store_n(&table->timeouts[state], (uint16_t)(ticks + steady), __ATOMIC_RELAXED);
-	__atomic_store_n(&table->steady[state].ticks, steady, __ATOMIC_RELAXED);
+	__atomic_store_n(&table->steady[state],
+		(uint32_t)steady << FLOW_STEADY_TICKS_SHIFT | steady_signals(state),
+		__ATOMIC_RELAXED);
 }
 
 void
@@ -187,16 +201,6 @@ flow_set_timeouts(struct flow_table *table, const struct flow_timeouts *timeouts
 		set_timeout(table, states[i], ticks_of(timeouts, i));
 	__atomic_store_n(
 		&table->evict_idle, ticks_of(timeouts, N_FLOW_TIMEOUTS - 1), __ATOMIC_RELAXED);
-}
-
-/* Which signals change nothing in a state. */
-static void
-set_steady_signals(struct flow_table *table)
-{
-	for (unsigned int state = FLOW_FREE + 1; state < N_FLOW_STATES; state++)
-		for (unsigned int signal = 0; signal < N_FLOW_SIGNALS; signal++)
-			if (transitions[state][signal] == state)
-				table->steady[state].signals |= (uint16_t)(1u << signal);
 }
 
 int
@@ -216,7 +220,6 @@ flow_table_new(struct flow_table **out, uint32_t n_flows, uint64_t seed,
 	table->events = events;
 	table->memory = *memory;
 	flow_set_timeouts(table, timeouts);
-	set_steady_signals(table);
 	table->buckets =
 		memory->alloc(memory->ctx, table->n_buckets * sizeof(*table->buckets), LINE_BYTES);
 	if (!table->buckets) {
@@ -419,6 +422,17 @@ flow_unpair(struct flow_table *table, struct flow_slot slot)
 	set_state(slot, slot.bucket->states[slot.i] & (uint8_t)~FLOW_PAIRED);
 }
 
+static bool
+is_empty(const struct flow_bucket *bucket)
+{
+	uint64_t words[sizeof(bucket->tags) / sizeof(uint64_t)], any = 0;
+
+	memcpy(words, bucket->tags, sizeof(words));
+	for (unsigned int i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		any |= words[i];
+	return any == 0;
+}
+
 void
 flow_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n_buckets)
 {
@@ -430,6 +444,8 @@ flow_sweep(struct flow_table *table, uint64_t now_ns, uint32_t n_buckets)
 		if (++table->sweep_next >= table->n_buckets)
 			table->sweep_next = 0;
 		__builtin_prefetch(&table->buckets[table->sweep_next]);
+		if (is_empty(bucket))
+			continue;
 		for (unsigned int i = 0; i < FLOW_BUCKET_ENTRIES; i++) {
 			struct flow_slot slot = {bucket, i};
 

@@ -120,11 +120,9 @@ static_assert(sizeof(struct flow_entry) == 32, "two in a cache line, none across
 static_assert(offsetof(struct flow_bucket, entries) == 64, "the head is one cache line");
 static_assert(sizeof(struct flow_bucket) == 448, "whole cache lines");
 
-/* What a flow in a state takes without anything of it being written. */
-struct flow_steady {
-	uint16_t signals; /* Bits: those that leave it in the state. */
-	uint16_t ticks;   /* How old its time may be. */
-};
+/* What a flow in a state takes without anything of it being written, as one word: bits of the
+ * signals that leave it in the state, and from this bit on how many ticks old its time may be. */
+#define FLOW_STEADY_TICKS_SHIFT 16
 
 struct flow_table {
 	struct flow_bucket *buckets;
@@ -136,8 +134,10 @@ struct flow_table {
 	struct backend_stats *backends; /* By id: their flows are counted here; NULL: nowhere. */
 	uint16_t timeouts[8];           /* Ticks, by state; read as one vector. */
 	uint16_t evict_idle;            /* Ticks. */
-	struct flow_steady steady[N_FLOW_STATES];
+	uint32_t steady[N_FLOW_STATES]; /* control: writes, worker: reads; relaxed atomic. */
 	struct memory memory;
+	/* The choice for the packet at hand; NULL: none. The caller's. */
+	const struct flow_room *room;
 	/* One beside each entry, or NULL as long as no service needs them; control: writes it
 	 * once, worker: reads; atomic. */
 	struct sequence *sequences;
@@ -147,6 +147,15 @@ struct flow_table {
 struct flow_slot {
 	struct flow_bucket *bucket;
 	unsigned int i;
+};
+
+/* Where a new flow will be, chosen ahead. */
+struct flow_room {
+	struct flow_slot slot; /* Nowhere: all are in use. */
+	uint64_t hash;         /* Of the flow; 0: nothing was chosen. */
+	uint16_t weight;       /* How little is missed what is there, see flow_room.c. */
+	uint16_t versions[2];  /* Of both buckets. */
+	uint8_t state;         /* Of what is there. */
 };
 
 /* A flow taken out of a table, to be put into another. */
@@ -369,11 +378,10 @@ static inline bool
 flow_is_steady(const struct flow_table *table, struct flow_slot slot, enum flow_signal signal,
 	uint16_t tick)
 {
-	const struct flow_steady *steady = &table->steady[flow_state_at(slot)];
+	uint32_t steady = __atomic_load_n(&table->steady[flow_state_at(slot)], __ATOMIC_RELAXED);
 	uint16_t age = (uint16_t)(tick - slot.bucket->seen[slot.i]);
 
-	return (steady->signals >> signal & 1) &&
-	       age <= __atomic_load_n(&steady->ticks, __ATOMIC_RELAXED);
+	return (steady >> signal & 1) && age <= steady >> FLOW_STEADY_TICKS_SHIFT;
 }
 
 static inline bool

@@ -5,6 +5,7 @@
 #include "dataplane/mss.h"
 #include "dataplane/nat.h"
 #include "dataplane/rewrite.h"
+#include "dataplane/signs.h"
 #include "dataplane/syn_proxy.h"
 #include "dataplane/sync_path.h"
 #include "dataplane/takeover.h"
@@ -54,7 +55,7 @@ nat_job_of(const struct burst *burst, struct packet *packet, const struct work *
 
 static enum verdict
 translate(const struct burst *burst, struct packet *packet, const struct work *work, uint8_t mode,
-	uint16_t backend, const struct nexthop *hop)
+	uint16_t backend)
 {
 	struct nat_job job = nat_job_of(burst, packet, work);
 	const struct path_encap *encap = &burst->snapshot->path_encaps[work->service->service];
@@ -66,8 +67,6 @@ translate(const struct burst *burst, struct packet *packet, const struct work *w
 	job.mss = encap->mss;
 	/* Looked up once more rather than carried through what modes without it run. */
 	flow = work_find_flow(burst->pipeline->flows, work);
-	if (flow.bucket && nat_forward_steady(&job, mode, backend, flow, hop))
-		return V_FORWARD;
 	verdict = syn_proxy_forth(&job, flow, &burst->pipeline->opening, &own);
 	return verdict == V_FORWARD ? nat_forward(&job, mode, backend, flow) : verdict;
 }
@@ -84,7 +83,7 @@ forward_specially(const struct burst *burst, const struct path_service *service,
 	if ((service->options & PATH_MSS) && !work->parsed.fragment)
 		mss_clamp(packet, &work->parsed, encap->mss);
 	if (service->options & PATH_TRANSLATED)
-		return translate(burst, packet, work, service->mode, backend, hop);
+		return translate(burst, packet, work, service->mode, backend);
 	return rewrite_dr(packet, &work->parsed, hop, &ports->ports[hop->port]);
 }
 
@@ -119,6 +118,8 @@ forward_return(const struct burst *burst, struct packet *packet, const struct wo
 		return V_STEER;
 	if (pipeline_sync(burst->pipeline))
 		flow = takeover_return(burst, work, flow);
+	if (flow.bucket && __builtin_expect(signs_may_be(&work->parsed), 0))
+		signs_count(burst->pipeline, flow, packet, &work->parsed);
 	if (flow.bucket)
 		verdict = syn_proxy_back(&job, flow, &burst->pipeline->outbox, &own);
 	if (verdict == V_RETURN)

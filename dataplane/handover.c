@@ -121,6 +121,7 @@ handover_take(struct handover *handover, struct packet *packets)
 	for (unsigned int i = 0; i < n; i++) {
 		struct rte_mbuf *mbuf = mbufs[i];
 
+		rte_prefetch0(rte_pktmbuf_mtod(mbuf, void *));
 		packets[i] = (struct packet){
 			.data = rte_pktmbuf_mtod(mbuf, uint8_t *),
 			.size = rte_pktmbuf_data_len(mbuf),

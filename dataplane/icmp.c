@@ -64,8 +64,8 @@ icmp_echo_answer(struct packet *packet, const struct parsed *parsed, const uint8
 	return V_REPLY;
 }
 
-void
-icmp_count_error(const struct packet *packet, const struct parsed *parsed, struct stats *stats)
+static enum path_event
+kind_of_error(const struct packet *packet, const struct parsed *parsed)
 {
 	const struct wire_icmp *icmp = (const struct wire_icmp *)(packet->data + parsed->l4);
 	bool is_v4 = parsed->target.family == ADDR_V4;
@@ -78,5 +78,17 @@ icmp_count_error(const struct packet *packet, const struct parsed *parsed, struc
 		event = PATH_ICMP_UNREACHABLE;
 	else if (icmp->type == (is_v4 ? ICMP4_TIME_EXCEEDED : ICMP6_TIME_EXCEEDED))
 		event = PATH_ICMP_TIME_EXCEEDED;
-	stats_add(&stats->path_events[event], 1);
+	return event;
+}
+
+void
+icmp_count_error(const struct packet *packet, const struct parsed *parsed, struct stats *stats)
+{
+	stats_add(&stats->path_events[kind_of_error(packet, parsed)], 1);
+}
+
+bool
+icmp_is_unreachable(const struct packet *packet, const struct parsed *parsed)
+{
+	return kind_of_error(packet, parsed) == PATH_ICMP_UNREACHABLE;
 }

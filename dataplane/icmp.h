@@ -28,4 +28,7 @@ enum verdict icmp_echo_answer(
 void icmp_count_error(
 	const struct packet *packet, const struct parsed *parsed, struct stats *stats);
 
+/* Whether such an error says that the destination is unreachable, by more than its size. */
+bool icmp_is_unreachable(const struct packet *packet, const struct parsed *parsed);
+
 #endif /* DATAPLANE_ICMP_H */

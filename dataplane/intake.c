@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/list_files.h"
+#include "dataplane/publish.h"
 #include "dataplane/snapshot.h"
 #include "dataplane/sync.h"
 #include "dataplane/sync_views.h"
@@ -121,7 +122,8 @@ finish(struct intake *intake, struct job *job)
 	if (job->rc < 0)
 		snapshot_free(job->snapshot);
 	if (job->renews) {
-		if (job->rc < 0)
+		/* Of one that is stopping nobody needs them. */
+		if (job->rc < 0 && !intake->stopping)
 			LOG_LIMITED(
 				LOG_WARN, "views of other nodes are not used: %s", job->err.text);
 	} else if (job->rc < 0) {

@@ -6,6 +6,7 @@
 #include "dataplane/nat.h"
 
 #include "dataplane/client_address.h"
+#include "dataplane/nat_pair.h"
 #include "dataplane/nat_rewrite.h"
 #include "dataplane/pipeline_data.h"
 #include "dataplane/rewrite.h"
@@ -80,26 +81,6 @@ nat_is_backend(const struct snapshot *snapshot, const struct parsed *parsed)
 	return service_find_exact(&snapshot->nat->returns, &from, service_hash(&from));
 }
 
-/* Keeps where the client's packets come from; writes nothing if that is known. */
-static inline void __attribute__((always_inline))
-remember_hop(const struct nat_job *job, struct flow_slot flow, struct flow_slot other)
-{
-	const uint8_t *mac = ((const struct wire_ethernet *)job->packet->data)->source;
-	struct flow_entry *first = flow_entry_at(flow);
-	struct flow_entry *second = flow_entry_at(other);
-	uint32_t link = (first->link & ~FLOW_LINK_PORT_MASK) | job->packet->in_port;
-	uint16_t parts[3];
-
-	memcpy(parts, mac, sizeof(parts));
-	if (link == first->link && parts[0] == first->hop && parts[1] == second->backend &&
-		parts[2] == second->hop)
-		return;
-	__atomic_store_n(&first->hop, parts[0], __ATOMIC_RELAXED);
-	__atomic_store_n(&first->link, link, __ATOMIC_RELAXED);
-	__atomic_store_n(&second->backend, parts[1], __ATOMIC_RELAXED);
-	__atomic_store_n(&second->hop, parts[2], __ATOMIC_RELAXED);
-}
-
 static struct nexthop
 last_hop(struct flow_slot flow, struct flow_slot other)
 {
@@ -144,21 +125,6 @@ keep_pair(const struct nat_job *job, struct flow_slot flow, const struct flow_ke
 		return V_DROP_NO_FLOW;
 	note_pair(job, flow);
 	return V_FORWARD;
-}
-
-static const struct nat_locals *
-locals_of(const struct snapshot *snapshot, uint8_t family, uint8_t port)
-{
-	return family == ADDR_V4 ? &snapshot->nat->locals4[port] : &snapshot->nat->locals6[port];
-}
-
-static const struct nat_local *
-local_by_id(const struct nat_locals *locals, uint16_t id)
-{
-	for (uint32_t i = 0; i < locals->n; i++)
-		if (locals->locals[i].id == id)
-			return &locals->locals[i];
-	return NULL;
 }
 
 /* Whether another node has given a flow this second key: it may come here yet. */
@@ -241,10 +207,11 @@ take_local(const struct nat_job *job, struct flow_slot flow, uint8_t port,
 static enum verdict
 keep_local(const struct nat_job *job, struct flow_slot flow, uint8_t port, struct nat_ends *ends)
 {
-	const struct nat_locals *locals = locals_of(job->snapshot, job->parsed->key.family, port);
+	const struct nat_locals *locals =
+		nat_locals_of(job->snapshot->nat, job->parsed->key.family, port);
 	struct flow_slot other = flow_other(job->flows, flow);
 	const struct flow_key *is = other.bucket ? &flow_entry_at(other)->key : NULL;
-	const struct nat_local *local = is ? local_by_id(locals, is->vip) : NULL;
+	const struct nat_local *local = is ? nat_local_by_id(locals, is->vip) : NULL;
 	struct flow_key key = {.client_port = ends->destination_port,
 		.protocol = job->parsed->key.protocol,
 		.family = job->parsed->key.family | FLOW_REVERSE | FLOW_LOCAL};
@@ -263,7 +230,7 @@ keep_local(const struct nat_job *job, struct flow_slot flow, uint8_t port, struc
 		if (verdict != V_FORWARD)
 			return verdict;
 		note_pair(job, flow);
-		local = local_by_id(locals, key.vip);
+		local = nat_local_by_id(locals, key.vip);
 	}
 	memcpy(ends->source, local->address, sizeof(ends->source));
 	ends->source_port = key.vip_port;
@@ -319,7 +286,7 @@ nat_forward(const struct nat_job *job, uint8_t mode, uint16_t backend, struct fl
 	if (verdict != V_FORWARD)
 		return verdict;
 	if (!is_error)
-		remember_hop(job, flow, flow_other(job->flows, flow));
+		nat_remember_hop(job->packet, flow, flow_other(job->flows, flow));
 	verdict = client_address_plan(job, flow, &job->ports->ports[hop.port], &plan);
 	if (verdict == V_FORWARD)
 		verdict = leave(job, &hop);
@@ -336,67 +303,13 @@ nat_forward(const struct nat_job *job, uint8_t mode, uint16_t backend, struct fl
 	return V_FORWARD;
 }
 
-/* Whether a packet is one of those that translation alone is enough for. */
+/* Whether translating a backend's packet is all that there is to do. 'told' is what backends of its
+ * service are told of clients. */
 static inline bool
-is_plain(const struct nat_job *job)
+is_plain(const struct nat_job *job, uint8_t told)
 {
 	return job->parsed->kind == PARSED_FLOW && !job->parsed->fragment &&
-	       !flow_keeps_sequences(job->flows);
-}
-
-/* What the second entry's key is, but for what nat_forward() chose. Sets where the packet goes and
- * comes from; false: that is not known. */
-static inline bool
-second_key(const struct nat_job *job, uint8_t mode, const struct nat_real *real, uint8_t port,
-	struct flow_key *key, struct nat_ends *ends)
-{
-	const struct flow_key *first = &job->parsed->key;
-	uint16_t to = be16_to(real->port) ? (BE_FORCE uint16_t)real->port
-					  : (BE_FORCE uint16_t)first->vip_port;
-	const struct nat_local *local;
-
-	memcpy(ends->destination, real->address, sizeof(ends->destination));
-	memcpy(&ends->destination_port, &to, sizeof(to));
-	if (mode == MODE_NAT) {
-		memcpy(ends->source, first->client, sizeof(ends->source));
-		ends->source_port = first->client_port;
-		key->client_words[0] = first->client_words[0];
-		key->client_words[1] = first->client_words[1];
-		key->rest = flow_key_rest((uint16_t)first->rest | (uint32_t)to << 16, real->id,
-			first->protocol, first->family | FLOW_REVERSE);
-		return true;
-	}
-	local = local_by_id(locals_of(job->snapshot, first->family, port), key->vip);
-	if (!local)
-		return false;
-	memcpy(ends->source, local->address, sizeof(ends->source));
-	ends->source_port = key->vip_port;
-	memcpy(key->client, real->address, sizeof(key->client));
-	key->rest = flow_key_rest(to | (uint32_t)(BE_FORCE uint16_t)key->vip_port << 16, key->vip,
-		first->protocol, first->family | FLOW_REVERSE | FLOW_LOCAL);
-	return true;
-}
-
-bool
-nat_forward_steady(const struct nat_job *job, uint8_t mode, uint16_t backend, struct flow_slot flow,
-	const struct nexthop *hop)
-{
-	const struct nat_real *real = &job->snapshot->nat->reals[backend];
-	struct flow_slot other = flow_other(job->flows, flow);
-	struct flow_key key;
-	struct nat_ends ends;
-
-	if (!other.bucket || !is_plain(job))
-		return false;
-	key = flow_entry_at(other)->key;
-	if (!second_key(job, mode, real, hop->port, &key, &ends) ||
-		!flow_key_equal(&flow_entry_at(other)->key, &key))
-		return false;
-	remember_hop(job, flow, other);
-	if (leave(job, hop) != V_FORWARD)
-		return false;
-	nat_rewrite_flow(job->packet, job->parsed, &ends);
-	return true;
+	       told == CLIENT_ADDRESS_NONE && !flow_keeps_sequences(job->flows);
 }
 
 /* Whether a packet with the key 'key' comes from the backend 'real'. Ids are given anew. */
@@ -458,11 +371,11 @@ nat_return(const struct nat_job *job, struct flow_slot flow, const struct servic
 	verdict = leave(job, &hop);
 	if (verdict != V_FORWARD)
 		return verdict;
-	if (is_plain(job)) {
+	told = job->snapshot->path_encaps[(*service)->service].client_address;
+	if (is_plain(job, told)) {
 		nat_rewrite_flow(job->packet, job->parsed, &ends);
 		return V_RETURN;
 	}
-	told = job->snapshot->path_encaps[(*service)->service].client_address;
 	if (job->parsed->kind == PARSED_ICMP_ERROR) {
 		nat_rewrite_error(job->packet, job->parsed, &ends, ends.source);
 		client_address_quote(job, first, told, true);

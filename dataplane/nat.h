@@ -63,11 +63,6 @@ nat_is_return(const struct service_slot *slot)
 enum verdict nat_forward(
 	const struct nat_job *job, uint8_t mode, uint16_t backend, struct flow_slot flow);
 
-/* The same for a packet that leaves its flow as it is, if translating it is all that there is to
- * do. Returns false, having done nothing, if it is not. 'hop' is the backend's, and ready. */
-bool nat_forward_steady(const struct nat_job *job, uint8_t mode, uint16_t backend,
-	struct flow_slot flow, const struct nexthop *hop);
-
 /* Sends the backend's packet, whose flow's second entry is at 'flow', to the client. '*service' is
  * set with V_RETURN. V_HOST: there is no such flow (any more). */
 enum verdict nat_return(

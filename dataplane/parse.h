@@ -73,13 +73,12 @@ void parse(const struct packet *packet, struct parsed *out);
 static inline enum flow_signal
 parse_tcp_signal(uint8_t flags)
 {
-	/* By FIN 1, SYN 2, RST 4, a nibble each. RST beats FIN beats SYN. */
-	const uint32_t signals = FLOW_SIGNAL_DATA | FLOW_SIGNAL_FIN << 4 | FLOW_SIGNAL_SYN << 8 |
-				 FLOW_SIGNAL_FIN << 12 | FLOW_SIGNAL_RST << 16 |
-				 FLOW_SIGNAL_RST << 20 | FLOW_SIGNAL_RST << 24 |
-				 (uint32_t)FLOW_SIGNAL_RST << 28;
+	/* By FIN 1, SYN 2, RST 4. RST beats FIN beats SYN. */
+	static const uint8_t signals[8] = {FLOW_SIGNAL_DATA, FLOW_SIGNAL_FIN, FLOW_SIGNAL_SYN,
+		FLOW_SIGNAL_FIN, FLOW_SIGNAL_RST, FLOW_SIGNAL_RST, FLOW_SIGNAL_RST,
+		FLOW_SIGNAL_RST};
 
-	return (enum flow_signal)(signals >> ((flags & 7) * 4) & 15);
+	return (enum flow_signal)signals[flags & 7];
 }
 
 #endif /* DATAPLANE_PARSE_H */

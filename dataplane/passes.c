@@ -3,34 +3,35 @@
  *
  * A packet of a known flow needs three lines of memory that are not in the cache when there are
  * many services and flows: its service's slot, the head of its flow's bucket and the flow's
- * entry, each found by what the one before holds. So a burst is gone through four times, and each
- * time prefetches for all packets what the next time reads:
+ * entry, each found by what the one before holds. So a burst is gone through several times, and
+ * each time prefetches for all packets what the next time reads:
  *
- *   1 parse, hash the destination     -> service slot
- *   2 find the service, hash the flow -> bucket head
- *   3 compare tags                    -> flow entry (or, without a match, the other bucket)
- *   4 compare the key, pick or keep the backend, rewrite
+ *   1 parse, find the service, hash the flow -> bucket head
+ *   2 compare tags                           -> flow entry (or, without a match, the other bucket)
+ *   3 compare the key, pick or keep the backend, rewrite
  *
- * After the second, where there are many services, what else is needed of the packet's service is
- * prefetched. Between the last two, where there are services in modes nat and fullnat, the flow's
- * second entry is prefetched as well.
+ * Where there are so many services that their slots are not in the cache, the first pass is two:
  *
- * What belongs to no service is decided in the last pass, one by one (local.c). */
+ *   1a parse, hash the destination           -> service's slot
+ *   1b find the service, hash the flow       -> bucket head, the service's counters
+ *
+ * Before the last, where there are services in modes nat and fullnat, the flow's second entry is
+ * prefetched as well. What belongs to no service is decided in the last pass, one by one
+ * (local.c). */
 #include "dataplane/passes.h"
 
 #include "dataplane/admission.h"
+#include "dataplane/flow_room.h"
 #include "dataplane/forward.h"
 #include "dataplane/fragment.h"
 #include "dataplane/icmp.h"
 #include "dataplane/maglev.h"
 #include "dataplane/nat.h"
 #include "dataplane/parse_plain.h"
-#include "dataplane/rewrite.h"
+#include "dataplane/steady.h"
 #include "dataplane/syn_gate.h"
 #include "dataplane/sync_path.h"
 #include "dataplane/takeover.h"
-
-#define PREFETCH_AHEAD 4 /* Frames whose headers are on their way while one is parsed. */
 
 /* What is not plainly a packet of a flow. Returns whether it is to be treated as one. Not inlined
  * and without the burst, which the compiler then keeps in registers. */
@@ -59,88 +60,159 @@ take_other(struct pipeline *pipeline, const struct snapshot *snapshot, const str
 	return parsed->kind == PARSED_FLOW;
 }
 
-/* Both are called from two places, and yet belong into the run's own code. */
-static inline void __attribute__((always_inline)) pass_parse(const struct burst *burst)
+/* The packet's flow, whose service is known: where it is at home. */
+static inline void __attribute__((always_inline))
+seek_flow(const struct flow_table *flows, struct work *work, const struct service_slot *service)
 {
-	const struct snapshot *snapshot = burst->snapshot;
-	const struct port_table *ports = burst->pipeline->local.ports;
+	work->service = service;
+	work->hash = flow_hash(flows, &work->parsed.key);
+	work->slot.bucket = flow_home(flows, work->hash);
+	__builtin_prefetch(work->slot.bucket);
+}
 
-	for (unsigned int i = 0; i < burst->n && i < PREFETCH_AHEAD; i++)
-		__builtin_prefetch(burst->packets[i].data);
-	for (unsigned int i = 0; i < burst->n; i++) {
-		const struct packet *packet = &burst->packets[i];
-		struct work *work = &burst->pipeline->work[i];
-		uint32_t hash;
+/* What is sent to no service but may be a backend's answer, or to one of all ports. Returns whether
+ * 'work' is set. */
+static bool __attribute__((noinline)) seek_other_service(const struct flow_table *flows,
+	const struct snapshot *snapshot, struct work *work, uint32_t hash)
+{
+	const struct service_slot *service =
+		service_find(&snapshot->table, &work->parsed.target, hash);
 
-		if (i + PREFETCH_AHEAD < burst->n)
-			__builtin_prefetch(packet[PREFETCH_AHEAD].data);
-		work->service = NULL;
-		if (__builtin_expect(parse_plain(packet, &work->parsed), 1)
-				? !local_is_to_port(ports, packet)
-				: !take_other(burst->pipeline, snapshot, packet, &work->parsed,
-					  burst->now_ns))
-			continue;
-		hash = service_hash(&work->parsed.target);
-		work->hash = hash;
-		work->service = service_slot_at(&snapshot->table, hash);
-		__builtin_prefetch(work->service);
+	if (service)
+		work->parsed.key.rest |= flow_key_rest(0, service->vip, 0, 0);
+	else if (snapshot->nat)
+		service = nat_find_return(snapshot, &work->parsed);
+	if (!service)
+		return false;
+	seek_flow(flows, work, service);
+	return true;
+}
+
+static inline void __attribute__((always_inline)) seek_nothing(struct work *work)
+{
+	work->service = NULL;
+	work->slot.bucket = NULL;
+}
+
+static inline void __attribute__((always_inline))
+seek_service(const struct flow_table *flows, const struct snapshot *snapshot,
+	const struct service_table *services, struct work *work, uint32_t hash)
+{
+	const struct service_slot *slot = service_find_exact(services, &work->parsed.target, hash);
+
+	if (__builtin_expect(slot != NULL, 1)) {
+		work->parsed.key.rest |= flow_key_rest(0, slot->vip, 0, 0);
+		seek_flow(flows, work, slot);
+	} else if (!seek_other_service(flows, snapshot, work, hash)) {
+		seek_nothing(work);
 	}
 }
 
-static inline void __attribute__((always_inline)) pass_service(const struct burst *burst)
+/* A packet that is not plain, or not to the port. */
+static void __attribute__((noinline))
+seek_thoroughly(struct pipeline *pipeline, const struct snapshot *snapshot,
+	const struct packet *packet, struct work *work, uint64_t now_ns)
 {
-	const struct service_table *services = &burst->snapshot->table;
+	if (!take_other(pipeline, snapshot, packet, &work->parsed, now_ns) ||
+		!seek_other_service(
+			pipeline->flows, snapshot, work, service_hash(&work->parsed.target)))
+		seek_nothing(work);
+}
+
+/* As parse_plain(), of a packet that comes by port 'in_port' and is for the port's address, the
+ * upper six bytes of 'to'. */
+static inline uint8_t __attribute__((always_inline))
+parse_own(const struct packet *packet, struct parsed *parsed, uint16_t in_port, uint64_t to)
+{
+	if (!plain_size(packet) || packet->in_port != in_port || load64(packet->data) << 16 != to)
+		return ADDR_NONE;
+	return parse_plain(packet, parsed);
+}
+
+/* The first pass, of few services: once for each family, whose unused words are then constants.
+ * Returns how many bytes there are. */
+static inline uint64_t __attribute__((always_inline)) pass_seek(const struct burst *burst)
+{
+	const struct snapshot *snapshot = burst->snapshot;
+	const struct service_table services = snapshot->table;
 	const struct flow_table *flows = burst->pipeline->flows;
+	uint16_t in_port = burst->packets[0].in_port;
+	uint64_t to = load64(burst->pipeline->local.ports->ports[in_port].mac) << 16;
+	uint64_t n_bytes = 0;
 
 	for (unsigned int i = 0; i < burst->n; i++) {
+		const struct packet *packet = &burst->packets[i];
 		struct work *work = &burst->pipeline->work[i];
+		struct parsed *parsed = &work->parsed;
+		uint8_t family;
+		uint32_t hash;
 
-		if (!work->service)
-			continue;
-		work->service = service_find(services, &work->parsed.target, (uint32_t)work->hash);
-		if (work->service)
-			work->parsed.key.rest |= flow_key_rest(0, work->service->vip, 0, 0);
-		else if (burst->snapshot->nat)
-			work->service = nat_find_return(burst->snapshot, &work->parsed);
-		if (!work->service)
-			continue;
-		work->hash = flow_hash(flows, &work->parsed.key);
-		work->slot.bucket = flow_home(flows, work->hash);
-		__builtin_prefetch(work->slot.bucket);
+		n_bytes += packet->size;
+		family = parse_own(packet, parsed, in_port, to);
+		if (__builtin_expect(family == ADDR_V4, 1)) {
+			hash = service_hash(&parsed->target);
+			seek_service(flows, snapshot, &services, work, hash);
+		} else if (__builtin_expect(family == ADDR_V6, 1)) {
+			hash = service_hash(&parsed->target);
+			seek_service(flows, snapshot, &services, work, hash);
+		} else {
+			seek_thoroughly(burst->pipeline, snapshot, packet, work, burst->now_ns);
+		}
 	}
+	return n_bytes;
+}
+
+/* The same in two, of many services: their slots are prefetched. */
+static __attribute__((noinline)) uint64_t
+pass_seek_many(struct pipeline *pipeline, const struct snapshot *snapshot,
+	const struct packet *packets, unsigned int n, uint64_t now_ns)
+{
+	uint16_t in_port = packets[0].in_port;
+	uint64_t to = load64(pipeline->local.ports->ports[in_port].mac) << 16;
+	uint64_t n_bytes = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct work *work = &pipeline->work[i];
+
+		n_bytes += packets[i].size;
+		if (!parse_own(&packets[i], &work->parsed, in_port, to)) {
+			seek_thoroughly(pipeline, snapshot, &packets[i], work, now_ns);
+			work->slot.i = true;
+			continue;
+		}
+		work->hash = service_hash(&work->parsed.target);
+		work->slot.i = false;
+		__builtin_prefetch(service_slot_at(&snapshot->table, (uint32_t)work->hash));
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		struct work *work = &pipeline->work[i];
+
+		if (!work->slot.i)
+			seek_service(pipeline->flows, snapshot, &snapshot->table, work,
+				(uint32_t)work->hash);
+		/* It will be counted, which is a line to be written. */
+		if (work->service)
+			__builtin_prefetch(&pipeline->stats->services[work->service->id], 1);
+	}
+	return n_bytes;
 }
 
 /* Prefetching is no effect in the compiler's eyes: a function that does nothing else is left out,
  * unless it says that it does something. */
 #define HAS_EFFECT() __asm__ volatile("")
 
-/* What the packet's service is, and the line that counts it, which is written: with thousands of
- * services neither is in the cache. */
-static __attribute__((noinline)) void
-pass_many(const struct pipeline *pipeline, const struct snapshot *snapshot, unsigned int n)
-{
-	HAS_EFFECT();
-	for (unsigned int i = 0; i < n; i++) {
-		const struct service_slot *slot = pipeline->work[i].service;
-
-		if (!slot)
-			continue;
-		__builtin_prefetch(&snapshot->path_services[slot->service]);
-		__builtin_prefetch(&pipeline->stats->services[slot->id], 1);
-	}
-}
-
-static void
-pass_flow(const struct burst *burst)
+/* Returns how many packets have found no flow. */
+static inline unsigned int __attribute__((always_inline)) pass_flow(const struct burst *burst)
 {
 	const struct flow_table *flows = burst->pipeline->flows;
+	unsigned int n_missing = 0;
 
 	for (unsigned int i = 0; i < burst->n; i++) {
 		struct work *work = &burst->pipeline->work[i];
 		struct flow_bucket *home = work->slot.bucket;
 		uint32_t match;
 
-		if (!work->service)
+		if (!home)
 			continue;
 		match = flow_match(home, flow_tag(work->hash));
 		if (match) {
@@ -148,8 +220,37 @@ pass_flow(const struct burst *burst)
 			__builtin_prefetch(flow_entry_at(work->slot));
 		} else {
 			work->slot.bucket = NULL;
+			n_missing++;
 			if (home->n_displaced || !flow_match(home, 0))
 				__builtin_prefetch(flow_away(flows, work->hash));
+		}
+	}
+	return n_missing;
+}
+
+/* Of packets that have found no flow: it may be in the other bucket, or will be where there is
+ * room. The entry is on its way when the packet is decided about. */
+static __attribute__((noinline)) void
+pass_missing(struct pipeline *pipeline, unsigned int n, uint64_t now_ns)
+{
+	const struct flow_table *flows = pipeline->flows;
+	uint16_t tick = flow_tick(now_ns);
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct work *work = &pipeline->work[i];
+		struct flow_bucket *away;
+		uint32_t match = 0;
+
+		if (!work->service || work->slot.bucket)
+			continue;
+		away = flow_away(flows, work->hash);
+		if (flow_home(flows, work->hash)->n_displaced)
+			match = flow_match(away, flow_tag(work->hash));
+		if (match) {
+			work->slot = (struct flow_slot){away, (unsigned int)__builtin_ctz(match)};
+			__builtin_prefetch(flow_entry_at(work->slot));
+		} else {
+			flow_foresee_room(flows, work->hash, tick, &pipeline->rooms[i]);
 		}
 	}
 }
@@ -247,7 +348,9 @@ choose_backend(
 		backend = admission_backend(burst, service, work, backend);
 	if (!backend)
 		return 0;
+	pipeline->flows->room = &pipeline->rooms[work - pipeline->work];
 	slot = flow_insert(pipeline->flows, key, work->hash, signal, backend, burst->now_ns);
+	pipeline->flows->room = NULL;
 	if (slot.bucket) {
 		stats_add(&pipeline->stats->services[service->id].n_new_flows, 1);
 		stats_add(&pipeline->stats->backends[backend].n_new_flows, 1);
@@ -335,39 +438,6 @@ decide_otherwise(const struct burst *burst, struct packet *packet, struct work *
 	return serve(burst, &burst->snapshot->path_services[work->service->service], packet, work);
 }
 
-/* Most packets are of a flow that is known and stays as it is, in a service whose packets are
- * neither counted against a limit nor looked up in a list. Returns false, having done nothing, for
- * all others. What this does is what decide_otherwise() would do; it is the part of it that must be
- * quick. */
-static inline bool __attribute__((always_inline))
-decide_steady(const struct burst *burst, struct packet *packet, const struct work *work)
-{
-	const struct pipeline *pipeline = burst->pipeline;
-	const struct path_service *service;
-	const struct flow_entry *entry;
-	uint32_t size = packet->size;
-	uint16_t backend;
-
-	if (!work->service || nat_is_return(work->service) || !work->slot.bucket)
-		return false;
-	service = &burst->snapshot->path_services[work->service->service];
-	entry = flow_entry_at(work->slot);
-	backend = entry->backend;
-	if ((service->options & (PATH_METERED | PATH_LISTED | PATH_COOKIES)) ||
-		!work_is_at(work, work->slot) ||
-		!flow_is_steady(pipeline->flows, work->slot, (enum flow_signal)work->parsed.signal,
-			flow_tick(burst->now_ns)) ||
-		!keeps_flows(burst->snapshot, service, backend))
-		return false;
-	packet->backend = backend;
-	packet->verdict = send_to(burst, service, backend, packet, work);
-	if (__builtin_expect(packet->verdict == V_FORWARD, 1))
-		count_forwarded(pipeline->stats, service->id, backend, size);
-	else
-		stats_add(&pipeline->stats->services[service->id].n_drops, 1);
-	return true;
-}
-
 /* Flows with two entries need both, wherever a packet comes from. Inlined as flow_prefetch_other()
  * is. */
 static inline void __attribute__((always_inline))
@@ -377,7 +447,7 @@ pass_pair(const struct pipeline *pipeline, unsigned int n)
 	for (unsigned int i = 0; i < n; i++) {
 		const struct work *work = &pipeline->work[i];
 
-		if (work->service && work->slot.bucket)
+		if (work->slot.bucket)
 			flow_prefetch_other(pipeline->flows, work->slot);
 	}
 }
@@ -385,44 +455,50 @@ pass_pair(const struct pipeline *pipeline, unsigned int n)
 static void
 pass_decide(const struct burst *burst)
 {
+	const struct steady steady = steady_of(burst);
+	unsigned int n_others = 0;
+
 	for (unsigned int i = 0; i < burst->n; i++) {
 		struct packet *packet = &burst->packets[i];
 		struct work *work = &burst->pipeline->work[i];
 
-		if (__builtin_expect(!decide_steady(burst, packet, work), 0)) {
+		if (__builtin_expect(!steady_decide(&steady, packet, work, &n_others), 0)) {
 			/* Of a copy the address may be known without keeping the burst itself,
 			 * which all packets use, out of registers. */
 			const struct burst copy = *burst;
 
 			packet->verdict = decide_otherwise(&copy, packet, work);
+			stats_add(&steady.verdicts[packet->verdict], 1);
+			n_others++;
 		}
 	}
+	stats_add(&steady.verdicts[V_FORWARD], burst->n - n_others);
 }
 
-void
+uint64_t
 passes_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
 	unsigned int n, uint64_t now_ns)
 {
 	const struct burst burst = {pipeline, snapshot, packets, n, now_ns};
+	uint64_t n_bytes;
 
-	pass_parse(&burst);
-	pass_service(&burst);
 	if (__builtin_expect(snapshot->many_services, 0))
-		pass_many(pipeline, snapshot, n);
-	pass_flow(&burst);
+		n_bytes = pass_seek_many(pipeline, snapshot, packets, n, now_ns);
+	else
+		n_bytes = pass_seek(&burst);
+	if (__builtin_expect(pass_flow(&burst) > 0, 0))
+		pass_missing(pipeline, n, now_ns);
 	if (snapshot->nat)
 		pass_pair(pipeline, n);
 	pass_decide(&burst);
+	return n_bytes;
 }
 
 const struct service_slot *
 pipeline_locate(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packet,
 	struct flow_key *key)
 {
-	const struct burst burst = {pipeline, snapshot, packet, 1, 0};
-
-	pass_parse(&burst);
-	pass_service(&burst);
+	pass_seek_many(pipeline, snapshot, packet, 1, 0);
 	*key = pipeline->work[0].parsed.key;
 	return pipeline->work[0].service;
 }

@@ -83,4 +83,14 @@ patch_checksum(const uint8_t *at, uint32_t delta)
 	return (BE_FORCE be16)(uint16_t) ~(sum + (sum >> 16));
 }
 
+/* The checksum of a sum of words of any size, in the byte order of the words. Each half of a word
+ * added to the other, in the upper one of the sum, is added with its carry. */
+static inline uint16_t
+patch_fold(uint64_t sum)
+{
+	uint32_t half = (uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32);
+
+	return (uint16_t) ~((half + (half << 16 | half >> 16)) >> 16);
+}
+
 #endif /* DATAPLANE_PATCH_H */

@@ -3,6 +3,7 @@
  * pipeline.h. The packets themselves are gone through in passes.c. */
 #include "dataplane/pipeline.h"
 
+#include "dataplane/capture.h"
 #include "dataplane/fragment.h"
 #include "dataplane/passes.h"
 #include "dataplane/pipeline_data.h"
@@ -13,44 +14,61 @@
 
 #define LINE_BYTES 64
 
-static void
-count_received(const struct pipeline *pipeline, const struct packet *packets, unsigned int n)
+/* Without a configuration all is the host's. */
+static uint64_t
+leave_to_host(struct pipeline *pipeline, struct packet *packets, unsigned int n)
 {
-	struct stats *stats = pipeline->stats;
 	uint64_t n_bytes = 0;
 
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < n; i++) {
+		packets[i].verdict = V_HOST;
 		n_bytes += packets[i].size;
-	stats_add(&stats->n_packets, n);
-	stats_add(&stats->n_bytes, n_bytes);
-	stats_add(&stats->n_bursts, 1);
+	}
+	stats_add(&pipeline->stats->verdicts[V_HOST], n);
+	return n_bytes;
 }
 
-static void
-count_verdicts(const struct pipeline *pipeline, const struct packet *packets, unsigned int n)
-{
-	uint64_t *verdicts = pipeline->stats->verdicts;
-
-	for (unsigned int i = 0; i < n; i++)
-		stats_add(&verdicts[packets[i].verdict], 1);
-}
-
-/* Decides about packets that have been counted as received. */
-static void
+/* Returns how many bytes the packets had. */
+static uint64_t
 decide(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
 	unsigned int n, uint64_t now_ns)
 {
 	pipeline->outbox.n = 0;
-	if (snapshot) {
-		if (__builtin_expect(snapshot->virtual_macs != NULL, 0))
-			virtual_mac_receive(snapshot->virtual_macs, pipeline->local.leases,
-				pipeline->local.ports, packets, n, now_ns);
-		passes_run(pipeline, snapshot, packets, n, now_ns);
-	} else {
-		for (unsigned int i = 0; i < n; i++)
-			packets[i].verdict = V_HOST;
+	if (n == 0)
+		return 0;
+	if (!snapshot)
+		return leave_to_host(pipeline, packets, n);
+	if (__builtin_expect(snapshot->virtual_macs != NULL, 0))
+		virtual_mac_receive(snapshot->virtual_macs, pipeline->local.leases,
+			pipeline->local.ports, packets, n, now_ns);
+	return passes_run(pipeline, snapshot, packets, n, now_ns);
+}
+
+/* As decide(), while somebody captures. */
+static __attribute__((noinline)) uint64_t
+decide_tapped(struct capture_tap *tap, const struct burst *burst)
+{
+	struct pipeline *pipeline = burst->pipeline;
+	uint64_t n_bytes;
+
+	capture_before(tap, burst->packets, burst->n);
+	n_bytes = decide(pipeline, burst->snapshot, burst->packets, burst->n, burst->now_ns);
+	capture_after(tap, pipeline, burst->snapshot, burst->packets, burst->n, burst->now_ns);
+	return n_bytes;
+}
+
+static uint64_t
+handle(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
+	unsigned int n, uint64_t now_ns)
+{
+	struct capture_tap *tap = __atomic_load_n(&pipeline->tap, __ATOMIC_ACQUIRE);
+
+	if (__builtin_expect(tap != NULL, 0)) {
+		const struct burst burst = {pipeline, snapshot, packets, n, now_ns};
+
+		return decide_tapped(tap, &burst);
 	}
-	count_verdicts(pipeline, packets, n);
+	return decide(pipeline, snapshot, packets, n, now_ns);
 }
 
 int
@@ -116,9 +134,12 @@ void
 pipeline_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
 	unsigned int n, uint64_t now_ns)
 {
+	struct stats *stats = pipeline->stats;
+
 	assert(n <= PACKET_BURST_MAX);
-	count_received(pipeline, packets, n);
-	decide(pipeline, snapshot, packets, n, now_ns);
+	stats_add(&stats->n_packets, n);
+	stats_add(&stats->n_bytes, handle(pipeline, snapshot, packets, n, now_ns));
+	stats_add(&stats->n_bursts, 1);
 }
 
 void
@@ -127,7 +148,7 @@ pipeline_take(struct pipeline *pipeline, const struct snapshot *snapshot, struct
 {
 	assert(n <= PACKET_BURST_MAX);
 	stats_add(&pipeline->stats->path_events[PATH_STEERED_IN], n);
-	decide(pipeline, snapshot, packets, n, now_ns);
+	handle(pipeline, snapshot, packets, n, now_ns);
 }
 
 unsigned int
@@ -137,7 +158,7 @@ pipeline_release(struct pipeline *pipeline, const struct snapshot *snapshot, str
 	unsigned int n = fragment_release(pipeline->fragments, packets, PACKET_BURST_MAX, now_ns);
 
 	if (n > 0)
-		decide(pipeline, snapshot, packets, n, now_ns);
+		handle(pipeline, snapshot, packets, n, now_ns);
 	return n;
 }
 
@@ -157,6 +178,12 @@ void
 pipeline_join(struct pipeline *pipeline, struct sync_path *sync)
 {
 	__atomic_store_n(&pipeline->sync, sync, __ATOMIC_RELEASE);
+}
+
+void
+pipeline_tap(struct pipeline *pipeline, struct capture_tap *tap)
+{
+	__atomic_store_n(&pipeline->tap, tap, __ATOMIC_RELEASE);
 }
 
 void
@@ -180,6 +207,7 @@ pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 {
 	static const struct service_stats no_service;
 	static const struct limit_usage no_usage;
+	static const struct backend_signs no_signs;
 	size_t n_services, n_backends;
 	const struct snapshot_service *services = snapshot_services(snapshot, &n_services);
 	const struct snapshot_backend *backends = snapshot_backends(snapshot, &n_backends);
@@ -192,9 +220,12 @@ pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 		pipeline->stats->services[services[i].id] = no_service;
 		pipeline->limits.services[services[i].id] = no_usage;
 	}
-	for (size_t i = 0; i < n_backends; i++)
-		if (backends[i].is_new)
-			zero_counters(&pipeline->stats->backends[backends[i].id]);
+	for (size_t i = 0; i < n_backends; i++) {
+		if (!backends[i].is_new)
+			continue;
+		zero_counters(&pipeline->stats->backends[backends[i].id]);
+		pipeline->stats->signs[backends[i].id] = no_signs;
+	}
 	flow_set_timeouts(pipeline->flows, &snapshot->flow_timeouts);
 	return 0;
 }

@@ -15,16 +15,15 @@ rewrite_ttl(struct packet *packet, const struct parsed *parsed)
 {
 	if (parsed->target.family == ADDR_V4) {
 		struct wire_ipv4 *ip = (struct wire_ipv4 *)(packet->data + parsed->l3);
-		uint16_t checksum;
+		uint32_t word = load32(&ip->ttl); /* And protocol and checksum. */
 
-		if (ip->ttl <= 1)
+		if ((word & 0xff) <= 1)
 			return V_DROP_TTL;
-		ip->ttl--;
 		/* RFC 1141: the checksum grows by what the header lost, with end-around carry. As
 		 * all such sums it may be done in either byte order. */
-		memcpy(&checksum, &ip->checksum, sizeof(checksum));
-		checksum = (uint16_t)(checksum + 1u + (checksum >= 0xfffe));
-		memcpy(&ip->checksum, &checksum, sizeof(checksum));
+		if (__builtin_expect(word >= 0xfffeu << 16, 0))
+			word += 1u << 16;
+		store32(&ip->ttl, word + (1u << 16) - 1);
 	} else {
 		struct wire_ipv6 *ip = (struct wire_ipv6 *)(packet->data + parsed->l3);
 

@@ -29,16 +29,26 @@ struct service_key {
 		};
 		uint32_t rest; /* service_key_rest() */
 	};
-	uint32_t zero;
+	uint32_t beside; /* No part of the key: SERVICE_* of a slot, else 0. */
 };
 
+/* A service's slot has all that a packet needs to know of it whose flow goes on as it is: with
+ * thousands of services another line is another wait. */
 struct service_slot {
 	struct service_key key; /* family 0: empty. */
 	uint16_t vip;           /* Id. */
 	uint16_t service;       /* Index of a service; unused for a VIP. */
 	uint16_t id;            /* Its id, for the counters; unused for a VIP. */
-	uint8_t reserved[2];
+	uint16_t pool;          /* Index of its pool; unused for a VIP. */
 };
+
+/* Bits of a slot's 'key.beside'. */
+#define SERVICE_THOROUGH 0x01u /* Each packet is looked at: limits, lists, cookies, answers. */
+#define SERVICE_SPECIAL 0x02u  /* More is done to packets than in mode dr. */
+/* Addresses are translated, and backends told nothing of clients: nat_steady(). */
+#define SERVICE_NAT 0x04u
+#define SERVICE_FULLNAT 0x08u
+#define SERVICE_TUNNEL 0x10u /* Packets are wrapped: tunnel_steady(). */
 
 static_assert(sizeof(struct service_key) == 24, "three words");
 static_assert(sizeof(struct service_slot) == 32, "two in a cache line");

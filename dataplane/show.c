@@ -6,6 +6,7 @@
 #include "common/control.h"
 #include "common/json_field.h"
 #include "dataplane/dataplane.h"
+#include "dataplane/exception_probes.h"
 #include "dataplane/flow.h"
 #include "dataplane/show_state.h"
 #include "dataplane/snapshot.h"
@@ -234,14 +235,15 @@ show_stats(void *ctx, json_t *params, struct err *err)
 	ports = json_array();
 	for (uint16_t i = 0; i < dataplane->n_ports; i++)
 		json_array_append_new(ports, show_port(dataplane, i));
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"generation", (json_int_t)(snapshot ? snapshot_generation(snapshot) : 0), "flows",
 		show_flow_count(dataplane), "verdicts", show_verdicts(dataplane), "flow_events",
 		show_flow_events(dataplane), "path_events", show_path_events(dataplane), "services",
 		show_services(dataplane, &query), "backends", show_backends(dataplane, &query),
 		"ports", ports, "routers", show_routers(dataplane), "lists",
 		show_source_lists(snapshot), "flow_timeouts", show_flow_timeouts(snapshot),
-		"workers", show_workers(dataplane), "sync", sync_show(dataplane->sync));
+		"workers", show_workers(dataplane), "probes",
+		exception_probes_show(dataplane->probes), "sync", sync_show(dataplane->sync));
 }
 
 /* What a "flows" request asks for, and what it found. */

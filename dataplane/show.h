@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+json_t *show_signs(void *ctx, json_t *params, struct err *err);
 json_t *show_stats(void *ctx, json_t *params, struct err *err);
 json_t *show_sync(void *ctx, json_t *params, struct err *err);
 json_t *show_flows(void *ctx, json_t *params, struct err *err);

@@ -54,6 +54,7 @@ struct snapshot_vip {
 	uint16_t port;  /* That it is answered on. */
 	bool local;     /* Mode fullnat speaks from it. Always held if of no router. */
 	bool accept;    /* Answers echo requests. */
+	bool probed;    /* This node's host speaks to it: snapshot_service.probe_port. */
 	uint8_t mac[6]; /* What ARP and ND say. */
 };
 
@@ -68,6 +69,10 @@ struct snapshot_service {
 	bool is_new;            /* Not in the previous snapshot. */
 	uint16_t id;
 	uint32_t pool; /* Index into the state's pools. */
+	/* The host's packets from this port on are probes of the pool's backends; 0: none are. */
+	uint16_t probe_port;
+	const struct snapshot_backend *probed; /* Of these, ... */
+	size_t n_probed;                       /* ... so many. */
 };
 
 struct snapshot_backend {

@@ -11,6 +11,7 @@
 #include "dataplane/service.h"
 #include "dataplane/snapshot.h"
 #include "dataplane/snapshot_lists.h"
+#include "dataplane/tunnel.h"
 #include "dataplane/virtual_mac.h"
 
 struct schedule;
@@ -25,7 +26,7 @@ struct schedule;
 #define PATH_LIMITED 0x40    /* New flows are limited: snapshot.path_limits, path_max_flows. */
 #define PATH_METERED 0x80    /* Packets are limited: snapshot.path_limits. */
 
-/* A service as the packet path needs it. */
+/* What the packet path needs of a service beside its slot. */
 struct path_service {
 	const struct maglev *maglev; /* NULL: no backend takes new flows. */
 	uint32_t pool;
@@ -54,6 +55,7 @@ static_assert(sizeof(struct path_backend) == 8, "eight in a cache line");
 /* What else the packet path needs of services that are in mode tunnel or fullnat or clamp the MSS.
  */
 struct path_encap {
+	struct tunnel_outer outer;
 	struct tunnel tunnel;
 	uint16_t mss;
 	uint8_t client_address; /* enum client_address, of mode fullnat */
@@ -79,6 +81,7 @@ struct snapshot_seed {
 struct snapshot {
 	/* Packet path. */
 	struct service_table table;
+	bool has_probes;                    /* A service has a probe_port. */
 	bool many_services;                 /* More than stay in the first-level cache. */
 	struct path_service *path_services; /* In the order of the state. */
 	struct schedule *schedules;         /* Beside 'path_services'. */

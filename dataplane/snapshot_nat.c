@@ -110,7 +110,8 @@ add_returns(struct snapshot_nat *nat, const struct control_state *state,
 
 	for (size_t i = 0; i < pool->n_backends; i++) {
 		uint16_t port = pool->backends[i].port ? pool->backends[i].port : service->port;
-		struct service_slot slot = {.vip = backends[i].nexthop};
+		struct service_slot slot = {
+			.key.beside = SERVICE_THOROUGH, .vip = backends[i].nexthop};
 
 		slot.key.port = be16_from(port);
 		slot.key.protocol = service->protocol;
@@ -129,7 +130,7 @@ add_local(struct snapshot_nat *nat, const struct snapshot_vip *vip, struct err *
 {
 	bool is_v4 = vip->addr.family == ADDR_V4;
 	struct nat_locals *locals = is_v4 ? &nat->locals4[vip->port] : &nat->locals6[vip->port];
-	struct service_slot slot = {.vip = vip->id};
+	struct service_slot slot = {.key.beside = SERVICE_THOROUGH, .vip = vip->id};
 	struct nat_local *local;
 
 	if (locals->n == MODEL_LOCALS_MAX)

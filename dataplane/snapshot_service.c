@@ -87,6 +87,55 @@ is_local(const struct snapshot *s, const struct addr *addr)
 	return s->vips_by_id[ids_find(s->vip_ids, addr, sizeof(*addr))]->local;
 }
 
+/* Lets the host probe the pool's backends by the service. */
+static int
+add_probes(const struct snapshot_build *build, const struct control_service *from,
+	struct snapshot_service *service, uint16_t vip)
+{
+	const struct control_pool *pool = &build->state->pools[from->pool];
+	struct snapshot *s = build->snapshot;
+	size_t first = 0;
+
+	if (from->probe_port == 0)
+		return 0;
+	if (mode_translates(from->mode))
+		return err_set(build->err, -EINVAL,
+			"service %s: probes go by the virtual address in modes dr and tunnel only",
+			from->name);
+	if (from->probe_port + pool->n_backends > UINT16_MAX + 1u)
+		return err_set(build->err, -EINVAL,
+			"service %s: from port %u on there are not enough for %zu backends",
+			from->name, from->probe_port, pool->n_backends);
+	for (uint32_t i = 0; i < from->pool; i++)
+		first += build->state->pools[i].n_backends;
+	service->probe_port = from->probe_port;
+	service->probed = &s->backends[first];
+	service->n_probed = pool->n_backends;
+	s->vips[s->vips_by_id[vip] - s->vips].probed = true;
+	s->has_probes = true;
+	return 0;
+}
+
+/* What each packet of a service has to know of it. */
+static uint32_t
+slot_options(const struct control_service *service, uint8_t options)
+{
+	bool tells = service->client_address != CLIENT_ADDRESS_NONE || service->syn_cookies;
+	uint32_t out = 0;
+
+	if (service->mode == MODE_TUNNEL)
+		out |= SERVICE_TUNNEL;
+	if (service->mode == MODE_NAT && !tells)
+		out |= SERVICE_NAT;
+	if (service->mode == MODE_FULLNAT && !tells)
+		out |= SERVICE_FULLNAT;
+	if (options & (PATH_METERED | PATH_LISTED | PATH_COOKIES))
+		out |= SERVICE_THOROUGH;
+	if (options & (PATH_MSS | PATH_TUNNEL | PATH_TRANSLATED))
+		out |= SERVICE_SPECIAL;
+	return out;
+}
+
 static int
 add_service(const struct snapshot_build *build, const struct control_service *from)
 {
@@ -113,11 +162,6 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 	if (rc < 0 && rc != -EEXIST)
 		return err_set(build->err, rc, "service %s: too many addresses", from->name);
 	slot.vip = ids_find(s->vip_ids, &from->address, sizeof(from->address));
-	slot.service = (uint16_t)s->n_services;
-	slot.id = service->id;
-	rc = service_table_add(&s->table, &slot);
-	if (rc < 0)
-		return err_set(build->err, rc, "service %s is given twice", from->name);
 	snprintf(service->name, sizeof(service->name), "%s", from->name);
 	service->address = from->address;
 	service->port = from->port;
@@ -134,14 +178,24 @@ add_service(const struct snapshot_build *build, const struct control_service *fr
 				   (from->mode == MODE_TUNNEL ? PATH_TUNNEL : 0) |
 				   (mode_translates(from->mode) ? PATH_TRANSLATED : 0) |
 				   (from->block.n + from->allow.n ? PATH_LISTED : 0));
-	s->path_encaps[s->n_services] =
-		(struct path_encap){from->tunnel, from->mss, from->client_address};
+	s->path_encaps[s->n_services] = (struct path_encap){
+		tunnel_outer_of(&from->tunnel), from->tunnel, from->mss, from->client_address};
 	if (from->syn_cookies)
 		path->options |= PATH_COOKIES;
 	if (from->syn_cookies ||
 		(from->client_address == CLIENT_ADDRESS_PROXY2 && from->protocol == PROTOCOL_TCP))
 		s->keeps_sequences = true;
 	add_limits(build, from);
+	rc = add_probes(build, from, service, slot.vip);
+	if (rc < 0)
+		return rc;
+	slot.service = (uint16_t)s->n_services;
+	slot.id = service->id;
+	slot.pool = (uint16_t)from->pool;
+	slot.key.beside = slot_options(from, path->options);
+	rc = service_table_add(&s->table, &slot);
+	if (rc < 0)
+		return err_set(build->err, rc, "service %s is given twice", from->name);
 	s->n_services++;
 	return snapshot_add_schedule(s, build->previous, from) < 0 ? snapshot_no_memory(build) : 0;
 }

@@ -36,7 +36,9 @@ stats_new(struct stats **out, const struct memory *memory)
 		memory->ctx, STATS_SERVICES_MAX * sizeof(*stats->services), LINE_BYTES);
 	stats->backends = memory->alloc(
 		memory->ctx, STATS_BACKENDS_MAX * sizeof(*stats->backends), LINE_BYTES);
-	if (!stats->services || !stats->backends) {
+	stats->signs =
+		memory->alloc(memory->ctx, STATS_BACKENDS_MAX * sizeof(*stats->signs), LINE_BYTES);
+	if (!stats->services || !stats->backends || !stats->signs) {
 		stats_free(stats);
 		return -ENOMEM;
 	}
@@ -54,6 +56,7 @@ stats_free(struct stats *stats)
 	memory = stats->memory;
 	memory.free(memory.ctx, stats->services);
 	memory.free(memory.ctx, stats->backends);
+	memory.free(memory.ctx, stats->signs);
 	memory.free(memory.ctx, stats);
 }
 

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Counters of one worker. The worker alone writes them; the control thread reads them at any time
- * and adds the workers up. All are 64-bit words written and read whole (relaxed atomics). */
+ * and adds the workers up. All are 64-bit words written and read whole (relaxed atomics; vectors
+ * of two are aligned, so that each word of them is whole as well). */
 #ifndef DATAPLANE_STATS_H
 #define DATAPLANE_STATS_H
 
 #include "dataplane/memory.h"
 #include "dataplane/verdict.h"
 
+#include <emmintrin.h>
 #include <stdint.h>
 
 #define STATS_SERVICES_MAX 32768 /* Ids of services, see snapshot.h. */
 #define STATS_BACKENDS_MAX 65536 /* Ids of backends. */
 
 struct service_stats {
-	uint64_t n_packets; /* Forwarded. */
-	uint64_t n_bytes;   /* Of whole frames. */
+	_Alignas(64) uint64_t n_packets; /* Forwarded. */
+	uint64_t n_bytes;                /* Of whole frames. */
 	uint64_t n_new_flows;
 	uint64_t n_drops;          /* No usable backend or next hop, TTL used up, too big, ... */
 	uint64_t n_return_packets; /* From backends to clients, in modes that see them. */
@@ -23,10 +25,17 @@ struct service_stats {
 };
 
 struct backend_stats {
-	uint64_t n_packets;
+	_Alignas(32) uint64_t n_packets;
 	uint64_t n_bytes;
 	uint64_t n_new_flows;
 	uint64_t n_active; /* Flows now in the worker's table; stays with the id, never reset. */
+};
+
+/* Signs of trouble with a backend (signs.h). Apart from its other counters, for these are written
+ * with every packet. */
+struct backend_signs {
+	uint64_t n_resets;
+	uint64_t n_unreachables;
 };
 
 /* FLOW_EVENT(identifier, "name", "what it means") */
@@ -70,6 +79,9 @@ enum flow_event {
 		"backends' packets that the port gave to their flow's worker")                     \
 	PATH_EVENT(STEERED_OUT, "steered_out", "packets for another worker's flow")                \
 	PATH_EVENT(STEERED_IN, "steered_in", "packets taken over from another worker")             \
+	PATH_EVENT(BACKEND_RESETS, "backend_resets", "connections that backends have reset")       \
+	PATH_EVENT(BACKEND_UNREACHABLES, "backend_unreachables",                                   \
+		"destination unreachable about packets to backends")                               \
 	PATH_EVENT(SYNC_TOLD, "sync_told", "news of flows for the other node")                     \
 	PATH_EVENT(SYNC_SUPPRESSED, "sync_suppressed",                                             \
 		"news not told, for the other node can compute them")                              \
@@ -93,6 +105,7 @@ struct stats {
 	uint64_t n_bursts;
 	struct service_stats *services; /* By service id. */
 	struct backend_stats *backends; /* By backend id. */
+	struct backend_signs *signs;    /* By backend id. */
 	struct memory memory;
 };
 
@@ -109,6 +122,15 @@ static inline void
 stats_add(uint64_t *counter, uint64_t n)
 {
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* The same of a counter of packets and one of bytes behind it, both at once: one frame more. */
+static inline void
+stats_add_frame(uint64_t *counters, uint32_t size)
+{
+	__m128i *both = (__m128i *)(void *)counters;
+
+	_mm_store_si128(both, _mm_add_epi64(_mm_load_si128(both), _mm_set_epi64x(size, 1)));
 }
 
 /* Reader's side. */

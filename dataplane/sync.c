@@ -43,11 +43,19 @@ wake(void *ctx)
 }
 
 static void
-take(void *ctx, const struct sync_record *record)
+meet(void *ctx, unsigned int peer)
 {
 	struct sync *sync = ctx;
 
-	if (sync_flows_receive(sync->flows, record, clock_now_ns()))
+	sync_flows_meet(sync->flows, peer);
+}
+
+static void
+take(void *ctx, unsigned int peer, const struct sync_record *record)
+{
+	struct sync *sync = ctx;
+
+	if (sync_flows_receive(sync->flows, peer, record, clock_now_ns()))
 		sync->views_changed = true;
 }
 
@@ -144,6 +152,7 @@ sync_new(struct sync **out, uv_loop_t *loop, const struct sync_config *config, s
 		.wake = wake,
 		.ctx = sync};
 	struct sync_peers_config peers = {.node = config->node,
+		.meet = meet,
 		.take = take,
 		.want_all = want_all,
 		.gone = gone,

@@ -22,11 +22,15 @@
 #define RUN_BUCKETS 2048 /* Of the remote table that one run looks at. */
 #define SWEEP_BUCKETS_MAX 4096
 #define VIEWS_NS NS_PER_S /* Time makes own views change too: former_table(). */
+/* A view is told again after this time. Of three nodes one may hear late, after a cut, what another
+ * told while it held, and later than what the one that holds now has told. */
+#define VIEWS_AGAIN_NS (5 * NS_PER_S)
 
 /* The view of a router that was told last. */
 struct told_view {
 	bool told;
 	uint64_t digest;
+	uint64_t told_ns;
 };
 
 struct member {
@@ -160,7 +164,6 @@ sync_flows_set_peer(struct sync_flows *sync, bool there)
 {
 	sync->peer = there;
 	drop_records(sync);
-	sync_views_restart(sync->views);
 	sync->generation = 0;
 	for (unsigned int i = 0; i < sync->n_members; i++)
 		sync_path_set_telling(sync->members[i].path, there);
@@ -170,6 +173,12 @@ sync_flows_set_peer(struct sync_flows *sync, bool there)
 }
 
 /* --- What the other node tells --- */
+
+void
+sync_flows_meet(struct sync_flows *sync, unsigned int peer)
+{
+	sync_views_restart(sync->views, peer);
+}
 
 static enum sync_outcome
 receive_flow(struct sync_flows *sync, const struct sync_record *record, uint64_t now_ns)
@@ -216,9 +225,9 @@ count_outcome(struct sync_counters *counters, enum sync_outcome outcome)
 }
 
 static bool
-receive_view(struct sync_flows *sync, const struct sync_record *record)
+receive_view(struct sync_flows *sync, unsigned int peer, const struct sync_record *record)
 {
-	int rc = sync_views_take(sync->views, record);
+	int rc = sync_views_take(sync->views, peer, record);
 
 	if (rc == -EINVAL)
 		sync->counters.malformed++;
@@ -228,7 +237,8 @@ receive_view(struct sync_flows *sync, const struct sync_record *record)
 }
 
 bool
-sync_flows_receive(struct sync_flows *sync, const struct sync_record *record, uint64_t now_ns)
+sync_flows_receive(struct sync_flows *sync, unsigned int peer, const struct sync_record *record,
+	uint64_t now_ns)
 {
 	switch (record->op) {
 	case SYNC_FLOW_PUT:
@@ -239,7 +249,7 @@ sync_flows_receive(struct sync_flows *sync, const struct sync_record *record, ui
 	case SYNC_VIEW:
 	case SYNC_VIEW_ROUTER:
 	case SYNC_VIEW_POOL:
-		return receive_view(sync, record);
+		return receive_view(sync, peer, record);
 	case SYNC_BULK_BEGIN:
 	case SYNC_BULK_END:
 		break;
@@ -267,6 +277,7 @@ find_view(struct sync_flows *sync, uint64_t now_ns)
 		struct told_view *told = &sync->told[routers[i].lease];
 		bool held = lease_held(leases, routers[i].lease, now_ns);
 		uint64_t digest;
+		bool is_new;
 
 		if (!held)
 			told->told = false;
@@ -274,15 +285,17 @@ find_view(struct sync_flows *sync, uint64_t now_ns)
 		if (!held || (told->told && !sync->look))
 			continue;
 		digest = sync_views_digest(sync->snapshot, &routers[i], leases, now_ns);
-		if (told->told && told->digest == digest)
+		is_new = !told->told || told->digest != digest;
+		if (!is_new && now_ns - told->told_ns < VIEWS_AGAIN_NS)
 			continue;
 		if (sync_views_write(sync->snapshot, &routers[i], leases, now_ns, &sync->records,
 			    &sync->n_records) < 0)
 			return;
 		sync_views_number(sync->records, ++sync->generation);
-		*told = (struct told_view){true, digest};
+		*told = (struct told_view){true, digest, now_ns};
 		sync->counters.sent_views++;
-		ask(sync, false);
+		if (is_new)
+			ask(sync, false);
 		return;
 	}
 	sync->look = false;
@@ -442,7 +455,9 @@ sweep(struct sync_flows *sync, uint64_t now_ns)
 	if (n == 0)
 		return;
 	sync->swept_ns = now_ns;
-	flow_sweep(sync->remote, now_ns, (uint32_t)(n < SWEEP_BUCKETS_MAX ? n : SWEEP_BUCKETS_MAX));
+	n = n < SWEEP_BUCKETS_MAX ? n : SWEEP_BUCKETS_MAX;
+	flow_sweep(sync->remote, now_ns,
+		(uint32_t)(n < sync->remote->n_buckets ? n : sync->remote->n_buckets));
 }
 
 bool

@@ -74,9 +74,13 @@ void sync_flows_set_peer(struct sync_flows *sync, bool there);
 /* Tells all again, as to a node that has just come. */
 void sync_flows_resend(struct sync_flows *sync);
 
-/* Takes a record of the other node. Returns whether its views are others now: then a snapshot is to
- * be made with them (struct snapshot_tables) and put in force. */
-bool sync_flows_receive(struct sync_flows *sync, const struct sync_record *record, uint64_t now_ns);
+/* A session with one of the others (an index) has begun: what it tells begins anew. */
+void sync_flows_meet(struct sync_flows *sync, unsigned int peer);
+
+/* Takes a record of one of the others (an index). Returns whether their views are different now:
+ * then a snapshot is to be made with them (struct snapshot_tables) and put in force. */
+bool sync_flows_receive(struct sync_flows *sync, unsigned int peer,
+	const struct sync_record *record, uint64_t now_ns);
 
 /* Sends what there is to send. To be called when woken, when the session has room again, when a
  * lease was gained, and ten times a second. Returns whether it is to be called again at once,

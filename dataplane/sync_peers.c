@@ -65,12 +65,18 @@ send_message(void *ctx, const uint8_t *message, size_t size)
 		uv_udp_try_send(&peer->peers->socket->udp, &buf, 1, (const struct sockaddr *)&to);
 }
 
+static unsigned int
+index_of(const struct peer *peer)
+{
+	return (unsigned int)(peer - peer->peers->peers);
+}
+
 static void
 take_record(void *ctx, const struct sync_record *record)
 {
 	const struct peer *peer = ctx;
 
-	peer->peers->config.take(peer->peers->config.ctx, record);
+	peer->peers->config.take(peer->peers->config.ctx, index_of(peer), record);
 }
 
 static bool
@@ -93,6 +99,7 @@ take_event(void *ctx, enum sync_session_event event)
 	switch (event) {
 	case SYNC_EVENT_UP:
 		LOG_INFORM("%s (%s): down -> up", sync_session_peer(peer->session), text);
+		peers->config.meet(peers->config.ctx, index_of(peer));
 		peers->config.want_all(peers->config.ctx);
 		break;
 	case SYNC_EVENT_RESYNC:

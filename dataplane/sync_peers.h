@@ -17,8 +17,10 @@ struct sync_peers;
 
 struct sync_peers_config {
 	const char *node; /* This node's name. */
+	/* A session with one of them (an index) has begun. */
+	void (*meet)(void *ctx, unsigned int peer);
 	/* Takes a record of one of them. */
-	void (*take)(void *ctx, const struct sync_record *record);
+	void (*take)(void *ctx, unsigned int peer, const struct sync_record *record);
 	/* One has come, or has missed something: all is to be told in whole. */
 	void (*want_all)(void *ctx);
 	/* None is left. */

@@ -1,32 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Flow sync with one peer; see sync_session.h.
  *
- * Sending: messages have sequence numbers from 1 on. Those not yet acknowledged are kept in a ring,
- * the first SYNC_WINDOW of them are under way. The last one is open for more records until it is
- * sent. Receiving: what comes ahead of its turn is kept until the gap is filled.
+ * What is sent waits in a queue (sync_queue.h) until it is acknowledged; what comes ahead of its
+ * turn is kept here until the gap is filled.
  *
  * Apart from sequence numbers, every datagram has a number of its own, also one that is sent once
  * more: a datagram counts once, and nobody can make a dead peer look alive with old ones. */
 #include "dataplane/sync_session.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SYNC_RTO_DOUBLINGS 6
 /* After an overflow, a whole account begins when no more messages than these wait. */
 #define RESYNC_QUEUED (SYNC_QUEUE / 4)
-
-/* A message of ours. */
-struct outgoing {
-	uint8_t body[SYNC_BODY_MAX];
-	uint16_t size;
-	uint16_t n_sent; /* 0: not yet. */
-	bool acked;
-	uint64_t sent_ns;
-};
 
 /* A message of the peer's that came ahead of its turn. */
 struct incoming {
@@ -54,21 +42,14 @@ struct sync_session {
 	uint64_t number;            /* Datagrams sent in this life. */
 	uint64_t seen, seen_before; /* Highest received, and a bit for each of the 64 up to it. */
 
-	uint64_t first; /* Sequence number of the first message not acknowledged ... */
-	uint64_t next;  /* ... and of the one behind the last. */
+	struct sync_queue queue;
 	bool overflowed;
-	struct outgoing *queue; /* SYNC_QUEUE, by sequence number. */
 
 	uint64_t received; /* All messages up to this one have come. */
 	bool ack_due;
+	unsigned int n_early;    /* Messages that wait in the window. */
 	struct incoming *window; /* SYNC_WINDOW, by sequence number. */
 };
-
-static struct outgoing *
-queued(const struct sync_session *session, uint64_t sequence)
-{
-	return &session->queue[sequence % SYNC_QUEUE];
-}
 
 static struct incoming *
 waiting(const struct sync_session *session, uint64_t sequence)
@@ -101,6 +82,8 @@ later_bits(const struct sync_session *session)
 {
 	uint64_t bits = 0;
 
+	if (session->n_early == 0)
+		return 0;
 	for (uint64_t i = 1; i < SYNC_WINDOW; i++)
 		if (waiting(session, session->received + 1 + i)->size > 0)
 			bits |= UINT64_C(1) << i;
@@ -129,12 +112,13 @@ send_hello(struct sync_session *session, uint64_t receiver)
 	send_message(session, &header, body, sync_name_write(session->node, body, sizeof(body)));
 }
 
-/* Sends DATA with 'sequence', or ALIVE if that is 0. Both acknowledge. */
+/* Sends DATA with a message of the queue, or ALIVE if there is none. Both acknowledge. */
 static void
-send_in_life(struct sync_session *session, uint64_t sequence, uint64_t now_ns)
+send_in_life(struct sync_session *session, const struct sync_outgoing *message, uint64_t sequence,
+	uint64_t now_ns)
 {
 	struct sync_header header = {
-		.type = sequence ? SYNC_DATA : SYNC_ALIVE,
+		.type = message ? SYNC_DATA : SYNC_ALIVE,
 		.sender = session->mine,
 		.receiver = session->theirs,
 		.number = ++session->number,
@@ -142,80 +126,25 @@ send_in_life(struct sync_session *session, uint64_t sequence, uint64_t now_ns)
 		.ack = session->received,
 		.ack_later = later_bits(session),
 	};
-	const struct outgoing *message = sequence ? queued(session, sequence) : NULL;
 
 	send_message(session, &header, message ? message->body : NULL, message ? message->size : 0);
 	session->ack_due = false;
 	session->alive_ns = now_ns + SYNC_ALIVE_NS;
 }
 
-static uint64_t
-retry_ns(const struct outgoing *message)
-{
-	unsigned int doublings = message->n_sent - 1u;
-
-	if (doublings > SYNC_RTO_DOUBLINGS)
-		doublings = SYNC_RTO_DOUBLINGS;
-	return message->sent_ns + min_u64(SYNC_RTO_MIN_NS << doublings, SYNC_RTO_MAX_NS);
-}
-
-static uint64_t
-window_end(const struct sync_session *session)
-{
-	return min_u64(session->next, session->first + SYNC_WINDOW);
-}
-
 static void
 send_due(struct sync_session *session, uint64_t now_ns)
 {
-	uint64_t end = window_end(session);
+	const struct sync_outgoing *message;
+	uint64_t sequence = 0;
 
-	for (uint64_t sequence = session->first; sequence < end; sequence++) {
-		struct outgoing *message = queued(session, sequence);
-
-		if (message->acked || (message->n_sent > 0 && now_ns < retry_ns(message)))
-			continue;
-		if (message->n_sent == 0)
+	while ((message = sync_queue_send(&session->queue, &sequence, now_ns)) != NULL) {
+		if (message->n_sent == 1)
 			session->counters.sent++;
 		else
 			session->counters.retransmitted++;
-		if (message->n_sent < UINT16_MAX)
-			message->n_sent++;
-		message->sent_ns = now_ns;
-		send_in_life(session, sequence, now_ns);
+		send_in_life(session, message, sequence, now_ns);
 	}
-}
-
-/* Takes an acknowledgement: up to 'ack', and of those behind it what has a bit. */
-static void
-take_ack(struct sync_session *session, uint64_t ack, uint64_t later)
-{
-	uint64_t end = window_end(session);
-
-	for (uint64_t sequence = session->first; sequence < end; sequence++) {
-		uint64_t ahead = sequence - ack - 1;
-
-		if (sequence <= ack || (ahead < SYNC_WINDOW && (later >> ahead & 1)))
-			queued(session, sequence)->acked = true;
-	}
-	while (session->first < end && queued(session, session->first)->acked)
-		session->first++;
-	if (session->overflowed && session->next - session->first <= RESYNC_QUEUED) {
-		session->overflowed = false;
-		session->config.event(session->config.ctx, SYNC_EVENT_RESYNC);
-	}
-}
-
-/* Whether the peer acknowledges nothing but what was sent. */
-static bool
-ack_is_possible(const struct sync_session *session, const struct sync_header *header)
-{
-	uint64_t sent = session->first - 1;
-	uint64_t end = window_end(session);
-
-	while (sent + 1 < end && queued(session, sent + 1)->n_sent > 0)
-		sent++;
-	return header->ack <= sent;
 }
 
 /* --- Lives --- */
@@ -228,7 +157,7 @@ end_life(struct sync_session *session, uint64_t now_ns)
 	session->mine = 0;
 	session->down_ns = now_ns;
 	session->hello_ns = now_ns;
-	session->first = session->next = 1;
+	sync_queue_reset(&session->queue);
 	session->config.event(session->config.ctx, SYNC_EVENT_DOWN);
 }
 
@@ -247,9 +176,10 @@ begin_life(struct sync_session *session, uint64_t theirs, uint64_t now_ns)
 	session->began = session->told = false;
 	session->number = 0;
 	session->seen = session->seen_before = 0;
-	session->first = session->next = 1;
+	sync_queue_reset(&session->queue);
 	session->overflowed = false;
 	session->received = 0;
+	session->n_early = 0;
 	session->ack_due = true;
 	for (unsigned int i = 0; i < SYNC_WINDOW; i++)
 		session->window[i].size = 0;
@@ -302,9 +232,11 @@ take_data(struct sync_session *session, uint64_t sequence, const uint8_t *body, 
 		session->counters.early++;
 	memcpy(message->body, body, size);
 	message->size = (uint16_t)size;
+	session->n_early++;
 	while ((message = waiting(session, session->received + 1))->size > 0) {
 		size = message->size;
 		message->size = 0;
+		session->n_early--;
 		session->received++;
 		take_body(session, message->body, size);
 	}
@@ -364,12 +296,15 @@ take_in_life(struct sync_session *session, const struct sync_header *header, con
 		session->counters.replayed++;
 		return;
 	}
-	if (!ack_is_possible(session, header)) {
+	if (!sync_queue_acknowledge(&session->queue, header->ack, header->ack_later)) {
 		session->counters.malformed++;
 		return;
 	}
 	session->heard_ns = now_ns;
-	take_ack(session, header->ack, header->ack_later);
+	if (session->overflowed && sync_queue_length(&session->queue) <= RESYNC_QUEUED) {
+		session->overflowed = false;
+		session->config.event(session->config.ctx, SYNC_EVENT_RESYNC);
+	}
 	if (header->type == SYNC_DATA)
 		take_data(session, header->sequence, body, size);
 }
@@ -384,9 +319,8 @@ sync_session_new(
 
 	if (!session)
 		return -ENOMEM;
-	session->queue = calloc(SYNC_QUEUE, sizeof(*session->queue));
 	session->window = calloc(SYNC_WINDOW, sizeof(*session->window));
-	if (!session->queue || !session->window) {
+	if (sync_queue_init(&session->queue) < 0 || !session->window) {
 		sync_session_free(session);
 		return -ENOMEM;
 	}
@@ -396,7 +330,6 @@ sync_session_new(
 	session->offer = draw(session);
 	session->down_ns = now_ns;
 	session->hello_ns = now_ns;
-	session->first = session->next = 1;
 	*out = session;
 	return 0;
 }
@@ -406,7 +339,7 @@ sync_session_free(struct sync_session *session)
 {
 	if (!session)
 		return;
-	free(session->queue);
+	sync_queue_fini(&session->queue);
 	free(session->window);
 	free(session);
 }
@@ -414,34 +347,20 @@ sync_session_free(struct sync_session *session)
 void
 sync_session_put(struct sync_session *session, const struct sync_record *record)
 {
-	struct outgoing *last = queued(session, session->next - 1);
-	bool is_open = session->next > session->first && last->n_sent == 0;
-	size_t size = 0;
-
 	if (!session->up)
 		return;
-	if (is_open)
-		size = sync_record_write(record, last->body, last->size, SYNC_BODY_MAX);
-	if (size == 0 && session->next - session->first < SYNC_QUEUE) {
-		last = queued(session, session->next++);
-		last->n_sent = 0;
-		last->acked = false;
-		size = sync_record_write(record, last->body, 0, SYNC_BODY_MAX);
-		assert(size > 0);
-	}
-	if (size == 0) {
+	if (sync_queue_put(&session->queue, record)) {
+		session->counters.records_sent++;
+	} else {
 		session->counters.lost++;
 		session->overflowed = true;
-		return;
 	}
-	last->size = (uint16_t)size;
-	session->counters.records_sent++;
 }
 
 size_t
 sync_session_room(const struct sync_session *session)
 {
-	return session->up ? (size_t)(SYNC_QUEUE - (session->next - session->first)) : SIZE_MAX;
+	return session->up ? SYNC_QUEUE - sync_queue_length(&session->queue) : SIZE_MAX;
 }
 
 void
@@ -478,26 +397,18 @@ sync_session_run(struct sync_session *session, uint64_t now_ns)
 	}
 	send_due(session, now_ns);
 	if (session->ack_due || now_ns >= session->alive_ns)
-		send_in_life(session, 0, now_ns);
+		send_in_life(session, NULL, 0, now_ns);
 }
 
 uint64_t
 sync_session_deadline(const struct sync_session *session)
 {
-	uint64_t deadline = min_u64(session->alive_ns, session->heard_ns + SYNC_DEAD_NS);
-	uint64_t end = window_end(session);
-
 	if (!session->up)
 		return session->hello_ns;
 	if (session->ack_due)
 		return 0;
-	for (uint64_t sequence = session->first; sequence < end; sequence++) {
-		const struct outgoing *message = queued(session, sequence);
-
-		if (!message->acked)
-			deadline = min_u64(deadline, message->n_sent ? retry_ns(message) : 0);
-	}
-	return deadline;
+	return min_u64(sync_queue_deadline(&session->queue),
+		min_u64(session->alive_ns, session->heard_ns + SYNC_DEAD_NS));
 }
 
 bool

@@ -24,6 +24,7 @@
 #define DATAPLANE_SYNC_SESSION_H
 
 #include "dataplane/sync_message.h"
+#include "dataplane/sync_queue.h"
 #include "dataplane/sync_record.h"
 
 #include <stdbool.h>
@@ -34,9 +35,6 @@
 #define SYNC_ALIVE_NS UINT64_C(100000000)  /* Something is sent at least so often. */
 #define SYNC_DEAD_NS UINT64_C(1000000000)  /* Without a word: the peer is gone. */
 #define SYNC_ALONE_NS UINT64_C(2000000000) /* Gone for so long: there is nothing to learn. */
-#define SYNC_RTO_MIN_NS UINT64_C(20000000) /* Doubles with every try ... */
-#define SYNC_RTO_MAX_NS UINT64_C(1000000000)
-#define SYNC_QUEUE 1024 /* Messages that wait for the peer; a power of two. */
 
 enum sync_session_event {
 	SYNC_EVENT_UP,     /* A life has begun: the peer wants view and flows in whole. */

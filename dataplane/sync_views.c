@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The other node's views; see sync_views.h. The own ones are in sync_views_own.c. */
+/* Other nodes' views; see sync_views.h. The own ones are in sync_views_own.c. */
 #include "dataplane/sync_views.h"
 
 #include "common/control.h"
@@ -20,9 +20,10 @@ struct router_view {
 	struct view *view;
 };
 
-/* The view that is being received. */
+/* What one of the others is telling. */
 struct draft {
-	struct view *view; /* NULL: none. */
+	uint64_t generation;
+	struct view *view; /* That is being received; NULL: none. */
 	char routers[MODEL_ROUTERS_MAX][SYNC_NAME_SIZE];
 	size_t n_routers;
 	size_t n_routers_said;
@@ -33,8 +34,7 @@ struct draft {
 struct sync_views {
 	struct router_view routers[MODEL_ROUTERS_MAX];
 	size_t n_routers;
-	uint64_t generation;
-	struct draft draft;
+	struct draft drafts[FLOW_SYNC_PEERS_MAX];
 };
 
 static void
@@ -80,7 +80,7 @@ static void
 draft_drop(struct draft *draft)
 {
 	view_unref(draft->view);
-	*draft = (struct draft){0};
+	*draft = (struct draft){.generation = draft->generation};
 }
 
 static struct view *
@@ -130,32 +130,31 @@ sync_views_free(struct sync_views *views)
 {
 	if (!views)
 		return;
-	sync_views_restart(views);
+	for (unsigned int i = 0; i < FLOW_SYNC_PEERS_MAX; i++)
+		draft_drop(&views->drafts[i]);
 	for (size_t i = 0; i < views->n_routers; i++)
 		view_unref(views->routers[i].view);
 	free(views);
 }
 
 void
-sync_views_restart(struct sync_views *views)
+sync_views_restart(struct sync_views *views, unsigned int peer)
 {
-	draft_drop(&views->draft);
-	views->generation = 0;
+	draft_drop(&views->drafts[peer]);
+	views->drafts[peer].generation = 0;
 }
 
 static int
-take_view(struct sync_views *views, const struct sync_view *view)
+take_view(struct draft *draft, const struct sync_view *view)
 {
-	struct draft *draft = &views->draft;
-
 	draft_drop(draft);
-	if (view->generation <= views->generation || view->n_routers > MODEL_ROUTERS_MAX ||
+	if (view->generation <= draft->generation || view->n_routers > MODEL_ROUTERS_MAX ||
 		view->n_pools > CONTROL_SERVICES_MAX)
 		return -EINVAL;
 	draft->view = view_new(view->n_pools);
 	if (!draft->view)
 		return -ENOMEM;
-	views->generation = view->generation;
+	draft->generation = view->generation;
 	draft->n_routers_said = view->n_routers;
 	draft->n_pools_said = view->n_pools;
 	return 0;
@@ -256,9 +255,8 @@ adopt(struct sync_views *views, const char *name, struct view *view)
 
 /* Puts the view in force when it is whole. */
 static int
-finish(struct sync_views *views)
+finish(struct sync_views *views, struct draft *draft)
 {
-	struct draft *draft = &views->draft;
 	bool changed = false;
 
 	if (draft->n_routers < draft->n_routers_said ||
@@ -272,19 +270,20 @@ finish(struct sync_views *views)
 }
 
 int
-sync_views_take(struct sync_views *views, const struct sync_record *record)
+sync_views_take(struct sync_views *views, unsigned int peer, const struct sync_record *record)
 {
+	struct draft *draft = &views->drafts[peer];
 	int rc = -EINVAL;
 
 	switch (record->op) {
 	case SYNC_VIEW:
-		rc = take_view(views, &record->view);
+		rc = take_view(draft, &record->view);
 		break;
 	case SYNC_VIEW_ROUTER:
-		rc = take_router(&views->draft, record->router);
+		rc = take_router(draft, record->router);
 		break;
 	case SYNC_VIEW_POOL:
-		rc = take_pool(&views->draft, &record->pool);
+		rc = take_pool(draft, &record->pool);
 		break;
 	case SYNC_FLOW_PUT:
 	case SYNC_FLOW_DEL:
@@ -293,8 +292,8 @@ sync_views_take(struct sync_views *views, const struct sync_record *record)
 		break;
 	}
 	if (rc == 0)
-		return finish(views);
-	draft_drop(&views->draft);
+		return finish(views, draft);
+	draft_drop(draft);
 	return rc;
 }
 

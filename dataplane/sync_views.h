@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Views: by what tables the node that holds a virtual router spreads flows that it does not know.
  *
- * Of the other node's views the last of each router is kept, also when that node is gone: that is
- * when it is needed (snapshot_former.h). The own one is put into records for the other node. Main
- * thread only. */
+ * Of other nodes' views the last of each router is kept, also when that node is gone: that is when
+ * it is needed (snapshot_former.h). Each of them counts its generations by itself, and its records
+ * may come between those of another. The own view is put into records for the others. Main thread
+ * only. */
 #ifndef DATAPLANE_SYNC_VIEWS_H
 #define DATAPLANE_SYNC_VIEWS_H
 
+#include "common/flow_sync.h"
 #include "dataplane/lease.h"
 #include "dataplane/snapshot.h"
 #include "dataplane/sync_record.h"
@@ -31,13 +33,14 @@ void sync_views_free(struct sync_views *views);
  * changes. Copied and freed by the main thread. Returns 0 or -ENOMEM. */
 int sync_views_copy(struct sync_views **out, const struct sync_views *views);
 
-/* Another session begins: generations begin anew, and what had come of a view is forgotten. */
-void sync_views_restart(struct sync_views *views);
+/* Another session with this one of the others (an index) begins: its generations begin anew, and
+ * what had come of a view is forgotten. */
+void sync_views_restart(struct sync_views *views, unsigned int peer);
 
-/* Takes a record of a view. Returns 1 if the view is whole now and says anything new, so that the
- * snapshot is to be built anew; 0; -EINVAL if the record does not belong there or is of an old
- * generation; or -ENOMEM. */
-int sync_views_take(struct sync_views *views, const struct sync_record *record);
+/* Takes a record of a view of one of the others. Returns 1 if the view is whole now and says
+ * anything new, so that the snapshot is to be built anew; 0; -EINVAL if the record does not belong
+ * there or is of an old generation; or -ENOMEM. */
+int sync_views_take(struct sync_views *views, unsigned int peer, const struct sync_record *record);
 
 /* The pool in the view of the router, or NULL. */
 const struct sync_view_pool *sync_views_find(

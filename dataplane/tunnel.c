@@ -10,10 +10,6 @@
 
 #define OUTER_TTL 64
 
-/* Dynamic ports (RFC 6335 6): 14 bits that differ. */
-#define PORT_FIRST 49152
-#define PORT_MASK 0x3fff
-
 #define LABEL_MASK 0xfffff
 
 /* What the outer header takes from the inner one. */
@@ -113,7 +109,7 @@ write_gue(uint8_t *at, const struct tunnel_way *way, const struct inner *inner)
 	struct wire_gue *gue = (struct wire_gue *)(udp + 1);
 
 	*udp = (struct wire_udp){
-		.source_port = be16_from((uint16_t)(PORT_FIRST | (way->hash & PORT_MASK))),
+		.source_port = be16_from(TUNNEL_GUE_SOURCE(way->hash)),
 		.destination_port = be16_from(way->tunnel->gue_port),
 		.size = be16_from((uint16_t)(sizeof(*udp) + sizeof(*gue) + inner->size)),
 	};
@@ -189,6 +185,23 @@ write_v6(uint8_t *at, const struct tunnel_way *way, const struct inner *inner,
 		sum_gue(ip, inner, parsed);
 	}
 	return ETHER_IPV6;
+}
+
+struct tunnel_outer
+tunnel_outer_of(const struct tunnel *tunnel)
+{
+	const struct tunnel_source *source = tunnel_source_of(tunnel, ADDR_V4);
+	bool gue = tunnel->type == TUNNEL_GUE;
+	uint8_t bits = source->prefix < 32 ? (uint8_t)(32 - source->prefix) : 0;
+
+	return (struct tunnel_outer){
+		.source = load32(source->addr.bytes),
+		.n_sources = bits ? (uint32_t)((UINT64_C(1) << bits) - 2) : 0,
+		.ttl_protocol = OUTER_TTL | (uint32_t)(gue ? IPPROTO_UDP : IPPROTO_IPIP) << 8,
+		.overhead = tunnel_overhead(tunnel->type, ADDR_V4),
+		.mtu = tunnel->mtu ? tunnel->mtu : UINT16_MAX,
+		.gue_port = gue ? (BE_FORCE uint16_t)be16_from(tunnel->gue_port) : 0,
+	};
 }
 
 enum verdict

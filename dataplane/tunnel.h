@@ -37,6 +37,22 @@ struct tunnel_way {
 	uint64_t now_ns;
 };
 
+/* GUE's source port tells flows apart: dynamic ports (RFC 6335 6), 14 bits that differ. */
+#define TUNNEL_GUE_SOURCE(hash) ((uint16_t)(0xc000u | (uint16_t)(hash)))
+
+/* What is known of the outer IPv4 header before there is a packet; for tunnel_steady(). */
+struct tunnel_outer {
+	uint32_t source;       /* As on the wire. */
+	uint32_t n_sources;    /* Addresses behind the first that flows have; 0: the one. */
+	uint32_t ttl_protocol; /* The header's third word, as on the wire, without the checksum. */
+	uint16_t overhead;
+	uint16_t mtu;      /* UINT16_MAX: as the port says. */
+	uint16_t gue_port; /* As on the wire; 0: not of type gue. */
+};
+
+/* Of a service in mode tunnel that has a source of IPv4. */
+struct tunnel_outer tunnel_outer_of(const struct tunnel *tunnel);
+
 /* Wraps the packet. Returns V_FORWARD; or V_REPLY_TOO_BIG with the client's answer in its place;
  * or why it is dropped. */
 enum verdict tunnel_send(struct tunnel_state *state, const struct tunnel_way *way,

@@ -11,10 +11,11 @@ from lablib.errors import LabError
 from lablib.health import await_database, await_healthy
 from lablib.progress import complain, say, step
 
-STOP_S = 5  # How long a process may take to end when asked to.
-REAP_S = 3  # How long init may take to forget processes that have ended.
+STOP_S = 15  # How long a process may take to end when asked to.
+REAP_S = 10  # How long init may take to forget processes that have ended.
 
-SESSION_KEY = "session_key"  # Signs the app tier's cookies.
+SESSION_KEY = "session_key"      # Signs the app tier's cookies.
+FLOW_SYNC_KEY = "flow_sync_key"  # Signs what the load balancers tell each other of connections.
 
 SOURCE_SITE = paths.REPOSITORY / "webtier" / "site"
 SOURCE_MIGRATIONS = paths.REPOSITORY / "apptier" / "migrations"
@@ -93,7 +94,7 @@ def _create(active_active):
     with step("network"):
         namespaces.make()
     with step("secrets, certificates, names"):
-        secret.make([*mariadb.ACCOUNTS, SESSION_KEY])
+        secret.make([*mariadb.ACCOUNTS, SESSION_KEY, FLOW_SYNC_KEY])
         ca.make()
         dns.make()
         _copy_sources()

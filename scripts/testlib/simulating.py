@@ -3,6 +3,7 @@
 
 import re
 import subprocess
+from pathlib import Path
 
 from lablib import paths
 from lablib.errors import LabError
@@ -14,15 +15,24 @@ SCRIPTS = paths.REPOSITORY / "tests" / "sim" / "scripts"
 SEEDS = 100000  # Unless SIM_SEEDS says otherwise.
 
 
-def _run(program, *words):
+def _start(program, *words):
+    return subprocess.Popen([program, *words], stdout=subprocess.PIPE, encoding="utf-8")
+
+
+def _finish(process):
     """What one run of the simulator counts; its findings are printed."""
-    result = subprocess.run([program, *words], stdout=subprocess.PIPE, encoding="utf-8",
-                            check=False)
-    say(result.stdout.rstrip())
-    last = re.search(r"^(\d+) passed, (\d+) failed$", result.stdout, re.MULTILINE)
+    output = process.communicate()[0]
+    say(output.rstrip())
+    last = re.search(r"^(\d+) passed, (\d+) failed$", output, re.MULTILINE)
     if not last:
-        raise LabError(f"{program.name} ended with {result.returncode}")
+        raise LabError(f"{Path(process.args[0]).name} ended with {process.returncode}")
     return Counts(passed=int(last[1]), failed=int(last[2]))
+
+
+def _parts(n, n_parts):
+    """The numbers from 1 to n in parts of about one size: (the first, how many)."""
+    ends = [n * i // n_parts for i in range(n_parts + 1)]
+    return [(begin + 1, end - begin) for begin, end in zip(ends, ends[1:]) if end > begin]
 
 
 def run(folder):
@@ -30,4 +40,8 @@ def run(folder):
     SEED` shows it again."""
     program = folder / "tests" / "sim" / "weir-sim"
     n_seeds = settings.positive("SIM_SEEDS", SEEDS, "how many scenarios are simulated")
-    return _run(program, *sorted(SCRIPTS.glob("*.sim"))) + _run(program, "--seeds", str(n_seeds))
+    counts = _finish(_start(program, *sorted(SCRIPTS.glob("*.sim"))))
+    # A run keeps to one processor.
+    running = [_start(program, "--from", str(first), "--seeds", str(n))
+               for first, n in _parts(n_seeds, settings.processors())]
+    return sum((_finish(process) for process in running), counts)

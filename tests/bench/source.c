@@ -88,9 +88,11 @@ receive(uint16_t port, uint16_t queue, struct rte_mbuf **mbufs, uint16_t n_recei
 	if (n == 0 || rte_pktmbuf_alloc_bulk(source->pool, mbufs, n) != 0)
 		return 0;
 	for (uint16_t i = 0; i < n; i++) {
-		uint32_t size =
-			traffic_write(&source->traffic, rte_pktmbuf_mtod(mbufs[i], uint8_t *));
+		uint32_t size = source->traffic.frame_size;
 
+		if (!source->blank)
+			size = traffic_write(
+				&source->traffic, rte_pktmbuf_mtod(mbufs[i], uint8_t *));
 		mbufs[i]->data_len = (uint16_t)size;
 		mbufs[i]->pkt_len = size;
 		mbufs[i]->port = port;

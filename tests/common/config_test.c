@@ -189,6 +189,9 @@ static const struct mistake {
 		"a pool without a check never sees a backend come back"},
 	{"check: web-health\n", "check: web-health\n    slow_start_s: 3601\n", 1,
 		"'3601' is not a whole number from 0 to 3600"},
+	{"check: web-health\n", "check: web-health\n    quorum: 1\n", 1,
+		"without a backend that has 'sorry: yes' nothing depends on it"},
+	{"address: 10.77.1.22, weight: 100", "address: 10.77.1.22, sorry: perhaps", 0, "'perhaps'"},
 	{"mode: dr", "mode: teleport", 0,
 		"'teleport' is not known here; choose from: dr, tunnel, nat, fullnat"},
 	{"address: 10.77.1.22, weight: 100", "address: 10.77.1.22, port: 0", 0,
@@ -241,6 +244,31 @@ parse_edited(const char *const edits[4], struct model **model, struct err *err)
 	free(sample);
 	sample = original;
 	return rc;
+}
+
+static void
+a_quorum_is_read_and_must_be_possible(void **state)
+{
+	static const char sorry[] = "address: 10.77.1.22, sorry: yes";
+	const char *edits[] = {"address: 10.77.1.22, weight: 100", sorry, "check: web-health\n",
+		"check: web-health\n    quorum: 1\n    quorum_hysteresis: 0\n"};
+	struct model *model = NULL;
+	struct err err = {""};
+
+	(void)state;
+	if (parse_edited(edits, &model, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(model->pools[0].quorum, 1);
+	assert_int_equal(model->pools[0].quorum_hysteresis, 0);
+	assert_true(model->pools[0].backends[1].sorry);
+	assert_false(model->pools[0].backends[0].sorry);
+	model_free(model);
+	edits[3] = "check: web-health\n    quorum_hysteresis: 1\n";
+	assert_int_equal(parse_edited(edits, &model, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "2 backends, which with its hysteresis"));
+	edits[3] = "\n";
+	assert_int_equal(parse_edited(edits, &model, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "a pool without a check never loses its quorum"));
 }
 
 static void
@@ -351,6 +379,7 @@ main(void)
 	const struct CMUnitTest cases[] = {
 		cmocka_unit_test(the_sample_makes_a_model_with_resolved_relations),
 		cmocka_unit_test(the_documented_file_has_services_in_every_mode),
+		cmocka_unit_test(a_quorum_is_read_and_must_be_possible),
 		cmocka_unit_test(scheduling_is_read_and_has_its_defaults),
 		cmocka_unit_test(a_service_of_any_port_needs_a_check_with_one),
 		cmocka_unit_test(every_mistake_is_refused_with_its_line_and_reason),

@@ -158,9 +158,10 @@ history_tells_the_last_transitions_and_why(void **state)
 	expect_error(fixture, "history", "{\"limit\": 0}", "limit");
 }
 
-#define WEB1_WEB4                                                                 \
-	"\"pool\": \"web4\", \"backend\": \"web1\", \"address\": \"10.77.1.21\"," \
-	" \"configured_weight\": 100, \"changes\": 0"
+#define WEB1_WEB4                                                                              \
+	"\"pool\": \"web4\", \"backend\": \"web1\", \"address\": \"10.77.1.21\","              \
+	" \"configured_weight\": 100, \"set_weight\": null, \"sorry\": false, \"changes\": 0," \
+	" \"resets\": 0, \"unreachables\": 0"
 
 static void
 backends_tell_health_drain_and_counters(void **state)
@@ -201,6 +202,33 @@ drained_backends_are_drained_in_all_pools_or_in_one(void **state)
 	expect(fixture, "backends", "{\"pool\": \"web4\", \"backend\": \"web1\"}",
 		"[{" WEB1_WEB4 ", \"state\": \"drained\", \"drained\": true, \"weight\": 0,"
 		" \"reason\": null}]");
+}
+
+#define WEIGHED(pool, changed, weight)                                          \
+	"{\"pool\": \"" pool "\", \"backend\": \"web1\", \"changed\": " changed \
+	", \"weight\": " weight ", \"configured_weight\": 100}"
+
+static void
+weights_are_set_and_reset(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct cluster_backend *in_web4 = &cluster_pool(fixture->cluster, 0)->backends[0];
+
+	expect(fixture, "weight", "{\"backend\": \"web1\", \"weight\": 5}",
+		"{\"backends\": [" WEIGHED("web4", "true", "5") ", " WEIGHED(
+			"web6", "true", "5") "]}");
+	assert_int_equal(cluster_backend_weight(in_web4), 5);
+	expect(fixture, "weight", "{\"backend\": \"web1\", \"pool\": \"web4\", \"weight\": 5}",
+		"{\"backends\": [" WEIGHED("web4", "false", "5") "]}");
+	expect(fixture, "weight", "{\"backend\": \"web1\", \"reset\": true}",
+		"{\"backends\": [" WEIGHED("web4", "true", "100") ", " WEIGHED(
+			"web6", "true", "100") "]}");
+	assert_int_equal(cluster_backend_weight(in_web4), 100);
+	expect_error(fixture, "weight", "{\"backend\": \"web1\", \"weight\": 1001}", "1000");
+	expect_error(fixture, "weight", "{\"backend\": \"web1\"}", "either");
+	expect_error(fixture, "weight", "{\"backend\": \"web1\", \"weight\": 5, \"reset\": true}",
+		"either");
+	expect_error(fixture, "weight", "{\"backend\": \"web9\", \"weight\": 5}", "web9");
 }
 
 static void
@@ -332,6 +360,7 @@ main(void)
 		CASE(history_tells_the_last_transitions_and_why),
 		CASE(backends_tell_health_drain_and_counters),
 		CASE(drained_backends_are_drained_in_all_pools_or_in_one),
+		CASE(weights_are_set_and_reset),
 		CASE(services_tell_who_holds_them_and_counters),
 		CASE(flows_and_stats_are_the_dataplanes),
 		CASE(failover_gives_up_what_is_held),

@@ -145,6 +145,77 @@ the_next_probe_is_moved_by_at_most_a_twentieth_either_way(void **state)
 	}
 }
 
+static void
+a_sign_of_trouble_has_it_look_at_once_and_quickly_until_it_is_sure(void **state)
+{
+	struct health_fsm_config slow = config;
+	struct health_fsm fsm;
+	uint64_t now_ns;
+
+	(void)state;
+	slow.fall = 3;
+	health_fsm_init(&fsm, &slow, START_NS, 0);
+	play(&fsm, "sU");
+	now_ns = fsm.started_ns + 50 * NS_PER_MS;
+	assert_true(health_fsm_hurry(&fsm, now_ns));
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(fsm.deadline_ns, now_ns);
+		play(&fsm, "fU");
+		now_ns += slow.interval_ns / 10;
+	}
+	assert_int_equal(fsm.deadline_ns, now_ns);
+	play(&fsm, "fD");
+	assert_int_equal(fsm.deadline_ns, now_ns + slow.interval_ns);
+}
+
+static void
+a_false_alarm_costs_one_probe_in_an_interval(void **state)
+{
+	struct health_fsm fsm;
+	uint64_t sign_ns;
+
+	(void)state;
+	health_fsm_init(&fsm, &config, START_NS, 0);
+	play(&fsm, "sU");
+	sign_ns = START_NS + 50 * NS_PER_MS;
+	assert_true(health_fsm_hurry(&fsm, sign_ns));
+	play(&fsm, "sU");
+	assert_int_equal(fsm.deadline_ns, sign_ns + config.interval_ns);
+	assert_false(health_fsm_hurry(&fsm, sign_ns + config.interval_ns - 1));
+	assert_int_equal(fsm.deadline_ns, sign_ns + config.interval_ns);
+	assert_true(health_fsm_hurry(&fsm, sign_ns + config.interval_ns));
+}
+
+static void
+a_probe_that_began_before_the_sign_is_followed_by_another(void **state)
+{
+	struct health_fsm fsm;
+
+	(void)state;
+	health_fsm_init(&fsm, &config, START_NS, 0);
+	play(&fsm, "sU");
+	assert_int_equal(health_fsm_run(&fsm, START_NS + 200 * NS_PER_MS), HEALTH_PROBE);
+	assert_true(health_fsm_hurry(&fsm, START_NS + 210 * NS_PER_MS));
+	assert_int_equal(fsm.deadline_ns, START_NS + 600 * NS_PER_MS); /* Its timeout. */
+	health_fsm_result(&fsm, true, START_NS + 220 * NS_PER_MS, MIDDLE);
+	assert_int_equal(fsm.deadline_ns, START_NS + 220 * NS_PER_MS);
+	play(&fsm, "sU");
+	assert_int_equal(fsm.deadline_ns, START_NS + 420 * NS_PER_MS);
+}
+
+static void
+what_is_not_up_is_not_hurried(void **state)
+{
+	struct health_fsm fsm;
+
+	(void)state;
+	health_fsm_init(&fsm, &config, START_NS, 0);
+	assert_false(health_fsm_hurry(&fsm, START_NS));
+	play(&fsm, "fD");
+	assert_false(health_fsm_hurry(&fsm, START_NS));
+	assert_int_equal(fsm.deadline_ns, START_NS + config.interval_ns);
+}
+
 int
 main(void)
 {
@@ -156,6 +227,11 @@ main(void)
 		cmocka_unit_test(
 			starts_are_spread_over_an_interval_but_not_over_more_than_a_second),
 		cmocka_unit_test(the_next_probe_is_moved_by_at_most_a_twentieth_either_way),
+		cmocka_unit_test(
+			a_sign_of_trouble_has_it_look_at_once_and_quickly_until_it_is_sure),
+		cmocka_unit_test(a_false_alarm_costs_one_probe_in_an_interval),
+		cmocka_unit_test(a_probe_that_began_before_the_sign_is_followed_by_another),
+		cmocka_unit_test(what_is_not_up_is_not_hurried),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

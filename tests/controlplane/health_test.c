@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#define DEADLINE_MS 20000
+#define DEADLINE_MS 60000
 
 /* A server that answers each connection's first bytes with 'answer', after 'delay_ms'. */
 struct server {
@@ -478,6 +478,22 @@ a_check_without_any_port_fails_and_says_so(void **state)
 }
 
 static void
+a_hurried_check_does_not_wait_for_its_turn(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->check.type = CHECK_TCP;
+	fixture->check.interval_ms = 3600000;
+	server_start(&fixture->server, &fixture->loop, "127.0.0.1", 0);
+	start_checks(fixture, &fixture->server.endpoint);
+	assert_true(fixture->up);
+	health_hurry(fixture->health, 0, 1); /* There is none. */
+	health_hurry(fixture->health, 0, 0);
+	run_until(fixture, &fixture->n_results, 2);
+	assert_true(fixture->up);
+}
+
+static void
 pools_without_a_check_are_left_alone(void **state)
 {
 	struct fixture *fixture = *state;
@@ -527,6 +543,7 @@ main(void)
 		CASE(a_tcp_check_is_content_with_a_connection),
 		CASE(a_server_whose_queue_is_full_gives_no_connection),
 		CASE(a_backend_falls_and_rises_with_its_server),
+		CASE(a_hurried_check_does_not_wait_for_its_turn),
 		CASE(without_a_port_of_its_own_a_check_uses_the_services),
 		CASE(a_check_without_any_port_fails_and_says_so),
 		CASE(pools_without_a_check_are_left_alone),

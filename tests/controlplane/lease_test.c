@@ -86,12 +86,12 @@ a_release_is_a_change_only_if_it_was_held(void **state)
 
 	(void)state;
 	lease_init(&lease);
-	lease_release(&lease, 1);
+	lease_let_go(&lease, 1);
 	assert_false(lease.changed);
 	lease_hold(&lease, 1, 1250 * NS_PER_MS);
 	out = message(&lease, 1000);
 	control_lease_fini(&out);
-	lease_release(&lease, 1);
+	lease_let_go(&lease, 1);
 	assert_true(lease.changed);
 	out = message(&lease, 1000);
 	assert_int_equal(out.n_held, 0);

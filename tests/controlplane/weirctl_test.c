@@ -134,6 +134,12 @@ every_command_shows_a_table_and_json(void **state)
 		{"stats", "flows: 1.23k of at most 131k"},
 		{"drain web1", "backend web1 of pool web6: takes no new flows"},
 		{"undrain web1 --pool web6", "backend web1 of pool web6: takes new flows again"},
+		{"drain web1 --pool web4 --wait --until-flows 17 --timeout 0",
+			"done after 0.0 s: 17 flows left"},
+		{"undrain web1", "backend web1 of pool web4: takes new flows again"},
+		{"weight web2 7", "backend web2 of pool web4: weight is now 7, configured is 100"},
+		{"backends web2", "unknown, weight set"},
+		{"weight web2 --reset --pool web4", "weight is now 100, configured is 100"},
 		{"history", "front4  init  master"},
 		{"history front6", "no virtual router has changed its state"},
 		{"failover front4", "1 virtual router given up"},
@@ -179,6 +185,11 @@ failures_say_what_to_do_and_exit_with_1(void **state)
 	} cases[] = {
 		{LB1 "services none", "'weirctl services' lists them"},
 		{LB1 "drain web9", "'weirctl backends' lists them"},
+		{LB1 "drain web1 --timeout 5", "--until-flows and --timeout go with --wait"},
+		{LB1 "drain web1 --wait --until-flows -1", "--until-flows must not be negative"},
+		{LB1 "drain web1 --wait", "its flows cannot be counted"},
+		{LB1 "weight web1", "give either a weight from 0 to 1000, or --reset"},
+		{LB1 "weight web1 1001", "1001 is not from 0 to 1000"},
 		{LB1 "flows", "the dataplane is not connected: start weir-dataplane"},
 		{LB1 "flows --limit 0", "limit: 0 is not from 1 to 10000"},
 		{LB1 "failover", "does not hold any virtual router"},
@@ -223,6 +234,12 @@ wrong_usage_names_the_help_and_exits_with_2(void **state)
 		{"status --socket", "--socket needs a value"},
 		{"status --json=yes", "--json takes no value"},
 		{"check", "check needs FILE"},
+		{"servces", "there is no command 'servces', but there is 'services'; try"},
+		{"hist", "but there is 'history'; try 'weirctl help'"},
+		{"flows --clinet x", "of flows, but there is '--client'; try 'weirctl help flows'"},
+		{"status --watch=0", "--watch: '0' is not a number of seconds from 0.1 to 3600"},
+		{"status --watch 5x", "'5x' is not a number of seconds"},
+		{"drain web1 --watch", "drain is no list to watch"},
 	};
 	struct fixture *fixture = *state;
 
@@ -235,10 +252,26 @@ wrong_usage_names_the_help_and_exits_with_2(void **state)
 }
 
 static void
+a_drain_that_takes_too_long_exits_with_3(void **state)
+{
+	struct fixture *fixture = *state;
+	struct run run;
+
+	dataplane_start(fixture);
+	weirctl(fixture, &run, LB1 "drain web1 --pool web4 --wait --timeout 1 --until-flows 16", 3);
+	expect_part(run.text[0], "backend web1 of pool web4: takes no new flows");
+	expect_part(run.text[0], "time over after ");
+	expect_part(run.text[0], "17 flows left");
+	assert_true(cluster_pool(fixture->cluster, 0)->backends[0].drained);
+	weirctl(fixture, &run, "--json " LB1 "drain web1 --pool web4 --wait --timeout 0", 3);
+	expect_part(run.text[0], "\"active_flows\": 17");
+}
+
+static void
 help_tells_of_every_command(void **state)
 {
 	static const char *const names[] = {"status", "services", "backends", "flows", "stats",
-		"drain", "undrain", "failover", "history", "check"};
+		"drain", "undrain", "weight", "failover", "history", "check"};
 	struct fixture *fixture = *state;
 	struct run run;
 
@@ -254,7 +287,7 @@ help_tells_of_every_command(void **state)
 		snprintf(part, sizeof(part), "Usage: weirctl [OPTION...] %s", names[i]);
 		expect_part(of_command.text[0], part);
 	}
-	expect_part(run.text[0], "Exit status: 0 done");
+	expect_part(run.text[0], "\nExit status:\n  0                   done\n");
 	weirctl(fixture, &run, "flows --help", 0);
 	expect_part(run.text[0], "--client ADDRESS");
 	weirctl(fixture, &run, "--version", 0);
@@ -269,6 +302,7 @@ main(void)
 		CASE(a_socket_can_be_named_directly),
 		CASE(failures_say_what_to_do_and_exit_with_1),
 		CASE(wrong_usage_names_the_help_and_exits_with_2),
+		CASE(a_drain_that_takes_too_long_exits_with_3),
 		CASE(help_tells_of_every_command),
 	};
 

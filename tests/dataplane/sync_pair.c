@@ -28,7 +28,7 @@ pass(void *ctx, const struct sync_record *record)
 		return true;
 	to->n_records++;
 	to->n_ends += record->op == SYNC_BULK_END;
-	if (sync_flows_receive(to->sync, record, to->world.now_ns))
+	if (sync_flows_receive(to->sync, 0, record, to->world.now_ns))
 		pair_apply(to);
 	return true;
 }
@@ -99,6 +99,16 @@ init(struct pair_node *node, int i)
 	pair_apply(node);
 }
 
+/* A session between them begins. */
+static void
+meet(struct pair *pair)
+{
+	for (int i = 0; i < 2; i++) {
+		sync_flows_meet(pair->nodes[i].sync, 0);
+		sync_flows_set_peer(pair->nodes[i].sync, true);
+	}
+}
+
 int
 pair_set_up(void **state)
 {
@@ -113,8 +123,7 @@ pair_set_up(void **state)
 	}
 	hold(&pair->nodes[0], true);
 	hold(&pair->nodes[1], false);
-	sync_flows_set_peer(pair->nodes[0].sync, true);
-	sync_flows_set_peer(pair->nodes[1].sync, true);
+	meet(pair);
 	pair_settle(pair);
 	*state = pair;
 	return 0;
@@ -197,8 +206,8 @@ pair_restart(struct pair_node *node)
 	for (int p = 0; p < WORLD_POOLS; p++)
 		world->pools[p].n_backends = node->other->world.pools[p].n_backends;
 	pair_apply(node);
-	sync_flows_set_peer(node->sync, true);
-	sync_flows_set_peer(node->other->sync, true);
+	sync_flows_set_peer(node->other->sync, false);
+	meet(node->pair);
 	pair_settle(node->pair);
 }
 

@@ -10,13 +10,14 @@ What a backend answers to the client goes back through the holder where it came 
 translation: by a route of its own in mode nat, to the router's local address in mode fullnat."""
 
 import json
+import re
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from conftest import BUILD, Namespace, connect, until
+from conftest import BUILD, STOP_S, Namespace, connect, until
 from nodes import PATIENCE_S, REST, World, configuration
 
 HERE = Path(__file__).parent
@@ -157,10 +158,10 @@ class Pair(World):
     def remove(self):
         if self.client:
             self.client.stdin.close()
-            self.client.wait(10)
+            self.client.wait(STOP_S)
         for server in self.servers:
             server.kill()
-            server.wait(10)
+            server.wait(STOP_S)
         super().remove()
 
 
@@ -222,6 +223,38 @@ def test_connections_survive_where_a_backend_went_or_came_just_before(pair, word
         without = "before" if words[0] == "drain" else "after"
         assert ("web2" in servers) == (not group.endswith(without)), (group, servers)
     pair.await_told(0, 1)
+    pair.kill(0)
+    pair.await_holder_alone(1)
+    assert_kept(pair, known)
+
+
+KEYS = {1: "sync.key", 2: "next.key"}
+
+
+def set_keys(pair, *ids):
+    """Gives all nodes these keys, the first to sign with, one node after the other."""
+    keys = ", ".join(f"{{ id: {i}, file: {KEYS[i]} }}" for i in ids)
+    file = pair.folder / "weir.yaml"
+    file.write_text(re.sub("  keys: .*", f"  keys: [ {keys} ]", file.read_text()))
+    for node in reversed(pair.nodes):
+        node.stop("control")
+        node.start_control()
+        until(f"{node.name} is fit", lambda node=node: node.states()
+              and "init" not in node.states().values(), PATIENCE_S)
+
+
+def test_the_key_is_changed_without_a_gap(pair):
+    key = pair.folder / KEYS[2]
+    key.write_text("another secret of both nodes\n")
+    key.chmod(0o600)
+    known = pair.open_all("before")
+    for ids in ((1, 2), (2, 1), (2,)):
+        set_keys(pair, *ids)
+        pair.await_holder(0)
+        known.update(pair.open_all(str(ids)))
+        pair.await_told(0, 1)
+    # Nothing was signed with a key that the other one did not have just then.
+    assert [pair.forged(i) for i in range(2)] == [0, 0]
     pair.kill(0)
     pair.await_holder_alone(1)
     assert_kept(pair, known)

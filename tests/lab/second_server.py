@@ -83,6 +83,11 @@ class SecondServers:
         for server in self.servers:
             server.finish.set()
 
+    def resume(self):
+        """From now on answers are endless again; those before have ended."""
+        for server in self.servers:
+            server.finish.clear()
+
     def close(self):
         self.finish()
         for server, thread in zip(self.servers, self.threads):

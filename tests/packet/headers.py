@@ -287,7 +287,10 @@ def read_fragment(packet):
 
 
 def load(packet):
-    """Some of what TCP, UDP or a fragment carries, behind the headers; nothing of all else."""
+    """Some of what TCP, UDP, an ICMP error or a fragment carries, behind the headers and as no mode
+    changes it; nothing of all else."""
+    if packet.kind == "error":
+        return packet.frame[packet.l4 + 4:packet.l4 + 12]
     if packet.kind == "fragment":
         packet = read_fragment(packet)[1]
         at = packet.l4 + (8 if packet.is_later else 20)

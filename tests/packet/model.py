@@ -154,7 +154,7 @@ class Balancer:
             service = self._service(packet)
             if service:
                 flow = self.flows.peek(self._key(packet), window)
-                if flow and packet.kind == "error" and flow.backend not in self.usable and \
+                if flow and packet.kind == "error" and not self._keeps(service, flow) and \
                         service.scheduler.opens:
                     raise Uncertain("nobody sees where the flow goes")
                 if service.persistence:
@@ -220,11 +220,15 @@ class Balancer:
             return scheduler.pick(packet, self._seen_backend(scheduler, seen))
         return scheduler.hashed(packet)
 
+    def _keeps(self, service, flow):
+        """Whether the flow's packets go on to its backend."""
+        return flow.backend.pool == service.pool and flow.backend in self.usable
+
     def _choose(self, service, packet, now, seen):
         """The backend of the packet's flow, and that flow, which may be a new one."""
         key = self._key(packet)
         flow = self.flows.find(key, packet.signal, now)
-        if flow and flow.backend.pool == service.pool and flow.backend in self.usable:
+        if flow and self._keeps(service, flow):
             return flow.backend, flow
         occasion = "begin" if flow else OCCASIONS.get(packet.signal, "stray")
         backend = self._pick(service, packet, occasion, now, seen)

@@ -5,12 +5,14 @@ Time is an interval, since nobody outside knows the moment at which a packet was
 the interval leaves it open whether a flow has timed out, Uncertain is raised and nothing is
 changed: such a packet is not to be sent."""
 
+import math
 from dataclasses import dataclass
 
 from model_schedulers import Uncertain
 
 TICK_S = 2 ** 28 / 1e9  # Times of flows are as coarse as this.
-SWEEP_S = 5             # What has timed out is counted no longer than this.
+STEADY_PARTS, STEADY_TICKS_MAX = 64, 16  # How late the time of a flow in use may be.
+SWEEP_S = 10            # What has timed out is counted no longer than this.
 TIMEOUTS_S = {"embryonic": 10, "established": 900, "fin": 30, "closed": 2, "udp_new": 10,
               "udp": 60}
 FORGOTTEN_MORE = 1000   # Flows that are not known when all are forgotten, at most.
@@ -26,6 +28,16 @@ NEXT = {
 }
 
 
+def longest(timeout_s):
+    """When a flow has timed out for sure: ticks are whole ones, a time that is a little old is not
+    written again, and timeouts are that much longer."""
+    ticks = math.ceil(timeout_s / TICK_S)
+    return (ticks + min(ticks // STEADY_PARTS, STEADY_TICKS_MAX) + 1) * TICK_S
+
+
+LONGEST_S = {state: longest(timeout_s) for state, timeout_s in TIMEOUTS_S.items()}
+
+
 @dataclass
 class Flow:
     key: tuple
@@ -36,10 +48,9 @@ class Flow:
     hop: bytes = b""    # ... and the station that the client's packets come from.
 
     def has_timed_out(self, now):
-        timeout = TIMEOUTS_S[self.state]
-        if now[1] - self.seen[0] <= timeout:
+        if now[1] - self.seen[0] <= TIMEOUTS_S[self.state]:
             return False
-        if now[0] - self.seen[1] >= timeout + 2 * TICK_S:
+        if now[0] - self.seen[1] >= LONGEST_S[self.state]:
             return True
         raise Uncertain(self.state)
 
@@ -134,12 +145,11 @@ class Flows:
         """The least and the most flows that the backend may have now."""
         least = most = 0
         for flow in list(self.by_backend.get(backend, {}).values()):
-            timeout = TIMEOUTS_S[flow.state]
-            if now[0] - flow.seen[1] > timeout + 2 * TICK_S + SWEEP_S:
+            if now[0] - flow.seen[1] > LONGEST_S[flow.state] + SWEEP_S:
                 self.remove(flow)
                 continue
             most += 1
-            least += now[1] - flow.seen[0] <= timeout
+            least += now[1] - flow.seen[0] <= TIMEOUTS_S[flow.state]
         return least, most + self.forgotten
 
     def _touch(self, flow, now):

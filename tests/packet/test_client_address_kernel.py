@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from harness import (CLIENT4, CLIENT6, HOST4, HOST6, VIP4, VIP6, backend, wait_until)
+from harness import (CLIENT4, CLIENT6, HOST4, HOST6, TIMEOUT_S, VIP4, VIP6, backend, wait_until)
 from test_nat_kernel import LOCALS, SERVER4, SERVER6, SIZE, listen, receive, site
 
 __all__ = ["site"]
@@ -143,7 +143,7 @@ def test_nginx_reads_the_client_and_100_kb_pass_each_way(web, family):
     headers = dataplane.path_event("proxy_headers")
     body = os.urandom(SIZE)
     with client.socket(family, socket.SOCK_STREAM) as sock:
-        sock.settimeout(10)
+        sock.settimeout(TIMEOUT_S)
         sock.connect((vip, 80))
         port = sock.getsockname()[1]
         for _ in range(3):  # The same connection goes on.
@@ -167,7 +167,7 @@ def test_a_server_that_speaks_first_has_the_header_before(site, family):
     def serve(listener):
         sock, _ = listener.accept()
         with sock:
-            sock.settimeout(10)
+            sock.settimeout(TIMEOUT_S)
             result["header"] = receive(sock, size)
             sock.sendall(b"220 ready\r\n")
             result["rest"] = receive(sock, 65536)
@@ -176,7 +176,7 @@ def test_a_server_that_speaks_first_has_the_header_before(site, family):
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
         with client.socket(family, socket.SOCK_STREAM) as sock:
-            sock.settimeout(10)
+            sock.settimeout(TIMEOUT_S)
             sock.connect((vip, 80))
             assert receive(sock, 11) == b"220 ready\r\n"
             sock.sendall(b"QUIT\r\n")
@@ -192,12 +192,12 @@ def test_a_client_that_only_closes_has_the_header_and_the_end(site, family):
     size = 28 if family == socket.AF_INET else 52
     with listen(server, family, 8081) as listener:
         with client.socket(family, socket.SOCK_STREAM) as sock:
-            sock.settimeout(10)
+            sock.settimeout(TIMEOUT_S)
             sock.connect((vip, 80))
             sock.shutdown(socket.SHUT_WR)
             peer, _ = listener.accept()
             with peer:
-                peer.settimeout(10)
+                peer.settimeout(TIMEOUT_S)
                 assert len(receive(peer, 65536)) == size
                 peer.sendall(b"bye")
             assert receive(sock, 65536) == b"bye"
@@ -212,11 +212,11 @@ def test_100_kb_pass_each_way_with_toa(site, family):
     question, answer = os.urandom(SIZE), os.urandom(SIZE)
     with listen(server, family, 8081) as listener:
         with client.socket(family, socket.SOCK_STREAM) as sock:
-            sock.settimeout(10)
+            sock.settimeout(TIMEOUT_S)
             sock.connect((vip, 80))
             peer, _ = listener.accept()
             with peer:
-                peer.settimeout(10)
+                peer.settimeout(TIMEOUT_S)
                 sender = threading.Thread(target=sock.sendall, args=(question,))
                 sender.start()
                 assert receive(peer, SIZE) == question
@@ -245,11 +245,11 @@ def test_100_kb_pass_each_way_behind_a_cookie(site, family, mode):
     question, answer = os.urandom(SIZE), os.urandom(SIZE)
     with listen(server, family, 8081) as listener:
         with client.socket(family, socket.SOCK_STREAM) as sock:
-            sock.settimeout(10)
+            sock.settimeout(TIMEOUT_S)
             sock.connect((vip, 80))
             peer, _ = listener.accept()
             with peer:
-                peer.settimeout(10)
+                peer.settimeout(TIMEOUT_S)
                 assert receive(peer, size)[:12] == (SIGNATURE if size else b"")
                 for _ in range(2):
                     sender = threading.Thread(target=sock.sendall, args=(question,))
@@ -272,7 +272,7 @@ def test_nginx_reads_the_client_behind_a_cookie(web, family):
     vip = push(dataplane, family, {**PROXY2, "syn_cookies": True})
     body = os.urandom(SIZE)
     with client.socket(family, socket.SOCK_STREAM) as sock:
-        sock.settimeout(10)
+        sock.settimeout(TIMEOUT_S)
         sock.connect((vip, 80))
         port = sock.getsockname()[1]
         for _ in range(2):
@@ -287,7 +287,7 @@ def test_a_server_that_refuses_is_told_to_the_client(site, family):
     dataplane, client, _ = site
     vip = push(dataplane, family, {"mode": "fullnat", "syn_cookies": True}, 8099)
     with client.socket(family, socket.SOCK_STREAM) as sock:
-        sock.settimeout(10)
+        sock.settimeout(TIMEOUT_S)
         with pytest.raises(ConnectionResetError):
             sock.connect((vip, 80))
             sock.recv(1)

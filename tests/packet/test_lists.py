@@ -315,6 +315,7 @@ def states(dataplane):
 def test_timeouts_come_with_the_state(own_dataplane):
     own_dataplane.start().add_host_addresses()
     populate(own_dataplane)
+    own_dataplane.push(pools(), SERVICES, flow_timeouts={})
     defaults = own_dataplane.stats()["flow_timeouts"]
     assert defaults == {"embryonic_ms": 10000, "established_ms": 900000, "fin_ms": 30000,
                         "closed_ms": 2000, "udp_new_ms": 10000, "udp_ms": 60000,

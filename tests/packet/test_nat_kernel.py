@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from harness import CLIENT4, CLIENT6, HOST4, HOST6, VIP4, VIP6, Dataplane, Namespace, backend, run
+from harness import (CLIENT4, CLIENT6, HOST4, HOST6, TIMEOUT_S, VIP4, VIP6, Dataplane, Namespace,
+                     backend, run)
 
 SERVER4, SERVER6 = "10.9.0.21", "fd09::21"
 SIZE = 100_000
@@ -86,7 +87,7 @@ def listen(server, family, port=8080):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((SERVER4 if family == socket.AF_INET else SERVER6, port))
         sock.listen(8)
-        sock.settimeout(10)
+        sock.settimeout(TIMEOUT_S)
         return sock
     return server.call(make)
 
@@ -105,7 +106,7 @@ def serve(listener, result, reply, size):
     try:
         sock, peer = listener.accept()
         with sock:
-            sock.settimeout(10)
+            sock.settimeout(TIMEOUT_S)
             result["peer"] = peer[0]
             result["got"] = receive(sock, size)
             sock.sendall(reply)
@@ -148,7 +149,7 @@ def test_100_kb_pass_each_way(site, family, mode):
         thread.start()
         try:
             with client.socket(family, socket.SOCK_STREAM) as sock:
-                sock.settimeout(10)
+                sock.settimeout(TIMEOUT_S)
                 sock.connect((vip, 80))
                 sock.sendall(question)
                 assert receive(sock, SIZE) == answer
@@ -172,8 +173,8 @@ def test_fragmented_datagrams_pass_each_way(site, family, mode):
     with server.socket(family, socket.SOCK_DGRAM) as echo, \
             client.socket(family, socket.SOCK_DGRAM) as sock:
         echo.bind((SERVER4 if family == socket.AF_INET else SERVER6, 8080))
-        echo.settimeout(10)
-        sock.settimeout(10)
+        echo.settimeout(TIMEOUT_S)
+        sock.settimeout(TIMEOUT_S)
         sock.connect((vip, 80))
         peers = set()
         for size in (DATAGRAM, 100, DATAGRAM, 100):

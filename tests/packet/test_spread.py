@@ -14,7 +14,8 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
 from scapy.layers.l2 import ARP, Ether
 
 from conftest import BACKENDS4, SERVICES, pools, populate
-from harness import CLIENT4, CLIENT_MAC, PORT_MAC, VIP4, Dataplane, backend, libc, wait_until
+from harness import (CLIENT4, CLIENT_MAC, PORT_MAC, TIMEOUT_S, VIP4, Dataplane, backend, libc,
+                     wait_until)
 from test_nat import nat_pools
 from test_nat_kernel import SERVER4, SIZE, make_bridge, plug, receive
 from test_tunnel import tunnel
@@ -141,8 +142,7 @@ def test_fragments_go_where_whole_packets_go(spread, mode):
         parts = fragment(IP(src=CLIENT4, dst=VIP4, id=sport) / UDP(sport=sport, dport=53)
                          / (load * 100), fragsize=600)
         dataplane.wire.forget()
-        for part in parts:
-            dataplane.wire.send(Ether(dst=PORT_MAC, src=CLIENT_MAC) / part)
+        dataplane.wire.send_all(Ether(dst=PORT_MAC, src=CLIENT_MAC) / part for part in parts)
         frames = dataplane.wire.expect(at_backend(load[:8]), "fragments", n=len(parts))
         assert {frame.dst for frame in frames} == {got.dst}
     assert dataplane.stats()["flows"]["active"] - before == 8
@@ -235,7 +235,7 @@ def test_what_a_full_ring_does_not_take_is_counted(spread):
 def echo(listener):
     """Of several workers nobody knows whose handshake ends first: a thread for each connection."""
     with listener.accept()[0] as sock:
-        sock.settimeout(10)
+        sock.settimeout(TIMEOUT_S)
         sock.sendall(receive(sock, SIZE))
 
 
@@ -260,7 +260,7 @@ def test_kernels_talk_in_mode_dr(tmp_path):
         listener = stack.enter_context(server.socket(socket.AF_INET, socket.SOCK_STREAM))
         listener.bind((VIP4, 80))
         listener.listen(8)
-        listener.settimeout(10)
+        listener.settimeout(TIMEOUT_S)
         for _ in range(8):
             thread = threading.Thread(target=echo, args=(listener,))
             thread.start()
@@ -269,7 +269,7 @@ def test_kernels_talk_in_mode_dr(tmp_path):
                  for _ in range(8)]
         texts = [os.urandom(SIZE) for _ in socks]
         for sock in socks:
-            sock.settimeout(10)
+            sock.settimeout(TIMEOUT_S)
             sock.connect((VIP4, 80))
         for sock, text in zip(socks, texts):
             sock.sendall(text)

@@ -20,6 +20,7 @@ BACKENDS = {"4": [f"10.9.0.{n}" for n in range(21, 29)],
             "6": [f"fd09::{n}" for n in range(21, 29)]}
 WEIGHTS = (0, 1, 7, 50, 100, 100, 100, 1000)
 SMALL_WEIGHTS = (0, 1, 2, 3, 100)  # Of whom one choice tells little about the next.
+SERIAL = 1 << 28  # The first one: none is part of an address.
 MARK_PORT = 7
 CROSS_PORT = 81  # Of a tunnel with round robin: whom an answer does not tell.
 
@@ -199,7 +200,7 @@ class Traffic:
     def __init__(self, rng, model):
         self.rng = rng
         self.model = model  # Knows which backends have something to answer.
-        self.serial = itertools.count(1)
+        self.serial = itertools.count(SERIAL)
         self.flows = []   # That are busy.
         self.memory = []  # All: some speak again after a long silence.
         self.kinds = [kind for kind, share in (
@@ -321,6 +322,10 @@ class Traffic:
         segment = self._segment(address, to, protocol, port, to_port, flags)
         return self._frame(address, to, protocol, segment, **fields)
 
+    def _rest(self):
+        """Of an ICMP error's header: unlike all others."""
+        return struct.pack("!I", next(self.serial) & 0xffffffff)
+
     def _return_error(self):
         """Of the backend, or of a router before it, about a packet that it was sent."""
         ends = self._answerer()
@@ -333,8 +338,7 @@ class Traffic:
         inner = inner[:self.rng.choice((28, 60, 500) if v4 else (48, 80, 500))]
         router = address if self.rng.random() < 0.5 else address[:-1] + b"\xfe"
         kind, code = self.rng.choice(((3, 4), (3, 3), (11, 0)) if v4 else ((2, 0), (1, 4), (3, 0)))
-        rest = struct.pack("!I", next(self.serial) & 0xffffffff)  # Unlike all others.
-        message = headers.icmp(router, to, kind, code, rest, inner)
+        message = headers.icmp(router, to, kind, code, self._rest(), inner)
         return self._frame(router, to, headers.ICMP4 if v4 else headers.ICMP6, message)
 
     def _fragments(self):
@@ -406,7 +410,7 @@ class Traffic:
         inner = headers.ip(vip, client, protocol, inner)
         v4 = len(client) == 4
         kind, code = self.rng.choice(((3, 4), (3, 1), (11, 0)) if v4 else ((2, 0), (1, 4), (3, 0)))
-        message = headers.icmp(router, vip, kind, code, struct.pack("!I", 1400), inner)
+        message = headers.icmp(router, vip, kind, code, self._rest(), inner)
         return self._frame(router, vip, headers.ICMP4 if v4 else headers.ICMP6, message)
 
     def _echo(self):

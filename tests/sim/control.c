@@ -4,6 +4,7 @@
 #include "parts.h"
 
 #include "controlplane/vrrp_group.h"
+#include "sharing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +82,7 @@ control_run_router(struct world *world, size_t n, size_t router, const struct vr
 	if (actions.send && send_advert(world, n, router, actions.send_priority) && actions.hold)
 		lease_hold(&control->lease, router, fsm->hold_until_ns);
 	if (actions.release)
-		lease_release(&control->lease, router);
+		lease_let_go(&control->lease, router);
 	if (actions.announce)
 		lease_announce(&control->lease, router);
 	if (actions.changed)
@@ -130,6 +131,7 @@ control_update_gate(struct world *world, size_t n)
 		.health_known = control->health.state != HEALTH_UNKNOWN,
 		.accepted = control->connected,
 		.ready = control->connected,
+		.behind = control->behind,
 	};
 	struct vrrp_event event = {.kind = VRRP_EVENT_STARTUP};
 
@@ -190,7 +192,13 @@ look_at_dataplane(struct world *world, size_t n)
 	if (control->connected && control->dataplane_epoch != dataplane->epoch)
 		control_set_connected(world, n, false);
 	if (dataplane->runs && !dataplane->frozen) {
+		bool behind = !sharing_is_synced(world, n);
+		bool news = control->behind != behind;
+
 		control->answered_ns = now_ns;
+		control->behind = behind;
+		if (control->connected && news)
+			control_update_gate(world, n);
 		control_set_connected(world, n, true);
 	} else if (!dataplane->runs || now_ns - control->answered_ns >= SILENT_NS) {
 		control_set_connected(world, n, false);
@@ -253,6 +261,7 @@ control_hear(struct world *world, size_t n, const struct message *message)
 		break;
 	case MESSAGE_ANNOUNCEMENT:
 	case MESSAGE_LEASE:
+	case MESSAGE_SYNC:
 	case N_MESSAGES:
 		break;
 	}
@@ -293,6 +302,7 @@ control_run(struct world *world, size_t n)
 	control_finish_turn(world, n);
 	if (control->ending && all_init && !control->lease.changed && !control->lease_open) {
 		control->runs = false;
+		world->watch.faults.known = false;
 		world_say(world, "n%zu: control plane ended", n);
 	}
 }

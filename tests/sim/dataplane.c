@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A simulated dataplane: what holder.c does. */
 #include "parts.h"
+#include "sharing.h"
 
 bool
 world_answers(const struct world *world, size_t node, size_t router)
@@ -24,9 +25,12 @@ dataplane_take_lease(struct world *world, size_t n, const struct message *messag
 	for (size_t r = 0; r < world->n_routers; r++) {
 		struct holding *holding = &dataplane->holdings[r];
 
+		world->watch.look_ns[r] = 0;
 		holding->held = holding->held && now_ns < holding->until_ns;
 		holding->until_ns = message->until_ns[r];
+		sharing_hold(world, n, r, holding->until_ns, !holding->held);
 		if (!holding->held && now_ns < holding->until_ns) {
+			check_gained(world, n, r);
 			holding->held = true;
 			announce_start(&holding->schedule, now_ns);
 		} else if (now_ns >= holding->until_ns) {
@@ -69,8 +73,10 @@ dataplane_start(struct world *world, size_t n)
 	dataplane->waiting.n = 0;
 	dataplane->outgoing.n = 0;
 	dataplane->epoch++;
+	dataplane->started_ns = world->now_ns;
 	for (size_t r = 0; r < world->n_routers; r++) {
 		dataplane->holdings[r] = (struct holding){.held = false};
 		announce_init(&dataplane->holdings[r].schedule);
 	}
+	sharing_start(world, n);
 }

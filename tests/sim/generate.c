@@ -53,7 +53,9 @@ put_priorities(struct writer *writer, uint32_t n_nodes, uint32_t n_routers, bool
 static uint32_t
 put_settings(struct writer *writer, uint32_t n_nodes)
 {
-	static const uint32_t adverts[] = {10, 50, 100, 100, 100, 200, 1000};
+	/* Long ones take long. */
+	static const uint32_t adverts[] = {10, 10, 10, 20, 20, 50, 50, 50, 50, 100, 100, 100, 100,
+		100, 100, 100, 200, 200, 200, 1000};
 	uint32_t advert_ms = adverts[pick(writer, sizeof(adverts) / sizeof(adverts[0]))];
 	uint32_t n_routers = 1 + pick(writer, 3);
 	bool grouped = n_routers > 1 && chance(writer, 30);
@@ -63,6 +65,8 @@ put_settings(struct writer *writer, uint32_t n_nodes)
 	put(writer, "nodes %u\nrouters %u\nadvert %u\n", n_nodes, n_routers, advert_ms);
 	if (grouped)
 		put(writer, "group\n");
+	if (chance(writer, 90))
+		put(writer, "sync\n");
 	if (chance(writer, 20))
 		put(writer, "stay\n");
 	if (chance(writer, 50))
@@ -132,6 +136,37 @@ put_fault(struct writer *writer, uint32_t n_nodes, uint32_t at_ms, uint32_t adve
 	}
 }
 
+/* What the client does, and how backends are weighed, between faults. */
+static void
+put_traffic(struct writer *writer, uint32_t n_nodes, uint32_t at_ms)
+{
+	if (chance(writer, 20))
+		put(writer, "at %u weigh n%u %u\n", at_ms, pick(writer, n_nodes),
+			pick(writer, STAGE_WEIGHINGS));
+	else if (chance(writer, 20))
+		put(writer, "at %u weigh all %u\n", at_ms, pick(writer, STAGE_WEIGHINGS));
+	if (chance(writer, 50))
+		put(writer, "at %u open %u\n", at_ms, 1 + pick(writer, 4));
+	if (chance(writer, 70))
+		put(writer, "at %u ask\n", at_ms);
+}
+
+/* When all is well: whoever holds dies, and all that is known goes on. */
+static void
+put_last_takeover(struct writer *writer, uint32_t n_nodes, uint32_t at_ms, uint32_t advert_ms)
+{
+	put(writer, "at %u weigh all %u\n", at_ms, pick(writer, STAGE_WEIGHINGS));
+	put(writer, "at %u open 8\n", at_ms);
+	put(writer, "at %u ask\n", at_ms);
+	at_ms += 400 + pick(writer, 200);
+	for (; n_nodes > 1; n_nodes--) {
+		put(writer, "at %u strike r0\n", at_ms);
+		at_ms += 5 * advert_ms + 50;
+		put(writer, "at %u ask\n", at_ms);
+		at_ms += 400;
+	}
+}
+
 void
 generate(uint64_t seed, char *buf, size_t size)
 {
@@ -139,7 +174,7 @@ generate(uint64_t seed, char *buf, size_t size)
 	uint32_t n_nodes, advert_ms, at_ms, n_faults;
 
 	writer.random.random = seed;
-	n_nodes = chance(&writer, 70) ? 2 : 3 + pick(&writer, 2);
+	n_nodes = chance(&writer, 75) ? 2 : chance(&writer, 60) ? 3 : 4;
 	put(&writer, "# seed %llu\n", (unsigned long long)seed);
 	advert_ms = put_settings(&writer, n_nodes);
 	n_faults = 1 + pick(&writer, 8);
@@ -147,11 +182,15 @@ generate(uint64_t seed, char *buf, size_t size)
 	at_ms = chance(&writer, 80) ? 1000 + 5 * advert_ms : 0;
 	for (uint32_t i = 0; i < n_faults; i++) {
 		at_ms += pick(&writer, 12 * advert_ms);
+		put_traffic(&writer, n_nodes, at_ms);
 		put_fault(&writer, n_nodes, at_ms, advert_ms);
 		at_ms += 6 * advert_ms;
 	}
 	put(&writer, "at %u heal\n", at_ms);
 	/* Announcements are repeated at doubling distances, so that a client which has missed those
 	 * before hears one in as much time again. */
-	put(&writer, "at %u settled\n", 2 * at_ms + 20 * advert_ms + 5000);
+	/* Of more than two nodes each may have to be told views again. */
+	at_ms += at_ms + 20 * advert_ms + (n_nodes > 2 ? 6500 : 3500);
+	put(&writer, "at %u settled\n", at_ms);
+	put_last_takeover(&writer, n_nodes, at_ms, advert_ms);
 }

@@ -9,6 +9,7 @@
  * last line is "N passed, N failed". The exit status is 0 if nothing failed. */
 #include "world.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,18 +17,20 @@
 #define FAILURES_MAX 5 /* Printed. */
 
 struct totals {
+	struct stage *stage;
 	uint64_t n_passed, n_failed, n_events;
 	uint64_t longest_double_ns;
+	uint64_t n_asked, n_elsewhere, n_broken;
 };
 
 static void
-explain(const char *what, const char *script, uint64_t seed)
+explain(struct stage *stage, const char *what, const char *script, uint64_t seed)
 {
 	struct watch watch;
 	uint64_t n_events = 0;
 
 	printf("--- %s\n%s--- timeline\n", what, script);
-	script_run(script, seed, stdout, &watch, &n_events);
+	script_run(stage, script, seed, stdout, &watch, &n_events);
 	printf("--- %s\n", watch.failure[0] ? watch.failure : "all well");
 }
 
@@ -36,14 +39,17 @@ run_one(const char *what, const char *script, uint64_t seed, struct totals *tota
 {
 	struct watch watch;
 
-	if (script_run(script, seed, NULL, &watch, &totals->n_events)) {
+	if (script_run(totals->stage, script, seed, NULL, &watch, &totals->n_events)) {
 		totals->n_passed++;
 	} else if (totals->n_failed++ < FAILURES_MAX) {
 		printf("FAILED %s: %s\n", what, watch.failure);
-		explain(what, script, seed);
+		explain(totals->stage, what, script, seed);
 	}
 	if (watch.longest_double_ns > totals->longest_double_ns)
 		totals->longest_double_ns = watch.longest_double_ns;
+	totals->n_asked += watch.n_asked;
+	totals->n_elsewhere += watch.n_elsewhere;
+	totals->n_broken += watch.n_broken;
 }
 
 static void
@@ -69,7 +75,7 @@ run_file(const char *path, bool verbose, struct totals *totals)
 		printf("FAILED %s: cannot be read, or is too long\n", path);
 		totals->n_failed++;
 	} else if (verbose) {
-		explain(path, script, 1);
+		explain(totals->stage, path, script, 1);
 	} else {
 		run_one(path, script, 1, totals);
 	}
@@ -93,6 +99,12 @@ main(int argc, char **argv)
 	uint64_t n_seeds = 1000, from = 1;
 	bool files = false, verbose = false, one = false;
 
+	/* Dataplanes come and go, and their tables shall not be given back to the kernel each time;
+	 * but for the queues of sessions, of which little is ever used. */
+	mallopt(M_MMAP_THRESHOLD, 160 << 10);
+	mallopt(M_TRIM_THRESHOLD, 256 << 20);
+	totals.stage = stage_new();
+
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--seeds") == 0) {
 			n_seeds = value_of(argc, argv, &i);
@@ -112,13 +124,18 @@ main(int argc, char **argv)
 		char script[SCRIPT_SIZE];
 
 		generate(from, script, sizeof(script));
-		explain("seed", script, from);
+		explain(totals.stage, "seed", script, from);
 		n_seeds = 1;
 	}
 	if (!files)
 		run_seeds(from, n_seeds, &totals);
 	printf("%llu events, longest time with two holders while the network was whole: %.3f ms\n",
 		(unsigned long long)totals.n_events, (double)totals.longest_double_ns / NS_PER_MS);
+	printf("%llu packets of connections, %llu by another node than before, which did not have "
+	       "to know %llu of them\n",
+		(unsigned long long)totals.n_asked, (unsigned long long)totals.n_elsewhere,
+		(unsigned long long)totals.n_broken);
+	stage_free(totals.stage);
 	printf("%llu passed, %llu failed\n", (unsigned long long)totals.n_passed,
 		(unsigned long long)totals.n_failed);
 	return totals.n_failed > 0;

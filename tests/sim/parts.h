@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the parts of the simulated cluster know of each other: world.c, control.c and dataplane.c.
- */
+/* What the parts of the simulated cluster know of each other: world.c, deeds.c, control.c and
+ * dataplane.c. */
 #ifndef TESTS_SIM_PARTS_H
 #define TESTS_SIM_PARTS_H
 
@@ -11,6 +11,9 @@
 uint64_t world_next_random(struct world *world);
 uint64_t world_between(struct world *world, uint64_t min_ns, uint64_t max_ns);
 
+/* Keeps a copy of the bytes. */
+const struct datagram *world_datagram(struct world *world, const uint8_t *bytes, size_t size);
+
 /* Sends between the processes of a node. */
 void world_send_local(struct world *world, const struct message *message);
 /* Sends over the network, which may lose it or double it. */
@@ -18,6 +21,9 @@ void world_send_over(struct world *world, const struct message *message);
 void world_broadcast(struct world *world, struct message message, bool to_client);
 /* What does not fit is lost, as in a socket's buffer. */
 void world_keep(struct waiting *waiting, const struct message *message);
+
+/* Something has come to a dataplane that runs. */
+void world_pass(struct world *world, size_t n, const struct message *message);
 
 /* --- control.c --- */
 

@@ -5,6 +5,7 @@
  *   nodes N, routers N           how many there are (n0, n1, ...; r0, r1, ...)
  *   advert MS                    interval of adverts
  *   group                        all routers are one sync group
+ *   sync                         nodes share flows
  *   stay, delay MS               no preemption; preemption after this delay
  *   priority NODE ROUTER P       else 200, 150, 100, 50
  *   drift NODE PPM               its clock is so much fast (or slow, if negative)
@@ -17,12 +18,18 @@
  *   cut FROM TO                  what FROM sends does not reach TO
  *   join FROM TO                 and does again
  *   loss PERMILLE
+ *   weigh NODE|all W             backends are weighed otherwise (stage.c)
+ *   strike ROUTER                whoever holds it dies
+ *   open N                       the client opens so many connections, round all services
+ *   ask                          each of them sends a packet, which must go where it did
  *   heal                         the network is whole; all is started, thawed and well
  * and what must be so:
  *   holds NODE ROUTER yes|no     answers for it now
  *   client ROUTER NODE           the client believes so
  *   settled                      see check_settled() */
 #include "world.h"
+
+#include "connections.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -142,6 +149,12 @@ set_group(struct reader *script)
 }
 
 static void
+set_sync(struct reader *script)
+{
+	script->world->sync = true;
+}
+
+static void
 set_stay(struct reader *script)
 {
 	script->world->preempt = false;
@@ -247,6 +260,42 @@ do_loss(struct reader *script)
 }
 
 static void
+do_weigh(struct reader *script)
+{
+	bool all = strcmp(word(script, 1), "all") == 0;
+	size_t first = all ? 0 : node_of(script, 1);
+	size_t end = all ? script->world->n_nodes : first + 1;
+	long weighing = number(script, 2);
+
+	if (weighing < 0 || weighing >= STAGE_WEIGHINGS)
+		refuse(script, "no such weighing");
+	for (size_t n = first; n < end && weighing >= 0 && weighing < STAGE_WEIGHINGS; n++)
+		world_reweigh(script->world, n, (unsigned int)weighing);
+}
+
+static void
+do_strike(struct reader *script)
+{
+	size_t router = router_of(script, 1);
+
+	for (size_t n = 0; n < script->world->n_nodes; n++)
+		if (world_answers(script->world, n, router))
+			world_kill(script->world, n, PROCESS_BOTH);
+}
+
+static void
+do_open(struct reader *script)
+{
+	connections_open(script->world, (size_t)number(script, 1));
+}
+
+static void
+do_ask(struct reader *script)
+{
+	connections_ask(script->world);
+}
+
+static void
 do_heal(struct reader *script)
 {
 	struct world *world = script->world;
@@ -303,6 +352,7 @@ static const struct verb settings[] = {
 	{"routers", set_routers},
 	{"advert", set_advert},
 	{"group", set_group},
+	{"sync", set_sync},
 	{"stay", set_stay},
 	{"delay", set_delay},
 	{"priority", set_priority},
@@ -325,6 +375,10 @@ static const struct verb happenings[] = {
 	{"cut", do_cut},
 	{"join", do_cut},
 	{"loss", do_loss},
+	{"weigh", do_weigh},
+	{"strike", do_strike},
+	{"open", do_open},
+	{"ask", do_ask},
 	{"heal", do_heal},
 	{"holds", expect_holds},
 	{"client", expect_client},
@@ -372,7 +426,8 @@ run_line(struct reader *script, char *line)
 }
 
 bool
-script_run(const char *text, uint64_t seed, FILE *timeline, struct watch *out, uint64_t *n_events)
+script_run(struct stage *stage, const char *text, uint64_t seed, FILE *timeline, struct watch *out,
+	uint64_t *n_events)
 {
 	static struct world world;
 	struct reader script = {.world = &world};
@@ -380,7 +435,7 @@ script_run(const char *text, uint64_t seed, FILE *timeline, struct watch *out, u
 
 	if (!copy)
 		abort();
-	world_init(&world, seed);
+	world_init(&world, stage, seed);
 	world.timeline = timeline;
 	while (!world.watch.failure[0] && (line = strsep(&rest, "\n")) != NULL)
 		run_line(&script, line);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The simulated cluster: clocks, network, and what is done to it; see world.h. */
+/* The simulated cluster: clocks, network and time; see world.h. */
 #include "parts.h"
 
+#include "connections.h"
+#include "sharing.h"
+
+#include <stdalign.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +13,6 @@
 /* Messages between the processes of a node. */
 #define LOCAL_MIN_NS (20 * NS_PER_MS / 1000)
 #define LOCAL_MAX_NS (2 * NS_PER_MS)
-
-/* As pulse.c has it. */
-#define LATE_NS (300 * NS_PER_MS)
 
 /* splitmix64 */
 uint64_t
@@ -48,17 +49,22 @@ base_ns(size_t node)
 uint64_t
 world_clock(const struct world *world, size_t node)
 {
-	return base_ns(node) + (uint64_t)((double)world->now_ns * world->nodes[node].rate);
+	double rate = world->nodes[node].rate;
+
+	if (rate == 1)
+		return base_ns(node) + world->now_ns;
+	return base_ns(node) + (uint64_t)((double)world->now_ns * rate);
 }
 
-/* The true time at which a node's clock is past 'own_ns'. */
-static uint64_t
-true_ns(const struct world *world, size_t node, uint64_t own_ns)
+uint64_t
+world_true_ns(const struct world *world, size_t node, uint64_t own_ns)
 {
 	if (own_ns == NEVER)
 		return NEVER;
 	if (own_ns <= base_ns(node))
 		return 0;
+	if (world->nodes[node].rate == 1)
+		return own_ns - base_ns(node);
 	return (uint64_t)((double)(own_ns - base_ns(node)) / world->nodes[node].rate) + 2;
 }
 
@@ -128,6 +134,29 @@ send_after(struct world *world, struct message message, uint64_t delay_ns)
 	push(world, &message);
 }
 
+const struct datagram *
+world_datagram(struct world *world, const uint8_t *bytes, size_t size)
+{
+	size_t align = alignof(struct datagram);
+	size_t needed = (sizeof(struct datagram) + size + align - 1) / align * align;
+	struct datagram *datagram;
+
+	if (!world->room || world->room->used + needed > sizeof(world->room->bytes)) {
+		struct room *room = malloc(sizeof(*room));
+
+		if (!room)
+			abort();
+		room->next = world->room;
+		room->used = 0;
+		world->room = room;
+	}
+	datagram = (struct datagram *)(world->room->bytes + world->room->used);
+	world->room->used += needed;
+	datagram->size = size;
+	memcpy(datagram->bytes, bytes, size);
+	return datagram;
+}
+
 /* Sends over the network, which may lose it or double it. */
 void
 world_send_over(struct world *world, const struct message *message)
@@ -173,9 +202,8 @@ world_keep(struct waiting *waiting, const struct message *message)
 		waiting->messages[waiting->n++] = *message;
 }
 
-/* Something has come to a dataplane that runs. */
-static void
-pass(struct world *world, size_t n, const struct message *message)
+void
+world_pass(struct world *world, size_t n, const struct message *message)
 {
 	struct control *control = &world->nodes[n].control;
 	struct holding *holding = &world->nodes[n].dataplane.holdings[message->router];
@@ -186,6 +214,8 @@ pass(struct world *world, size_t n, const struct message *message)
 	} else if (message->kind == MESSAGE_ANNOUNCEMENT) {
 		if (world_answers(world, n, message->router))
 			announce_again(&holding->schedule, world_clock(world, n));
+	} else if (message->kind == MESSAGE_SYNC) {
+		sharing_hear(world, n, message);
 	} else if (control->runs && control->frozen) {
 		world_keep(&control->waiting, message);
 	} else if (control->runs) {
@@ -209,7 +239,7 @@ deliver(struct world *world, const struct message *message)
 	} else if (node->dataplane.runs && node->dataplane.frozen) {
 		world_keep(&node->dataplane.waiting, message);
 	} else if (node->dataplane.runs) {
-		pass(world, message->to, message);
+		world_pass(world, message->to, message);
 	}
 }
 
@@ -234,11 +264,13 @@ next_of(const struct world *world, size_t n)
 				own_ns = control->fsms[r].deadline_ns;
 	}
 	if (node->dataplane.runs && !node->dataplane.frozen) {
+		if (sharing_next_ns(world, n) < own_ns)
+			own_ns = sharing_next_ns(world, n);
 		for (size_t r = 0; r < world->n_routers; r++)
 			if (node->dataplane.holdings[r].schedule.next_ns < own_ns)
 				own_ns = node->dataplane.holdings[r].schedule.next_ns;
 	}
-	return true_ns(world, n, own_ns);
+	return world_true_ns(world, n, own_ns);
 }
 
 static void
@@ -248,22 +280,38 @@ run_node(struct world *world, size_t n)
 
 	if (node->control.runs && !node->control.frozen)
 		control_run(world, n);
-	if (node->dataplane.runs && !node->dataplane.frozen)
-		dataplane_announce(world, n);
+	if (!node->dataplane.runs || node->dataplane.frozen)
+		return;
+	dataplane_announce(world, n);
+	if (sharing_next_ns(world, n) <= world_clock(world, n))
+		sharing_run(world, n);
+}
+
+/* The same, and not in the past. It is looked for anew only when something was done to the node. */
+static uint64_t
+due_ns(struct world *world, size_t n)
+{
+	struct machine *node = &world->nodes[n];
+
+	if (!node->due_known) {
+		node->due_ns = next_of(world, n);
+		node->due_known = true;
+	}
+	return node->due_ns > world->now_ns ? node->due_ns : world->now_ns;
 }
 
 void
 world_run(struct world *world, uint64_t ns)
 {
+	for (size_t n = 0; n < world->n_nodes; n++)
+		world->nodes[n].due_known = false;
 	while (!world->watch.failure[0]) {
 		uint64_t next_ns = world->n_heap > 0 ? world->heap[0].at_ns : NEVER;
 		size_t who = NOBODY;
 
 		for (size_t n = 0; n < world->n_nodes; n++) {
-			uint64_t at_ns = next_of(world, n);
+			uint64_t at_ns = due_ns(world, n);
 
-			if (at_ns < world->now_ns)
-				at_ns = world->now_ns;
 			if (at_ns < next_ns) {
 				next_ns = at_ns;
 				who = n;
@@ -278,157 +326,24 @@ world_run(struct world *world, uint64_t ns)
 			struct message message = pop(world);
 
 			deliver(world, &message);
+			who = message.to;
 		} else {
 			run_node(world, who);
 		}
+		if (who != NOBODY)
+			world->nodes[who].due_known = false;
 	}
 	check_step(world, ns);
 	world->now_ns = ns;
 }
 
-/* --- What is done to the world --- */
+/* --- The whole --- */
 
 void
-world_kill(struct world *world, size_t node, unsigned int processes)
-{
-	struct control *control = &world->nodes[node].control;
-	struct dataplane *dataplane = &world->nodes[node].dataplane;
-
-	check_disturbed(world);
-	world->watch.stopped_ns = world->now_ns;
-	world_say(world, "n%zu: killed (%u)", node, processes);
-	if (processes & PROCESS_CONTROL) {
-		control->runs = false;
-		for (size_t r = 0; r < world->n_routers; r++)
-			world->nodes[node].well_ns[r] = NEVER;
-	}
-	if (processes & PROCESS_DATAPLANE) {
-		dataplane->runs = false;
-		if (control->runs && !control->frozen) {
-			control_set_connected(world, node, false);
-			control_finish_turn(world, node);
-		}
-	}
-}
-
-void
-world_start(struct world *world, size_t node, unsigned int processes)
-{
-	check_disturbed(world);
-	if ((processes & PROCESS_DATAPLANE) && !world->nodes[node].dataplane.runs)
-		dataplane_start(world, node);
-	if ((processes & PROCESS_CONTROL) && !world->nodes[node].control.runs)
-		control_start(world, node);
-	world_say(world, "n%zu: started (%u)", node, processes);
-}
-
-void
-world_freeze(struct world *world, size_t node, unsigned int processes)
-{
-	struct dataplane *dataplane = &world->nodes[node].dataplane;
-
-	check_disturbed(world);
-	world->watch.stopped_ns = world->now_ns;
-	world_say(world, "n%zu: frozen (%u)", node, processes);
-	if (processes & PROCESS_CONTROL)
-		world->nodes[node].control.frozen = true;
-	if ((processes & PROCESS_DATAPLANE) && !dataplane->frozen) {
-		dataplane->frozen = true;
-		dataplane->frozen_ns = world->now_ns;
-	}
-}
-
-static void
-thaw_dataplane(struct world *world, size_t n)
-{
-	struct dataplane *dataplane = &world->nodes[n].dataplane;
-	bool late = world->now_ns - dataplane->frozen_ns > LATE_NS;
-	size_t n_waiting = dataplane->waiting.n;
-
-	dataplane->frozen = false;
-	for (size_t i = 0; i < dataplane->outgoing.n && !late; i++)
-		world_broadcast(world, dataplane->outgoing.messages[i], false);
-	dataplane->outgoing.n = 0;
-	dataplane->waiting.n = 0;
-	for (size_t i = 0; i < n_waiting && dataplane->runs; i++)
-		pass(world, n, &dataplane->waiting.messages[i]);
-}
-
-void
-world_thaw(struct world *world, size_t node, unsigned int processes)
-{
-	struct machine *entry = &world->nodes[node];
-
-	check_disturbed(world);
-	if (entry->control.frozen || entry->dataplane.frozen)
-		world->watch.stopped_ns = world->now_ns;
-	world_say(world, "n%zu: thawed (%u)", node, processes);
-	if (processes & PROCESS_CONTROL)
-		entry->control.frozen = false;
-	if ((processes & PROCESS_DATAPLANE) && entry->dataplane.frozen)
-		thaw_dataplane(world, node);
-}
-
-void
-world_shut_down(struct world *world, size_t node)
-{
-	struct control *control = &world->nodes[node].control;
-
-	check_disturbed(world);
-	if (!control->runs || control->frozen)
-		return;
-	world_say(world, "n%zu: shuts down", node);
-	control->ending = true;
-	control_run_all(world, node, &(struct vrrp_event){.kind = VRRP_EVENT_SHUTDOWN});
-	control_finish_turn(world, node);
-}
-
-void
-world_resign(struct world *world, size_t node)
-{
-	struct control *control = &world->nodes[node].control;
-
-	check_disturbed(world);
-	if (!control->runs || control->frozen)
-		return;
-	world_say(world, "n%zu: resigns", node);
-	control_run_all(world, node, &(struct vrrp_event){.kind = VRRP_EVENT_RESIGN});
-	control_finish_turn(world, node);
-}
-
-void
-world_set_fault(struct world *world, size_t node, bool fault)
-{
-	struct control *control = &world->nodes[node].control;
-
-	check_disturbed(world);
-	world_say(world, "n%zu: %s", node, fault ? "fault" : "well");
-	control->fault = fault;
-	if (!control->runs || control->frozen)
-		return;
-	control_update_gate(world, node);
-	control_finish_turn(world, node);
-}
-
-void
-world_set_priority(struct world *world, size_t node, size_t router, uint8_t priority)
-{
-	struct control *control = &world->nodes[node].control;
-	struct vrrp_event event = {
-		.kind = VRRP_EVENT_PRIORITY, .priority = priority, .why = "script"};
-
-	check_disturbed(world);
-	world->nodes[node].priorities[router] = priority;
-	if (!control->runs || control->frozen || control->fsms[router].config.priority == priority)
-		return;
-	control_run_router(world, node, router, &event);
-	control_finish_turn(world, node);
-}
-
-void
-world_init(struct world *world, uint64_t seed)
+world_init(struct world *world, struct stage *stage, uint64_t seed)
 {
 	memset(world, 0, sizeof(*world));
+	world->stage = stage;
 	world->random = seed;
 	world->n_nodes = 2;
 	world->n_routers = 1;
@@ -451,6 +366,15 @@ world_init(struct world *world, uint64_t seed)
 void
 world_fini(struct world *world)
 {
+	struct room *next;
+
+	for (size_t n = 0; n < NODES_MAX; n++)
+		sharing_fini(world, n);
+	for (; world->room; world->room = next) {
+		next = world->room->next;
+		free(world->room);
+	}
+	stage_tidy(world->stage);
 	free(world->heap);
 	world->heap = NULL;
 }
@@ -458,8 +382,8 @@ world_fini(struct world *world)
 void
 world_begin(struct world *world)
 {
-	for (size_t n = 0; n < world->n_nodes; n++) {
+	for (size_t n = 0; n < world->n_nodes; n++)
 		dataplane_start(world, n);
+	for (size_t n = 0; n < world->n_nodes; n++)
 		control_start(world, n);
-	}
 }
