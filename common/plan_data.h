@@ -55,6 +55,22 @@ struct plan_class {
 	const struct plan_treatment *(*treat)(enum plan_action action, const void *object);
 };
 
+/* Keys of an HTTP server's limits, of which each tier has some. */
+#define PLAN_LIMIT_KEYS(type, treatment)                                                          \
+	PLAN_KEY(type, limits.n_threads, "limits.threads", plan_format_u32, treatment),           \
+		PLAN_KEY(type, limits.max_connections, "limits.max_connections", plan_format_u32, \
+			treatment),                                                               \
+		PLAN_KEY(type, limits.max_body_bytes, "limits.max_body_bytes", plan_format_u64,   \
+			treatment),                                                               \
+		PLAN_KEY(type, limits.max_header_bytes, "limits.max_header_bytes",                \
+			plan_format_u32, treatment),                                              \
+		PLAN_KEY(type, limits.header_timeout_ms, "limits.header_timeout_ms",              \
+			plan_format_u32, treatment),                                              \
+		PLAN_KEY(type, limits.idle_timeout_ms, "limits.idle_timeout_ms", plan_format_u32, \
+			treatment),                                                               \
+		PLAN_KEY(type, limits.drain_timeout_ms, "limits.drain_timeout_ms",                \
+			plan_format_u32, treatment)
+
 /* The whole file: the one object is the model. */
 extern const struct plan_class plan_file;
 

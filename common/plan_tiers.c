@@ -3,12 +3,9 @@
  * plan_data.h. */
 #include "common/plan_data.h"
 
-#define WEB PLAN_WEBTIER
 #define APP PLAN_APPTIER
 #define MON PLAN_MONITOR
 
-static const struct plan_treatment of_web = {
-	0, WEB, "those to a web node are drained when its web tier restarts", false};
 static const struct plan_treatment of_app = {
 	0, APP, "none; requests under way are finished before the app tier restarts", false};
 static const struct plan_treatment of_monitor = {MON, 0, "none", false};
@@ -16,68 +13,6 @@ static const struct plan_treatment of_database = {
 	0, APP, "none; requests under way are finished before the app tier restarts", false};
 static const struct plan_treatment of_database_name = {
 	MON, APP, "none; requests under way are finished before the app tier restarts", false};
-
-#define LIMIT_KEYS(type, treatment)                                                               \
-	PLAN_KEY(type, limits.n_threads, "limits.threads", plan_format_u32, treatment),           \
-		PLAN_KEY(type, limits.max_connections, "limits.max_connections", plan_format_u32, \
-			treatment),                                                               \
-		PLAN_KEY(type, limits.max_body_bytes, "limits.max_body_bytes", plan_format_u64,   \
-			treatment),                                                               \
-		PLAN_KEY(type, limits.max_header_bytes, "limits.max_header_bytes",                \
-			plan_format_u32, treatment),                                              \
-		PLAN_KEY(type, limits.header_timeout_ms, "limits.header_timeout_ms",              \
-			plan_format_u32, treatment),                                              \
-		PLAN_KEY(type, limits.idle_timeout_ms, "limits.idle_timeout_ms", plan_format_u32, \
-			treatment),                                                               \
-		PLAN_KEY(type, limits.drain_timeout_ms, "limits.drain_timeout_ms",                \
-			plan_format_u32, treatment)
-
-/* --- Web tier --- */
-
-static void
-format_log_format(FILE *out, const void *field, const void *object)
-{
-	(void)object;
-	fputs(*(const enum log_format *)field == LOG_FORMAT_JSON ? "json" : "combined", out);
-}
-
-static void
-format_proxies(FILE *out, const void *field, const void *object)
-{
-	const struct web_config *web = object;
-
-	(void)field;
-	for (size_t i = 0; i < web->n_proxies; i++)
-		fprintf(out, "%s%s", i > 0 ? ", " : "", web->proxies[i].prefix);
-}
-
-static const struct plan_key web_keys[] = {
-	PLAN_KEY(web_config, http_port, "http_port", plan_format_some16, of_web),
-	PLAN_KEY(web_config, https_port, "https_port", plan_format_some16, of_web),
-	PLAN_KEY(web_config, root, "root", plan_format_text, of_web),
-	PLAN_KEY(web_config, certificate, "certificate", plan_format_text, of_web),
-	PLAN_KEY(web_config, private_key, "private_key", plan_format_text, of_web),
-	PLAN_KEY(web_config, access_log, "access_log", plan_format_text, of_web),
-	PLAN_KEY(web_config, access_log_format, "access_log_format", format_log_format, of_web),
-	LIMIT_KEYS(web_config, of_web),
-	PLAN_KEY(web_config, proxies, "proxy|proxy[].prefix", format_proxies, of_web),
-	PLAN_KEY(web_config, connect_timeout_ms, "connect_timeout_ms", plan_format_some32, of_web),
-	PLAN_KEY(
-		web_config, response_timeout_ms, "response_timeout_ms", plan_format_some32, of_web),
-	PLAN_KEYS_END,
-};
-
-static const void *
-find_web(const void *parent, size_t *n)
-{
-	*n = 1;
-	return &((const struct model *)parent)->web;
-}
-
-static const struct plan_class *const web_parts[] = {&plan_upstream_check, NULL};
-
-const struct plan_class plan_web = {"web", NULL, find_web, sizeof(struct web_config),
-	plan_format_nothing, web_keys, web_parts, NULL, NULL, NULL};
 
 /* --- App tier and data --- */
 
@@ -87,7 +22,7 @@ static const struct plan_key app_keys[] = {
 	PLAN_KEY(app_config, n_connections, "connections", plan_format_u32, of_app),
 	PLAN_KEY(app_config, queue_max, "queue", plan_format_u32, of_app),
 	PLAN_KEY(app_config, query_timeout_ms, "query_timeout_ms", plan_format_u32, of_app),
-	LIMIT_KEYS(app_config, of_app),
+	PLAN_LIMIT_KEYS(app_config, of_app),
 	PLAN_KEYS_END,
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is inside a cluster. For cluster.c and cluster_reload.c; everybody else uses cluster.h. */
+/* What is inside a cluster. For cluster*.c; everybody else uses cluster.h. */
 #ifndef CONTROLPLANE_CLUSTER_DATA_H
 #define CONTROLPLANE_CLUSTER_DATA_H
 
@@ -21,5 +21,8 @@ struct cluster {
 	char ready_why[CLUSTER_WHY_SIZE];
 	struct cluster_reload reload;
 };
+
+/* Makes the routers that the node is a member of, each not held. */
+void cluster_init_routers(struct cluster *cluster, uint64_t now_ns);
 
 #endif /* CONTROLPLANE_CLUSTER_DATA_H */

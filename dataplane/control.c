@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/control.h"
 #include "common/json_field.h"
+#include "dataplane/control_capture.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/intake.h"
 #include "dataplane/show.h"
@@ -124,6 +125,9 @@ control_methods(void)
 		{"flows", show_flows, RPC_READ},
 		{"trace", show_trace, RPC_READ},
 		{"sync", show_sync, RPC_READ},
+		{"capture_start", capture_start, RPC_CHANGE},
+		{"capture_read", capture_read, RPC_ROUTINE},
+		{"capture_stop", capture_stop, RPC_CHANGE},
 		{NULL, NULL, RPC_READ},
 	};
 

@@ -3,7 +3,8 @@
  * the work is done by tier.c and its workers.
  *
  *   SIGTERM, SIGINT  leave: drain and end; again: end at once
- *   SIGHUP           take the cluster file again: the certificate, the app nodes and their check
+ *   SIGHUP           take the cluster file again: certificates, OCSP responses and ticket keys, the
+ *                    app nodes and their check
  *   SIGUSR1          begin a new access log file */
 #include "common/config.h"
 #include "common/log.h"
@@ -66,7 +67,7 @@ reload(struct program *program)
 	}
 	model_free(program->reloaded);
 	program->reloaded = model;
-	LOG_INFORM("reloaded the cluster file and the certificate");
+	LOG_INFORM("reloaded the cluster file, certificates and ticket keys");
 }
 
 static void

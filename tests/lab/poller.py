@@ -21,6 +21,7 @@ class Totals:
     def __init__(self):
         self.succeeded = 0
         self.errors = collections.Counter()
+        self.under_way = {}  # When each request began that has not ended.
         self.last_success = time.monotonic()
         self.longest_gap = 0.0
 
@@ -37,8 +38,10 @@ class Totals:
 
     def as_json(self):
         self._gap_until_now()
+        oldest = time.monotonic() - min(self.under_way.values(), default=time.monotonic())
         return json.dumps({"succeeded": self.succeeded, "failed": self.errors.total(),
                            "longest_gap_ms": round(self.longest_gap * 1000),
+                           "oldest_under_way_s": oldest,
                            "errors": self.errors})
 
 
@@ -62,6 +65,8 @@ async def fetch(address, url, context):
 
 
 async def attempt(totals, timeout_s, *args):
+    key = object()
+    totals.under_way[key] = time.monotonic()
     try:
         await asyncio.wait_for(fetch(*args), timeout_s)
         totals.success()
@@ -69,6 +74,8 @@ async def attempt(totals, timeout_s, *args):
         totals.failure("timeout")
     except (OSError, EOFError, ValueError) as error:
         totals.failure(f"{type(error).__name__}: {error}")
+    finally:
+        del totals.under_way[key]
 
 
 async def report(totals, stop):
