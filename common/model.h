@@ -2,10 +2,10 @@
 /* The cluster as every process sees it: the validated content of weir.yaml.
  *
  * A model is immutable. config_load() (config.h) parses the file, validates the whole of it and
- * only then makes a model; a reload makes another one, and the old one goes with its last user. All strings and arrays
- * belong to the model; pointers between its objects (a service's pool, a backend's node) are
- * resolved and never NULL unless the comment says so. Paths are absolute: relative ones in the
- * file are relative to the file's own folder. Readable by any thread. */
+ * only then makes a model; a reload makes another one, and the old one goes with its last user. All
+ * strings and arrays belong to the model; pointers between its objects (a service's pool, a
+ * backend's node) are resolved and never NULL unless the comment says so. Paths are absolute:
+ * relative ones in the file are relative to the file's own folder. Readable by any thread. */
 #ifndef COMMON_MODEL_H
 #define COMMON_MODEL_H
 
@@ -129,9 +129,9 @@ struct lb_port {
 /* Who may use a UNIX socket. Whoever gets in may look; root, the process's own user and those named
  * here may change something. */
 struct socket_access {
-	const char *owner; /* Of the socket's file; NULL: the process's user ... */
-	const char *group; /* ... and group. */
-	uint16_t mode;     /* Of the file: who gets in. */
+	const char *owner;              /* Of the socket's file; NULL: the process's user ... */
+	const char *group;              /* ... and group. */
+	uint16_t mode;                  /* Of the file: who gets in. */
 	const char *const *write_users; /* Ended by NULL; NULL: none. */
 	const char *const *write_groups;
 };
@@ -354,7 +354,7 @@ struct service {
 	struct tunnel tunnel;    /* Mode tunnel only. */
 	uint16_t mss;            /* TCP: the largest that a SYN may offer; 0: any. */
 	enum client_address client_address; /* Mode fullnat only. */
-	bool syn_cookies; /* TCP in modes nat and fullnat: the dataplane answers SYNs itself. */
+	bool syn_cookies;    /* TCP in modes nat and fullnat: the dataplane answers SYNs itself. */
 	uint16_t probe_port; /* From it on its pool's backends are probed by it; 0: they are not. */
 	const struct virtual_router *router; /* The one that holds 'address'. */
 	struct service_limits limits;
@@ -519,8 +519,8 @@ struct model {
 	struct monitor_config monitor;
 };
 
-/* One more user of the model: each of them ends with model_free() (config.h). Users are counted in one
- * thread. */
+/* One more user of the model: each of them ends with model_free() (config.h). Users are counted in
+ * one thread. */
 struct model *model_share(struct model *model);
 
 /* The node called 'name', or NULL. */

@@ -21,8 +21,8 @@ struct options {
 void options_parse(struct options *chosen, int argc, char **argv, const char *program,
 	const char *summary, enum node_role role);
 
-/* Loads the file again for a reload. Returns 0 with the new model (the caller's) and the node in it;
- * or a negative errno with 'err' set when the file is wrong, or has no such node any more. */
+/* Loads the file again for a reload. Returns 0 with the new model (the caller's) and the node in
+ * it; or a negative errno with 'err' set when the file is wrong, or has no such node any more. */
 int options_reload(const struct options *chosen, struct model **model, const struct node **node,
 	struct err *err);
 

@@ -79,8 +79,8 @@ find_lists(struct rpc_access *access, const struct socket_access *config, struct
 	if (!access->users || !access->groups)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (; rc == 0 && access->n_users < n_users; access->n_users++)
-		rc = find_user(config->write_users[access->n_users],
-			&access->users[access->n_users], err);
+		rc = find_user(
+			config->write_users[access->n_users], &access->users[access->n_users], err);
 	for (; rc == 0 && access->n_groups < n_groups; access->n_groups++)
 		rc = find_group(config->write_groups[access->n_groups],
 			&access->groups[access->n_groups], err);

@@ -63,8 +63,8 @@ view_reload(const struct cluster_reload *reload, uint64_t now_ns)
 
 	for (unsigned int i = 0; i < PLAN_N_PROCESSES; i++) {
 		if (reload->restart & (1u << i))
-			json_array_append_new(
-				restart, json_string(plan_process_name((enum plan_process)(1u << i))));
+			json_array_append_new(restart,
+				json_string(plan_process_name((enum plan_process)(1u << i))));
 	}
 	return json_pack("{s:I, s:I, s:o, s:o, s:o}", "done", (json_int_t)reload->n_done, "failed",
 		(json_int_t)reload->n_failed, "since_s", seconds_since(reload->since_ns, now_ns),
@@ -86,8 +86,8 @@ admin_view_status(const struct cluster *cluster, uint64_t now_ns)
 
 	for (size_t i = 0; i < cluster_n_routers(cluster); i++)
 		json_array_append_new(routers, view_router(cluster_router(cluster, i), now_ns));
-	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o}", "node",
-		cluster_node(cluster)->name, "cluster", cluster_model(cluster)->cluster, "ready", (int)ready, "waiting",
+	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o}", "node", cluster_node(cluster)->name,
+		"cluster", cluster_model(cluster)->cluster, "ready", (int)ready, "waiting",
 		text_or_null(ready ? NULL : why), "dataplane", link, "reload",
 		view_reload(cluster_reload(cluster), now_ns), "routers", routers);
 }

@@ -50,7 +50,8 @@ load_model(const char *path, struct err *err)
 	return NULL;
 }
 
-/* What the file means where the one in force is: relative paths are relative to that one's folder. */
+/* What the file means where the one in force is: relative paths are relative to that one's folder.
+ */
 static struct model *
 move_model(struct model *model, const struct model *place, struct err *err)
 {

@@ -65,10 +65,9 @@ struct dataplane {
 	bool handles_ready;
 };
 
-/* Starts the node of 'options', which must outlive it. Returns 0, or a negative errno with 'err' set;
- * then dataplane_stop() is to be called as well. */
-int dataplane_start(
-	struct dataplane *dataplane, const struct options *options, struct err *err);
+/* Starts the node of 'options', which must outlive it. Returns 0, or a negative errno with 'err'
+ * set; then dataplane_stop() is to be called as well. */
+int dataplane_start(struct dataplane *dataplane, const struct options *options, struct err *err);
 
 /* Runs until SIGTERM or SIGINT. */
 void dataplane_run(struct dataplane *dataplane);

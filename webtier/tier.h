@@ -26,9 +26,9 @@ int tier_start(struct tier *tier, struct err *err);
  * workers end at once. */
 void tier_leave(struct tier *tier, void (*on_left)(void *ctx), void *ctx);
 
-/* Loads certificates, OCSP responses and ticket keys again, and takes the app nodes and their check from 'model', which from
- * then on outlives the tier as well. Returns 0, or a negative errno with 'err' saying what stays as
- * it was. */
+/* Loads certificates, OCSP responses and ticket keys again, and takes the app nodes and their check
+ * from 'model', which from then on outlives the tier as well. Returns 0, or a negative errno with
+ * 'err' saying what stays as it was. */
 int tier_reload(struct tier *tier, const struct model *model, struct err *err);
 
 /* Begins a new access log file. */

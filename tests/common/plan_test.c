@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Every key of the schema has its entry in the plan, and none has one that is no key: a key that is
- * added without saying what a reload of it does fails here. Then each key of a file that has them all
- * is changed, one at a time, and the plan must name it. */
+ * added without saying what a reload of it does fails here. Then each key of a file that has them
+ * all is changed, one at a time, and the plan must name it. */
 #include "common/config.h"
 #include "common/config_schema.h"
 #include "common/plan_data.h"
@@ -19,104 +19,205 @@
 #define PATH_SIZE 128
 #define KEYS_MAX 400
 
-/* What each key is changed to. Keys that are in lists of lists stand for the first of their kind. */
+/* What each key is changed to. Keys that are in lists of lists stand for the first of their kind.
+ */
 static const struct {
 	const char *key;
 	const char *value;
 } others[] = {
-	{"cluster", "two"}, {"probe_ports", "62000"}, {"checks[].via", "backend"}, {"site", "www.example.net"}, {"nodes[].metrics", "192.0.2.11:9200"},
-	{"nodes[].listen", "192.0.2.32:8000"}, {"nodes[].database", "primary"},
-	{"nodes[].lb.memory_mb", "256"}, {"nodes[].lb.hugepages", "yes"},
-	{"nodes[].lb.flows", "131072"}, {"nodes[].lb.cores", "0@1,1@0"},
-	{"nodes[].lb.control_socket", "other.sock"}, {"nodes[].lb.admin_socket", "other.sock"},
-	{"nodes[].lb.sync_address", "192.0.2.13"}, {"nodes[].lb.control_access.owner", "ann"},
-	{"nodes[].lb.control_access.group", "net"}, {"nodes[].lb.control_access.mode", "0666"},
+	{"cluster", "two"},
+	{"probe_ports", "62000"},
+	{"checks[].via", "backend"},
+	{"site", "www.example.net"},
+	{"nodes[].metrics", "192.0.2.11:9200"},
+	{"nodes[].listen", "192.0.2.32:8000"},
+	{"nodes[].database", "primary"},
+	{"nodes[].lb.memory_mb", "256"},
+	{"nodes[].lb.hugepages", "yes"},
+	{"nodes[].lb.flows", "131072"},
+	{"nodes[].lb.cores", "0@1,1@0"},
+	{"nodes[].lb.control_socket", "other.sock"},
+	{"nodes[].lb.admin_socket", "other.sock"},
+	{"nodes[].lb.sync_address", "192.0.2.13"},
+	{"nodes[].lb.control_access.owner", "ann"},
+	{"nodes[].lb.control_access.group", "net"},
+	{"nodes[].lb.control_access.mode", "0666"},
 	{"nodes[].lb.control_access.write_users", "bob"},
-	{"nodes[].lb.control_access.write_groups", "ops"}, {"nodes[].lb.admin_access.owner", "ann"},
-	{"nodes[].lb.admin_access.group", "net"}, {"nodes[].lb.admin_access.mode", "0666"},
+	{"nodes[].lb.control_access.write_groups", "ops"},
+	{"nodes[].lb.admin_access.owner", "ann"},
+	{"nodes[].lb.admin_access.group", "net"},
+	{"nodes[].lb.admin_access.mode", "0666"},
 	{"nodes[].lb.admin_access.write_users", "bob"},
-	{"nodes[].lb.admin_access.write_groups", "ops"}, {"nodes[].lb.ports[].device", "net_tap9"},
-	{"nodes[].lb.ports[].host_interface", "weir9"}, {"nodes[].lb.ports[].queues", "2"},
-	{"nodes[].lb.ports[].workers", "3"}, {"nodes[].lb.ports[].vlan", "11"},
-	{"nodes[].lb.ports[].local_addresses", "192.0.2.113"}, {"virtual_routers[].vrid", "9"},
-	{"virtual_routers[].port", "side"}, {"virtual_routers[].advert_ms", "200"},
-	{"virtual_routers[].preempt", "no"}, {"virtual_routers[].preempt_delay_ms", "501"},
+	{"nodes[].lb.admin_access.write_groups", "ops"},
+	{"nodes[].lb.ports[].device", "net_tap9"},
+	{"nodes[].lb.ports[].host_interface", "weir9"},
+	{"nodes[].lb.ports[].queues", "2"},
+	{"nodes[].lb.ports[].workers", "3"},
+	{"nodes[].lb.ports[].vlan", "11"},
+	{"nodes[].lb.ports[].local_addresses", "192.0.2.113"},
+	{"virtual_routers[].vrid", "9"},
+	{"virtual_routers[].port", "side"},
+	{"virtual_routers[].advert_ms", "200"},
+	{"virtual_routers[].preempt", "no"},
+	{"virtual_routers[].preempt_delay_ms", "501"},
 	{"virtual_routers[].addresses[1]", "192.0.2.102"},
 	{"virtual_routers[].local_addresses", "192.0.2.96"},
 	{"virtual_routers[].members[].priority", "201"},
-	{"virtual_routers[].members[].address", "192.0.2.13"}, {"virtual_routers[].mac", "virtual"},
-	{"virtual_routers[].accept", "no"}, {"virtual_routers[].min_ttl", "64"},
-	{"virtual_routers[].sync_group", "b"}, {"virtual_routers[].track[].port", "side"},
-	{"virtual_routers[].track[].pool", "third"}, {"virtual_routers[].track[].script", "another"},
-	{"virtual_routers[].track[].min_up", "2"}, {"virtual_routers[].track[].weight", "6"},
-	{"virtual_routers[].notify", "/bin/false"}, {"checks[].type", "http"},
-	{"checks[].port", "444"}, {"checks[].path", "/other"}, {"checks[].host", "www.example.net"},
-	{"checks[].expect_status", "204"}, {"checks[].interval_ms", "1001"},
-	{"checks[].timeout_ms", "501"}, {"checks[].rise", "3"}, {"checks[].fall", "3"},
-	{"checks[].jitter_pct", "11"}, {"checks[].start", "up"}, {"checks[].method", "HEAD"},
-	{"checks[].headers", "X-Check: 2"}, {"checks[].expect_body", "good"},
-	{"checks[].expect_body_regex", "go.d"}, {"checks[].tls_verify", "no"},
-	{"checks[].tls_ca", "other.crt"}, {"checks[].tls_name", "www.example.net"},
-	{"checks[].send", "pling"}, {"checks[].send_hex", "01ff"}, {"checks[].expect", "plong"},
-	{"checks[].expect_hex", "ff01"}, {"checks[].query", "www.example.net"},
-	{"checks[].query_type", "TXT"}, {"checks[].expect_rcode", "NXDOMAIN"},
-	{"checks[].expect_answer", "192.0.2.101"}, {"checks[].user", "other"},
-	{"checks[].password_file", "other.secret"}, {"checks[].read_only", "yes"},
-	{"checks[].replica", "no"}, {"checks[].max_lag_s", "11"}, {"checks[].command", "/bin/false"},
-	{"pools[].check", "first"}, {"pools[].slow_start_s", "11"}, {"pools[].quorum", "2"},
-	{"pools[].quorum_hysteresis", "2"}, {"pools[].backends[].address", "192.0.2.24"},
-	{"pools[].backends[].weight", "99"}, {"pools[].backends[].max_flows", "999"},
-	{"pools[].backends[].port", "8081"}, {"pools[].backends[].sorry", "yes"},
-	{"scripts[].command", "/bin/false"}, {"scripts[].interval_ms", "1001"},
-	{"scripts[].timeout_ms", "501"}, {"scripts[].rise", "2"}, {"scripts[].fall", "2"},
-	{"source_lists[].file", "other.txt"}, {"source_lists[].prefixes", "198.51.100.0/25"},
-	{"services[].address", "192.0.2.101"}, {"services[].port", "85"},
-	{"services[].protocol", "udp"}, {"services[].mode", "nat"},
-	{"services[].scheduler", "round-robin"}, {"services[].pool", "third"},
-	{"services[].persistence.timeout_s", "61"}, {"services[].persistence.prefix4", "25"},
-	{"services[].persistence.prefix6", "65"}, {"services[].limits.new_flows_per_s", "1001"},
-	{"services[].limits.packets_per_s", "100001"}, {"services[].mss", "1399"},
-	{"services[].block", "good"}, {"services[].allow", "bad"},
-	{"services[].client_address", "toa"}, {"services[].syn_cookies", "yes"},
-	{"services[].tunnel.type", "gue"}, {"services[].tunnel.source", "192.0.2.96"},
-	{"services[].tunnel.source4", "192.0.2.96"}, {"services[].tunnel.source6", "2001:db8::96"},
-	{"services[].tunnel.gue_port", "6081"}, {"services[].tunnel.mtu", "1399"},
-	{"flow_timeouts.embryonic_ms", "10001"}, {"flow_timeouts.established_ms", "300001"},
-	{"flow_timeouts.fin_ms", "20001"}, {"flow_timeouts.closed_ms", "5001"},
-	{"flow_timeouts.udp_new_ms", "10001"}, {"flow_timeouts.udp_ms", "60001"},
-	{"flow_timeouts.evict_idle_ms", "60001"}, {"flow_sync.port", "9695"},
-	{"flow_sync.keys[].file", "other.key"}, {"web.http_port", "81"}, {"web.https_port", "444"},
-	{"web.root", "other"}, {"web.certificate", "other.crt"}, {"web.private_key", "other.key"},
-	{"web.access_log", "other.log"}, {"web.access_log_format", "json"},
+	{"virtual_routers[].members[].address", "192.0.2.13"},
+	{"virtual_routers[].mac", "virtual"},
+	{"virtual_routers[].accept", "no"},
+	{"virtual_routers[].min_ttl", "64"},
+	{"virtual_routers[].sync_group", "b"},
+	{"virtual_routers[].track[].port", "side"},
+	{"virtual_routers[].track[].pool", "third"},
+	{"virtual_routers[].track[].script", "another"},
+	{"virtual_routers[].track[].min_up", "2"},
+	{"virtual_routers[].track[].weight", "6"},
+	{"virtual_routers[].notify", "/bin/false"},
+	{"checks[].type", "http"},
+	{"checks[].port", "444"},
+	{"checks[].path", "/other"},
+	{"checks[].host", "www.example.net"},
+	{"checks[].expect_status", "204"},
+	{"checks[].interval_ms", "1001"},
+	{"checks[].timeout_ms", "501"},
+	{"checks[].rise", "3"},
+	{"checks[].fall", "3"},
+	{"checks[].jitter_pct", "11"},
+	{"checks[].start", "up"},
+	{"checks[].method", "HEAD"},
+	{"checks[].headers", "X-Check: 2"},
+	{"checks[].expect_body", "good"},
+	{"checks[].expect_body_regex", "go.d"},
+	{"checks[].tls_verify", "no"},
+	{"checks[].tls_ca", "other.crt"},
+	{"checks[].tls_name", "www.example.net"},
+	{"checks[].send", "pling"},
+	{"checks[].send_hex", "01ff"},
+	{"checks[].expect", "plong"},
+	{"checks[].expect_hex", "ff01"},
+	{"checks[].query", "www.example.net"},
+	{"checks[].query_type", "TXT"},
+	{"checks[].expect_rcode", "NXDOMAIN"},
+	{"checks[].expect_answer", "192.0.2.101"},
+	{"checks[].user", "other"},
+	{"checks[].password_file", "other.secret"},
+	{"checks[].read_only", "yes"},
+	{"checks[].replica", "no"},
+	{"checks[].max_lag_s", "11"},
+	{"checks[].command", "/bin/false"},
+	{"pools[].check", "first"},
+	{"pools[].slow_start_s", "11"},
+	{"pools[].quorum", "2"},
+	{"pools[].quorum_hysteresis", "2"},
+	{"pools[].backends[].address", "192.0.2.24"},
+	{"pools[].backends[].weight", "99"},
+	{"pools[].backends[].max_flows", "999"},
+	{"pools[].backends[].port", "8081"},
+	{"pools[].backends[].sorry", "yes"},
+	{"scripts[].command", "/bin/false"},
+	{"scripts[].interval_ms", "1001"},
+	{"scripts[].timeout_ms", "501"},
+	{"scripts[].rise", "2"},
+	{"scripts[].fall", "2"},
+	{"source_lists[].file", "other.txt"},
+	{"source_lists[].prefixes", "198.51.100.0/25"},
+	{"services[].address", "192.0.2.101"},
+	{"services[].port", "85"},
+	{"services[].protocol", "udp"},
+	{"services[].mode", "nat"},
+	{"services[].scheduler", "round-robin"},
+	{"services[].pool", "third"},
+	{"services[].persistence.timeout_s", "61"},
+	{"services[].persistence.prefix4", "25"},
+	{"services[].persistence.prefix6", "65"},
+	{"services[].limits.new_flows_per_s", "1001"},
+	{"services[].limits.packets_per_s", "100001"},
+	{"services[].mss", "1399"},
+	{"services[].block", "good"},
+	{"services[].allow", "bad"},
+	{"services[].client_address", "toa"},
+	{"services[].syn_cookies", "yes"},
+	{"services[].tunnel.type", "gue"},
+	{"services[].tunnel.source", "192.0.2.96"},
+	{"services[].tunnel.source4", "192.0.2.96"},
+	{"services[].tunnel.source6", "2001:db8::96"},
+	{"services[].tunnel.gue_port", "6081"},
+	{"services[].tunnel.mtu", "1399"},
+	{"flow_timeouts.embryonic_ms", "10001"},
+	{"flow_timeouts.established_ms", "300001"},
+	{"flow_timeouts.fin_ms", "20001"},
+	{"flow_timeouts.closed_ms", "5001"},
+	{"flow_timeouts.udp_new_ms", "10001"},
+	{"flow_timeouts.udp_ms", "60001"},
+	{"flow_timeouts.evict_idle_ms", "60001"},
+	{"flow_sync.port", "9695"},
+	{"flow_sync.keys[].file", "other.key"},
+	{"web.http_port", "81"},
+	{"web.https_port", "444"},
+	{"web.root", "other"},
+	{"web.certificate", "other.crt"},
+	{"web.private_key", "other.key"},
+	{"web.access_log", "other.log"},
+	{"web.access_log_format", "json"},
 	{"web.proxy[].prefix", "/other/"},
-	{"web.proxy[].methods", "POST"}, {"web.min_tls", "1.3"}, {"web.ocsp_response", "other.ocsp"},
-	{"web.ticket_keys", "other.keys"}, {"web.client_ca", "other.crt"},
-	{"web.client_certificate", "required"}, {"web.redirect_https", "yes"},
-	{"web.hsts_max_age_s", "3601"}, {"web.precompressed", "yes"}, {"web.gzip", "yes"},
-	{"web.certificates[].certificate", "other.crt"}, {"web.certificates[].private_key", "o.key"},
-	{"web.certificates[].ocsp_response", "o.ocsp"}, {"web.cache_control[].match", "*.js"},
-	{"web.cache_control[].value", "no-store"}, {"web.error_pages[].status", "503"},
-	{"web.error_pages[].file", "other.html"}, {"web.headers[].name", "X-Other"},
-	{"web.headers[].value", "other"}, {"web.shield.client_connections", "101"},
-	{"web.shield.client_requests_per_s", "101"}, {"web.shield.client_burst", "201"},
-	{"web.shield.exempt", "198.51.100.0/25"}, {"web.connect_timeout_ms", "501"},
-	{"web.response_timeout_ms", "5001"}, {"web.upstream_check.path", "/other"},
-	{"web.upstream_check.host", "other"}, {"web.upstream_check.expect_status", "204"},
-	{"web.upstream_check.interval_ms", "1001"}, {"web.upstream_check.timeout_ms", "501"},
-	{"web.upstream_check.rise", "3"}, {"web.upstream_check.fall", "3"},
-	{"app.public_url", "https://www.example.net"}, {"app.connections", "9"},
-	{"app.queue", "1001"}, {"app.query_timeout_ms", "2001"},
-	{"app.session_key_file", "other.key"}, {"database.name", "other"},
-	{"database.user", "other"}, {"database.password_file", "other.secret"},
-	{"database.migrate_user", "other"}, {"database.migrate_password_file", "other.secret"},
-	{"database.monitor_user", "other"}, {"database.monitor_password_file", "other.secret"},
-	{"database.migrations", "other"}, {"monitor.scrape_interval_ms", "1001"},
-	{"monitor.scrape_timeout_ms", "801"}, {"monitor.probe_url", "https://www.example.net/"},
-	{"monitor.probe_ca", "other.crt"}, {"monitor.probe_dns", "192.0.2.54:53"},
+	{"web.proxy[].methods", "POST"},
+	{"web.min_tls", "1.3"},
+	{"web.ocsp_response", "other.ocsp"},
+	{"web.ticket_keys", "other.keys"},
+	{"web.client_ca", "other.crt"},
+	{"web.client_certificate", "required"},
+	{"web.redirect_https", "yes"},
+	{"web.hsts_max_age_s", "3601"},
+	{"web.precompressed", "yes"},
+	{"web.gzip", "yes"},
+	{"web.certificates[].certificate", "other.crt"},
+	{"web.certificates[].private_key", "o.key"},
+	{"web.certificates[].ocsp_response", "o.ocsp"},
+	{"web.cache_control[].match", "*.js"},
+	{"web.cache_control[].value", "no-store"},
+	{"web.error_pages[].status", "503"},
+	{"web.error_pages[].file", "other.html"},
+	{"web.headers[].name", "X-Other"},
+	{"web.headers[].value", "other"},
+	{"web.shield.client_connections", "101"},
+	{"web.shield.client_requests_per_s", "101"},
+	{"web.shield.client_burst", "201"},
+	{"web.shield.exempt", "198.51.100.0/25"},
+	{"web.connect_timeout_ms", "501"},
+	{"web.response_timeout_ms", "5001"},
+	{"web.upstream_check.path", "/other"},
+	{"web.upstream_check.host", "other"},
+	{"web.upstream_check.expect_status", "204"},
+	{"web.upstream_check.interval_ms", "1001"},
+	{"web.upstream_check.timeout_ms", "501"},
+	{"web.upstream_check.rise", "3"},
+	{"web.upstream_check.fall", "3"},
+	{"app.public_url", "https://www.example.net"},
+	{"app.connections", "9"},
+	{"app.queue", "1001"},
+	{"app.query_timeout_ms", "2001"},
+	{"app.session_key_file", "other.key"},
+	{"database.name", "other"},
+	{"database.user", "other"},
+	{"database.password_file", "other.secret"},
+	{"database.migrate_user", "other"},
+	{"database.migrate_password_file", "other.secret"},
+	{"database.monitor_user", "other"},
+	{"database.monitor_password_file", "other.secret"},
+	{"database.migrations", "other"},
+	{"monitor.scrape_interval_ms", "1001"},
+	{"monitor.scrape_timeout_ms", "801"},
+	{"monitor.probe_url", "https://www.example.net/"},
+	{"monitor.probe_ca", "other.crt"},
+	{"monitor.probe_dns", "192.0.2.54:53"},
 	/* Of both tiers, by their last part. */
-	{"limits.threads", "2"}, {"limits.max_connections", "1001"},
-	{"limits.max_body_bytes", "65537"}, {"limits.max_header_bytes", "16385"},
-	{"limits.header_timeout_ms", "10001"}, {"limits.idle_timeout_ms", "60001"},
+	{"limits.threads", "2"},
+	{"limits.max_connections", "1001"},
+	{"limits.max_body_bytes", "65537"},
+	{"limits.max_header_bytes", "16385"},
+	{"limits.header_timeout_ms", "10001"},
+	{"limits.idle_timeout_ms", "60001"},
 	{"limits.drain_timeout_ms", "5001"},
 };
 
@@ -188,8 +289,8 @@ find_key(struct keys *keys, const char *path)
 
 typedef void (*visit_fn)(void *ctx, const char *path, char **slot);
 
-static void
-walk(const cyaml_schema_value_t *value, void *data, const char *path, visit_fn visit, void *ctx);
+static void walk(
+	const cyaml_schema_value_t *value, void *data, const char *path, visit_fn visit, void *ctx);
 
 static void
 walk_entries(const cyaml_schema_field_t *field, char *parent, const char *path, visit_fn visit,
@@ -346,8 +447,8 @@ build_model(struct change *change, struct err *err)
 	char *text = NULL;
 	size_t size = 0;
 
-	assert_int_equal(cyaml_save_data(&text, &size, &change->config, &config_schema, change->raw,
-				 0),
+	assert_int_equal(
+		cyaml_save_data(&text, &size, &change->config, &config_schema, change->raw, 0),
 		CYAML_OK);
 	config_parse(text, size, getenv("WEIR_PLAN_ALL"), &model, err);
 	free(text);
@@ -398,8 +499,9 @@ change_key(void *ctx, const char *path, char **slot)
 static void
 a_change_of_any_key_is_in_the_plan(void **state)
 {
-	static struct change change = {.config = {.mem_fn = cyaml_mem, .log_level = CYAML_LOG_ERROR,
-		.flags = CYAML_CFG_NO_ALIAS}};
+	static struct change change = {.config = {.mem_fn = cyaml_mem,
+					       .log_level = CYAML_LOG_ERROR,
+					       .flags = CYAML_CFG_NO_ALIAS}};
 	struct err err = {""};
 	struct plan *plan;
 	struct model *same;
@@ -409,9 +511,9 @@ a_change_of_any_key_is_in_the_plan(void **state)
 	list_class(&change.keys, &plan_file, "");
 	walk(&config_schema, NULL, "", see_key, &change.keys);
 	assert_int_equal(config_load(getenv("WEIR_PLAN_ALL"), &change.base, &err), 0);
-	assert_int_equal(cyaml_load_data((const uint8_t *)change.base->text,
-				 strlen(change.base->text), &change.config, &config_schema, &data,
-				 NULL),
+	assert_int_equal(
+		cyaml_load_data((const uint8_t *)change.base->text, strlen(change.base->text),
+			&change.config, &config_schema, &data, NULL),
 		CYAML_OK);
 	change.raw = data;
 	same = build_model(&change, &err);
@@ -425,7 +527,8 @@ a_change_of_any_key_is_in_the_plan(void **state)
 		const struct key *key = &change.keys.keys[i];
 
 		if (!key->is_id && !change.done[i] && key->is_leaf) {
-			print_error("%s: tests/common/plan_all.yaml does not have it\n", key->schema);
+			print_error(
+				"%s: tests/common/plan_all.yaml does not have it\n", key->schema);
 			change.n_failed++;
 		}
 	}
@@ -445,24 +548,24 @@ parse(const char *text)
 	return model;
 }
 
-#define NODE(name, ports)                                                                     \
-	"  - {name: " name ", role: lb, metrics: '192.0.2.1:9100', lb: {control_socket: " name \
-	".c, admin_socket: " name ".a, ports: [{name: front, device: net_tap0, host_interface: "  \
+#define NODE(name, ports)                                                                        \
+	"  - {name: " name ", role: lb, metrics: '192.0.2.1:9100', lb: {control_socket: " name   \
+	".c, admin_socket: " name ".a, ports: [{name: front, device: net_tap0, host_interface: " \
 	"weir0" ports "}]}}\n"
 
 static void
 things_that_come_and_go_are_named_whatever_their_order(void **state)
 {
-	struct model *from = parse("cluster: one\nnodes:\n" NODE("lb1", "") NODE("lb2", "")
-			"pools:\n"
-			"  - {name: a, backends: [{name: x, address: 192.0.2.2}, {name: y, address: "
-			"192.0.2.3}]}\n"
-			"  - {name: b, backends: [{name: x, address: 192.0.2.2}]}\n");
-	struct model *to = parse("cluster: one\nnodes:\n" NODE("lb2", ", queues: 2") NODE("lb1", "")
-			"pools:\n"
-			"  - {name: c, backends: [{name: x, address: 192.0.2.2}]}\n"
-			"  - {name: a, backends: [{name: z, address: 192.0.2.4}, {name: x, "
-			"address: 192.0.2.2}]}\n");
+	struct model *from = parse("cluster: one\nnodes:\n" NODE("lb1", "") NODE("lb2",
+		"") "pools:\n"
+		    "  - {name: a, backends: [{name: x, address: 192.0.2.2}, {name: y, address: "
+		    "192.0.2.3}]}\n"
+		    "  - {name: b, backends: [{name: x, address: 192.0.2.2}]}\n");
+	struct model *to = parse("cluster: one\nnodes:\n" NODE("lb2", ", queues: 2") NODE(
+		"lb1", "") "pools:\n"
+			   "  - {name: c, backends: [{name: x, address: 192.0.2.2}]}\n"
+			   "  - {name: a, backends: [{name: z, address: 192.0.2.4}, {name: x, "
+			   "address: 192.0.2.2}]}\n");
 	static const struct {
 		enum plan_action action;
 		const char *path;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a node knows outlives a reload, for as much as is still there; and what cannot change while the
- * processes run stays as it is. */
+/* What a node knows outlives a reload, for as much as is still there; and what cannot change while
+ * the processes run stays as it is. */
 #include "common/config.h"
 #include "controlplane/cluster.h"
 #include "controlplane/reload.h"
@@ -14,33 +14,36 @@
 
 #include <cmocka.h>
 
-#define HEAD                                                                                    \
-	"cluster: one\n"                                                                        \
-	"nodes:\n"                                                                              \
-	"  - {name: lb1, role: lb, metrics: '192.0.2.11:9100', lb: {control_socket: a.sock, "   \
-	"admin_socket: b.sock, ports: [{name: front, device: net_tap0, host_interface: weir0}]}}\n" \
+#define HEAD                                                                                  \
+	"cluster: one\n"                                                                      \
+	"nodes:\n"                                                                            \
+	"  - {name: lb1, role: lb, metrics: '192.0.2.11:9100', lb: {control_socket: a.sock, " \
+	"admin_socket: b.sock, ports: [{name: front, device: net_tap0, host_interface: "      \
+	"weir0}]}}\n"                                                                         \
 	"checks: [{name: up, type: tcp, port: 80}]\n"
 
-#define ROUTER(name, vrid, address)                              \
+#define ROUTER(name, vrid, address)                                              \
 	"  - {name: " name ", vrid: " vrid ", port: front, addresses: [" address \
 	"], members: [{node: lb1, priority: 100}]}\n"
 
-static const char before[] = HEAD
-	"virtual_routers:\n" ROUTER("one", "1", "192.0.2.100") ROUTER("two", "2", "192.0.2.101")
-		ROUTER("three", "3", "192.0.2.102")
-	"pools:\n"
-	"  - {name: web, check: up, backends: [{name: a, address: 192.0.2.1}, {name: b, address: "
-	"192.0.2.2}, {name: c, address: 192.0.2.3}, {name: d, address: 192.0.2.4}]}\n"
-	"  - {name: free, check: up, backends: [{name: a, address: 192.0.2.1}]}\n";
+static const char before[] = HEAD "virtual_routers:\n" ROUTER("one", "1", "192.0.2.100") ROUTER(
+	"two", "2", "192.0.2.101") ROUTER("three", "3",
+	"192.0.2.102") "pools:\n"
+		       "  - {name: web, check: up, backends: [{name: a, address: 192.0.2.1}, "
+		       "{name: b, address: "
+		       "192.0.2.2}, {name: c, address: 192.0.2.3}, {name: d, address: "
+		       "192.0.2.4}]}\n"
+		       "  - {name: free, check: up, backends: [{name: a, address: 192.0.2.1}]}\n";
 
-/* Another order; router three has another number, two is gone; b has another address, c is gone, e is
- * new; the pool "free" is no longer checked. */
-static const char after[] = HEAD
-	"virtual_routers:\n" ROUTER("three", "9", "192.0.2.102") ROUTER("one", "1", "192.0.2.103")
-	"pools:\n"
-	"  - {name: free, backends: [{name: a, address: 192.0.2.1}]}\n"
-	"  - {name: web, check: up, backends: [{name: e, address: 192.0.2.5}, {name: d, address: "
-	"192.0.2.4, weight: 7}, {name: b, address: 192.0.2.9}, {name: a, address: 192.0.2.1}]}\n";
+/* Another order; router three has another number, two is gone; b has another address, c is gone, e
+ * is new; the pool "free" is no longer checked. */
+static const char after[] = HEAD "virtual_routers:\n" ROUTER("three", "9", "192.0.2.102") ROUTER(
+	"one", "1", "192.0.2.103") "pools:\n"
+				   "  - {name: free, backends: [{name: a, address: 192.0.2.1}]}\n"
+				   "  - {name: web, check: up, backends: [{name: e, address: "
+				   "192.0.2.5}, {name: d, address: "
+				   "192.0.2.4, weight: 7}, {name: b, address: 192.0.2.9}, {name: "
+				   "a, address: 192.0.2.1}]}\n";
 
 static struct model *
 parse(const char *text)

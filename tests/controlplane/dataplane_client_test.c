@@ -511,9 +511,8 @@ make_candidate(struct fixture *fixture)
 {
 	struct cluster *candidate = NULL;
 
-	assert_int_equal(cluster_new(&candidate, fixture->model,
-				 model_node(fixture->model, "lb1"), 0),
-		0);
+	assert_int_equal(
+		cluster_new(&candidate, fixture->model, model_node(fixture->model, "lb1"), 0), 0);
 	cluster_backend_set_health(candidate, 0, 0, HEALTH_UP, "", 1);
 	return candidate;
 }
