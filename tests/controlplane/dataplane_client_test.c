@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 
 struct fixture {
 	uv_loop_t loop;
