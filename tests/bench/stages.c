@@ -173,6 +173,9 @@ run_rewrite_nat(struct stand *stand)
 	/* A few flows have found no room. */
 	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++)
 		if (stand->works[i].slot.bucket)
+			flow_prefetch_other(stand->flows, stand->works[i].slot);
+	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++)
+		if (stand->works[i].slot.bucket)
 			stand->sum += nat_steady(&burst, &stand->packets[i], &stand->works[i],
 				stand->backends[i], &stand->hops[i]);
 }
