@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What `scripts/bench web` asks of a server: wrk for connections that are kept, bench-web-client for
+those that carry one request, and idle ones. Each function says what came of it, and what processor
+time the server spent."""
+
+import json
+import resource
+import socket
+import ssl
+import time
+from contextlib import ExitStack
+
+from benchlib import programs
+from benchlib.web_servers import FILES
+from lablib import namespaces
+from lablib.command import run
+from lablib.errors import LabError
+
+CONNECTIONS = 64
+LARGE_CONNECTIONS = 16  # For what is larger than socket buffers.
+PATIENCE_S = 20
+
+# Prints what wrk has counted as JSON, behind its own report.
+WRK_SCRIPT = """done = function(summary, latency)
+  local e = summary.errors
+  io.write(string.format('\\nresult {"requests": %d, "failed": %d, "p50_us": %d, "p99_us": %d}\\n',
+    summary.requests, e.connect + e.read + e.write + e.status + e.timeout,
+    latency:percentile(50), latency:percentile(99)))
+end
+"""
+
+
+def _counted(server, ask):
+    """What 'ask' returns, and the server's processor time meanwhile."""
+    before = server.cpu_ns()
+    begin = time.monotonic()
+    found = ask()
+    found["seconds"] = time.monotonic() - begin
+    found["cpu_ns"] = server.cpu_ns() - before
+    if found["failed"] or not found["requests"]:
+        raise LabError(f"{server.name}: {found['failed']} of "
+                       f"{found['requests'] + found['failed']} requests failed")
+    return found
+
+
+def kept(server, path, tls=False, kib=1, seconds=1):
+    """Many requests over each connection."""
+    place = server.place
+    script = place.folder / "wrk.lua"
+    script.write_text(WRK_SCRIPT, encoding="ascii")
+    url = f"{'https' if tls else 'http'}://127.0.0.1:{server.ports[tls]}{path}"
+    n = CONNECTIONS if kib <= 64 else LARGE_CONNECTIONS
+
+    def ask():
+        text = run(place.argv(place.client_cpu, [
+            "wrk", "-t", "1", "-c", str(n), "-d", f"{seconds}s", "--latency", "-s", script, url]),
+            timeout_s=seconds + PATIENCE_S)
+        line = next(line for line in text.splitlines() if line.startswith("result "))
+        return json.loads(line.partition(" ")[2])
+    return _counted(server, ask)
+
+
+def single(server, tls="none", kib=1, seconds=1):
+    """One request over each connection; 'tls' is none, new or resumed."""
+    place = server.place
+    port = server.ports[tls != "none"]
+
+    def ask():
+        return json.loads(run(place.argv(place.client_cpu, [
+            programs.PROGRAMS / "bench-web-client", "--port", str(port), "--tls", tls,
+            "--kib", str(kib), "--duration-ms", str(round(seconds * 1000))]),
+            timeout_s=seconds + PATIENCE_S))
+    found = _counted(server, ask)
+    # The first connection of each thread has no ticket yet.
+    if tls == "resumed" and found["resumed"] * 2 < found["requests"]:
+        raise LabError(f"{server.name}: only {found['resumed']} of {found['requests']} "
+                       "connections were resumed")
+    return found
+
+
+def _open_idle(server, tls, n):
+    """'n' connections that have had an answer each, and ask for nothing more."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    opened = []
+    for _ in range(n):
+        made = socket.create_connection(("127.0.0.1", server.ports[tls]), timeout=PATIENCE_S)
+        if tls:
+            made = context.wrap_socket(made)
+        opened.append(made)
+        made.sendall(b"HEAD /1k HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        if not made.recv(4096).startswith(b"HTTP/1.1 200"):
+            raise LabError(f"{server.name} did not answer on connection {len(opened)}")
+    return opened
+
+
+def idle(server, tls, n):
+    """Memory of a connection that is open and does nothing, in bytes of the server's processes."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, FILES), most))
+    with ExitStack() as stack:
+        before = server.pss_bytes()
+        for each in namespaces.inside(server.place.namespace, _open_idle, server, tls, n):
+            stack.callback(each.close)
+        return {"connections": n, "bytes": (server.pss_bytes() - before) / n}

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The benchmark of the web tier works: both servers give whole answers to every kind of work, and the
+figures become tables. Nothing here depends on how fast anything is."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from benchlib import machine, web, web_load, web_publish, web_report, web_servers  # noqa: E402
+from lablib import building  # noqa: E402
+from lablib.errors import LabError  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    building.build(web.programs.BUILD, targets=web.TARGETS)
+    made = tmp_path_factory.mktemp("web")
+    for path in (made, *made.parents[:2]):  # pytest's own, where nginx's user may not go.
+        path.chmod(0o755)
+    return made
+
+
+@pytest.fixture(scope="module")
+def servers(folder):
+    (folder / "all").mkdir()
+    with web_servers.servers(folder / "all", machine.cpus(), web.KINDS) as (_, made):
+        yield made
+
+
+@pytest.mark.parametrize("name", web.KINDS)
+def test_kept_connections_get_whole_answers(servers, name):
+    found = web_load.kept(servers[name], f"{web_servers.PREFIX}/16k", tls=True, kib=16)
+    assert found["requests"] > 0 and found["cpu_ns"] > 0
+    assert 0 < found["p50_us"] <= found["p99_us"]
+
+
+@pytest.mark.parametrize("name", ("weir", "nginx"))
+def test_handshakes_are_resumed_only_where_they_are_meant_to(servers, name):
+    new = web_load.single(servers[name], "new", seconds=0.5)
+    resumed = web_load.single(servers[name], "resumed", seconds=0.5)
+    assert new["resumed"] == 0 < new["requests"]
+    assert 0 < resumed["resumed"] <= resumed["requests"]
+
+
+def test_a_request_that_fails_is_not_measured(servers):
+    with pytest.raises(LabError):
+        web_load.kept(servers["weir"], "/absent")
+
+
+def test_idle_connections_cost_memory(folder):
+    (folder / "fresh").mkdir()
+    with web_servers.servers(folder / "fresh", machine.cpus(), ("weir",)) as (_, made):
+        assert web_load.idle(made["weir"], True, 200)["bytes"] > 1000
+
+
+def test_results_become_tables_and_a_page(tmp_path, monkeypatch):
+    figures = {figure: 10.0 for figure in web.FIGURES}
+    half = {figure: 5.0 for figure in web.FIGURES}
+    monkeypatch.setattr(web.Bench, "_idle", lambda self, cpus: {"weir": {"plain": 1, "tls": 2}})
+    monkeypatch.setattr(web.Bench, "_measure", lambda self, series, servers: {
+        "part": series.part, "name": series.name, "servers": {"weir": figures, "nginx": half}})
+    results = web.Bench(SimpleNamespace(only=",".join(web.PARTS), quick=True, rounds=1, seconds=1,
+                                        idle=10)).run()
+    text = web_report.text(results)
+    rows = [line.split() for line in text.splitlines() if line.endswith("yes")]
+    assert len(rows) == len(web_report.GOALS)  # Each goal is of a series that there is.
+    assert all(row[-2] == "2.00" for row in rows)
+    monkeypatch.setattr(web_publish, "PAGE", tmp_path / "web.md")
+    monkeypatch.setattr(web_publish, "FILES", tmp_path / "web")
+    web_publish.publish_page({**results, "seconds": 1})
+    assert "HTTPS" in (tmp_path / "web.md").read_text(encoding="utf-8")
