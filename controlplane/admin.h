@@ -16,6 +16,7 @@
  * (control.h) stats     {}                         -> as the dataplane's (control.h) sync      {}
  * -> as the dataplane's trace     {protocol, from, to, flags?, size?} -> as the dataplane's
  * (control.h) drain     {backend, pool?}           -> {backends: [{pool, backend, changed}, ...]}
+ *   capture_start, capture_read, capture_stop -> as the dataplane's
  *   undrain   {backend, pool?}           -> as drain
  *   weight    {backend, pool?, weight | reset: true} -> {backends: [{pool, backend, changed,
  *                                            weight, configured_weight}, ...]}

@@ -72,20 +72,6 @@ print_status(json_t *answer, FILE *file)
 
 /* --- services, backends --- */
 
-static void
-cell_endpoint(struct table *table, json_t *object)
-{
-	const char *address = text_of(object, "address");
-	bool v6 = strchr(address, ':') != NULL;
-
-	if (json_is_integer(json_object_get(object, "port")) && integer_of(object, "port") == 0) {
-		table_cell(table, "%s%s%s:any", v6 ? "[" : "", address, v6 ? "]" : "");
-		return;
-	}
-	table_cell(table, "%s%s%s:%" JSON_INTEGER_FORMAT, v6 ? "[" : "", address, v6 ? "]" : "",
-		integer_of(object, "port"));
-}
-
 /* "maglev", or with persistence "maglev, /24 300 s". */
 static void
 cell_scheduler(struct table *table, json_t *service)

@@ -54,6 +54,7 @@ struct dataplane {
 	struct sync *sync;           /* NULL: no flow sync. */
 	struct control_state *state; /* In force; NULL before the first. */
 	struct pulse *pulse;
+	struct capture *capture; /* NULL: nobody captures. */
 	struct exception_probes *probes;
 	uv_async_t host_frames;
 	uv_signal_t on_term;
