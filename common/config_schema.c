@@ -248,9 +248,48 @@ static const cyaml_schema_field_t limits_fields[] = {
 
 static const cyaml_schema_field_t proxy_fields[] = {
 	TEXT(raw_proxy, prefix),
+	LIST(raw_proxy, methods, text_entry),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t proxy_entry = ENTRY(raw_proxy, proxy_fields);
+
+static const cyaml_schema_field_t web_certificate_fields[] = {
+	TEXT(raw_web_certificate, certificate),
+	TEXT(raw_web_certificate, private_key),
+	TEXT(raw_web_certificate, ocsp_response),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t web_certificate_entry =
+	ENTRY(raw_web_certificate, web_certificate_fields);
+
+static const cyaml_schema_field_t cache_rule_fields[] = {
+	TEXT(raw_cache_rule, match),
+	TEXT(raw_cache_rule, value),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t cache_rule_entry = ENTRY(raw_cache_rule, cache_rule_fields);
+
+static const cyaml_schema_field_t error_page_fields[] = {
+	TEXT(raw_error_page, status),
+	TEXT(raw_error_page, file),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t error_page_entry = ENTRY(raw_error_page, error_page_fields);
+
+static const cyaml_schema_field_t web_header_fields[] = {
+	TEXT(raw_web_header, name),
+	TEXT(raw_web_header, value),
+	CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t web_header_entry = ENTRY(raw_web_header, web_header_fields);
+
+static const cyaml_schema_field_t shield_fields[] = {
+	TEXT(raw_shield, client_connections),
+	TEXT(raw_shield, client_requests_per_s),
+	TEXT(raw_shield, client_burst),
+	LIST(raw_shield, exempt, text_entry),
+	CYAML_FIELD_END,
+};
 
 static const cyaml_schema_field_t web_fields[] = {
 	TEXT(raw_web, http_port),
@@ -265,6 +304,20 @@ static const cyaml_schema_field_t web_fields[] = {
 	MAP(raw_web, limits, limits_fields),
 	LIST(raw_web, proxy, proxy_entry),
 	MAP(raw_web, upstream_check, check_fields),
+	TEXT(raw_web, min_tls),
+	TEXT(raw_web, ocsp_response),
+	TEXT(raw_web, ticket_keys),
+	TEXT(raw_web, client_ca),
+	TEXT(raw_web, client_certificate),
+	TEXT(raw_web, redirect_https),
+	TEXT(raw_web, hsts_max_age_s),
+	TEXT(raw_web, precompressed),
+	TEXT(raw_web, gzip),
+	LIST(raw_web, certificates, web_certificate_entry),
+	LIST(raw_web, cache_control, cache_rule_entry),
+	LIST(raw_web, error_pages, error_page_entry),
+	LIST(raw_web, headers, web_header_entry),
+	MAP(raw_web, shield, shield_fields),
 	CYAML_FIELD_END,
 };
 

@@ -135,6 +135,30 @@ struct raw_limits {
 
 struct raw_proxy {
 	char *prefix;
+	char **methods;
+	unsigned int methods_count;
+};
+
+struct raw_web_certificate {
+	char *certificate, *private_key, *ocsp_response;
+};
+
+struct raw_cache_rule {
+	char *match, *value;
+};
+
+struct raw_error_page {
+	char *status, *file;
+};
+
+struct raw_web_header {
+	char *name, *value;
+};
+
+struct raw_shield {
+	char *client_connections, *client_requests_per_s, *client_burst;
+	char **exempt;
+	unsigned int exempt_count;
 };
 
 struct raw_web {
@@ -144,6 +168,17 @@ struct raw_web {
 	struct raw_proxy *proxy;
 	unsigned int proxy_count;
 	struct raw_check *upstream_check;
+	char *min_tls, *ocsp_response, *ticket_keys, *client_ca, *client_certificate;
+	char *redirect_https, *hsts_max_age_s, *precompressed, *gzip;
+	struct raw_web_certificate *certificates;
+	unsigned int certificates_count;
+	struct raw_cache_rule *cache_control;
+	unsigned int cache_control_count;
+	struct raw_error_page *error_pages;
+	unsigned int error_pages_count;
+	struct raw_web_header *headers;
+	unsigned int headers_count;
+	struct raw_shield *shield;
 };
 
 struct raw_app {

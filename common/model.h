@@ -362,7 +362,42 @@ struct http_limits {
 };
 
 struct proxy_prefix {
-	const char *prefix; /* Begins with '/'. */
+	const char *prefix;   /* Begins with '/'. */
+	const char **methods; /* Allowed ones; all if there is none. */
+	size_t n_methods;
+};
+
+/* Files of a certificate of the web tier. */
+struct web_certificate {
+	const char *certificate;   /* PEM chain. */
+	const char *private_key;   /* PEM. */
+	const char *ocsp_response; /* DER; NULL: none. */
+};
+
+/* What Cache-Control says of the static files whose path fits. */
+struct cache_rule {
+	const char *match; /* A pattern of fnmatch(3): "*.css". */
+	const char *value;
+};
+
+/* The page shown to people instead of an error of the web tier's own. */
+struct error_page {
+	uint16_t status;
+	const char *file; /* Below the root. */
+};
+
+struct web_header {
+	const char *name;
+	const char *value;
+};
+
+/* What one client may do to the web tier. */
+struct shield_config {
+	uint32_t client_connections;    /* At a time; 0: any number. */
+	uint32_t client_requests_per_s; /* 0: any number. */
+	uint32_t client_burst;          /* Requests that may come at once. */
+	struct prefix *exempt;          /* Clients to whom none of it applies. */
+	size_t n_exempt;
 };
 
 /* A secret that load balancers share. */
@@ -392,6 +427,24 @@ struct web_config {
 	uint32_t connect_timeout_ms;
 	uint32_t response_timeout_ms; /* Until the first byte of an app node's response. */
 	struct check upstream_check;  /* Of each app node; type http. */
+	const char *ocsp_response;    /* About 'certificate'; NULL: none. */
+	struct web_certificate *more_certificates; /* For other names. */
+	size_t n_more_certificates;
+	const char *ticket_keys; /* Shared by web nodes; NULL: each has its own. */
+	const char *client_ca;   /* Signs clients' certificates; NULL: they are not asked for. */
+	bool client_required;    /* No connection without one. */
+	bool only_tls_1_3;
+	bool redirect_https;     /* Plain HTTP says where HTTPS is. */
+	uint32_t hsts_max_age_s; /* 0: none. */
+	bool precompressed;      /* Files with .br and .gz beside them are sent so. */
+	bool gzip;               /* Text is compressed. */
+	struct cache_rule *cache_rules;
+	size_t n_cache_rules;
+	struct error_page *error_pages;
+	size_t n_error_pages;
+	struct web_header *headers; /* Of every response. */
+	size_t n_headers;
+	struct shield_config shield;
 };
 
 struct app_config {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Live state of this node; see cluster.h. */
+/* Live state of this node; see cluster.h. Its virtual routers are in cluster_routers.c. */
 #include "controlplane/cluster.h"
 
 #include "common/clock.h"
+#include "controlplane/cluster_data.h"
 #include "controlplane/health.h"
 #include "controlplane/quorum.h"
 
@@ -12,56 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct cluster {
-	const struct model *model;
-	const struct node *node;
-	struct cluster_router *routers;
-	size_t n_routers;
-	struct cluster_pool *pools;
-	struct cluster_script *scripts;
-	bool links[MODEL_PORTS_MAX]; /* Of the node's ports. */
-	struct history history;
-	struct cluster_dataplane dataplane;
-	struct cluster_listener listener;
-	struct flow_sync sync;
-	bool ready;
-	char ready_why[CLUSTER_WHY_SIZE];
-};
-
 static void
 copy_text(char *out, size_t size, const char *text)
 {
 	snprintf(out, size, "%s", text ? text : "");
-}
-
-static const struct router_member *
-find_member(const struct virtual_router *router, const struct node *node)
-{
-	for (size_t i = 0; i < router->n_members; i++) {
-		if (router->members[i].node == node)
-			return &router->members[i];
-	}
-	return NULL;
-}
-
-static void
-init_routers(struct cluster *cluster, uint64_t now_ns)
-{
-	const struct model *model = cluster->model;
-
-	for (size_t i = 0; i < model->n_routers; i++) {
-		const struct router_member *member = find_member(&model->routers[i], cluster->node);
-
-		if (!member)
-			continue;
-		cluster->routers[cluster->n_routers++] = (struct cluster_router){
-			.config = &model->routers[i],
-			.configured_priority = member->priority,
-			.priority = member->priority,
-			.state = VRRP_INIT,
-			.since_ns = now_ns,
-		};
-	}
 }
 
 static int
@@ -104,7 +59,7 @@ cluster_new(
 		cluster->scripts[i].config = &model->scripts[i];
 	for (size_t i = 0; i < MODEL_PORTS_MAX; i++)
 		cluster->links[i] = true;
-	init_routers(cluster, now_ns);
+	cluster_init_routers(cluster, now_ns);
 	for (size_t i = 0; i < model->n_pools; i++) {
 		if (init_pool(&cluster->pools[i], &model->pools[i], now_ns) < 0)
 			goto fail;
@@ -159,19 +114,6 @@ const struct node *
 cluster_node(const struct cluster *cluster)
 {
 	return cluster->node;
-}
-
-size_t
-cluster_n_routers(const struct cluster *cluster)
-{
-	return cluster->n_routers;
-}
-
-const struct cluster_router *
-cluster_router(const struct cluster *cluster, size_t i)
-{
-	assert(i < cluster->n_routers);
-	return &cluster->routers[i];
 }
 
 size_t
@@ -460,80 +402,7 @@ cluster_deadline_ns(const struct cluster *cluster)
 	return deadline_ns;
 }
 
-int
-cluster_failover(struct cluster *cluster, const char *router, struct err *err)
-{
-	bool held[MODEL_ROUTERS_MAX] = {false};
-	bool known = false;
-	int n_asked = 0;
-
-	for (size_t i = 0; i < cluster->n_routers; i++) {
-		if (router && strcmp(cluster->routers[i].config->name, router) != 0)
-			continue;
-		known = true;
-		held[i] = cluster->routers[i].state == VRRP_MASTER;
-		n_asked += held[i];
-	}
-	if (router && !known)
-		return err_set(err, -ENOENT,
-			"'%s' is not a virtual router of %s: `weirctl status` lists them", router,
-			cluster->node->name);
-	if (n_asked == 0)
-		return err_set(err, -EINVAL,
-			"%s does not hold %s: run this on the node that does (`weirctl status`)",
-			cluster->node->name, router ? router : "any virtual router");
-	for (size_t i = 0; i < cluster->n_routers; i++) {
-		if (held[i] && cluster->listener.on_failover)
-			cluster->listener.on_failover(cluster->listener.ctx, i);
-	}
-	return n_asked;
-}
-
-/* --- Election and dataplane client --- */
-
-void
-cluster_router_count_adverts(
-	struct cluster *cluster, size_t router, unsigned int n_sent, unsigned int n_received)
-{
-	assert(router < cluster->n_routers);
-	cluster->routers[router].n_sent += n_sent;
-	cluster->routers[router].n_received += n_received;
-}
-
-void
-cluster_router_set_priority(struct cluster *cluster, size_t router, uint8_t priority)
-{
-	assert(router < cluster->n_routers);
-	cluster->routers[router].priority = priority;
-}
-
-void
-cluster_router_set_state(struct cluster *cluster, size_t router, enum vrrp_state state,
-	const char *why, uint64_t now_ns)
-{
-	struct cluster_router *entry = &cluster->routers[router];
-	struct transition *transition = history_add(&cluster->history);
-
-	assert(router < cluster->n_routers);
-	*transition = (struct transition){
-		.at_ns = now_ns, .router = router, .from = entry->state, .to = state};
-	copy_text(transition->why, sizeof(transition->why), why);
-	copy_text(entry->why, sizeof(entry->why), why);
-	entry->state = state;
-	entry->since_ns = now_ns;
-	entry->n_transitions++;
-	if (cluster->listener.on_transition)
-		cluster->listener.on_transition(cluster->listener.ctx, transition);
-}
-
-void
-cluster_router_set_master(
-	struct cluster *cluster, size_t router, const struct addr *master, uint8_t priority)
-{
-	assert(router < cluster->n_routers);
-	cluster->routers[router].master = *master;
-	cluster->routers[router].master_priority = priority;
-}
+/* --- Dataplane client --- */
 
 void
 cluster_dataplane_set(struct cluster *cluster, const struct cluster_dataplane *dataplane)

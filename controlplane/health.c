@@ -44,7 +44,9 @@ struct health {
 	uv_loop_t *loop;
 	health_result_fn on_result;
 	void *ctx;
-	void *engines[N_KINDS]; /* NULL: not needed so far. */
+	struct check_stats *stats;
+	struct check_stats uncounted; /* 'stats' until there are others. */
+	void *engines[N_KINDS];       /* NULL: not needed so far. */
 	struct target *targets;
 	size_t n_targets;
 	size_t n_unknown; /* Targets without a verdict. */
@@ -58,6 +60,10 @@ finish_probe(struct target *target, bool ok, const char *why)
 	enum health_state before = target->fsm.state;
 
 	target->probe = NULL;
+	if (ok)
+		health->stats->n_good++;
+	else
+		health->stats->n_bad++;
 	if (health_fsm_result(&target->fsm, ok, clock_now_ns(), arc4random())) {
 		log_write(target->fsm.state == HEALTH_UP ? LOG_INFO : LOG_WARN, log_module,
 			"backend %s of pool %s: %s -> %s: %s", target->backend_name,
@@ -111,6 +117,7 @@ give_up(struct target *target)
 	const char *awaited = target->kind->cancel(target->probe);
 	char why[96];
 
+	target->health->stats->n_timeouts++;
 	snprintf(why, sizeof(why), "no %s within %u ms", awaited, target->what.check->timeout_ms);
 	finish_probe(target, false, why);
 }
@@ -119,11 +126,14 @@ static void
 on_timer(uv_timer_t *timer)
 {
 	struct target *target = timer->data;
+	uint64_t due_ns = target->fsm.deadline_ns;
+	uint64_t now_ns = clock_now_ns();
 
-	switch (health_fsm_run(&target->fsm, clock_now_ns())) {
+	switch (health_fsm_run(&target->fsm, now_ns)) {
 	case HEALTH_WAIT:
 		break;
 	case HEALTH_PROBE:
+		check_stats_begin(target->health->stats, now_ns - due_ns);
 		start_probe(target);
 		break;
 	case HEALTH_GIVE_UP:
@@ -243,6 +253,7 @@ health_new(struct health **out, uv_loop_t *loop, const struct model *model,
 		return err_set(err, -ENOMEM, "health checks: out of memory");
 	}
 	health->loop = loop;
+	health->stats = &health->uncounted;
 	health->on_result = on_result;
 	health->ctx = ctx;
 	for (size_t i = 0; i < model->n_pools && rc == 0; i++) {
@@ -262,6 +273,12 @@ health_new(struct health **out, uv_loop_t *loop, const struct model *model,
 	}
 	*out = health;
 	return 0;
+}
+
+void
+health_count(struct health *health, struct check_stats *stats)
+{
+	health->stats = stats;
 }
 
 static void
@@ -327,6 +344,7 @@ health_hurry(struct health *health, size_t pool, size_t backend)
 
 	if (!target || !health_fsm_hurry(&target->fsm, clock_now_ns()))
 		return;
+	health->stats->n_hurried++;
 	LOG_DBG("backend %s of pool %s: probed at once, the dataplane has seen trouble",
 		target->backend_name, target->pool_name);
 	arm(target);

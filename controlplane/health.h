@@ -10,6 +10,7 @@
 
 #include "common/err.h"
 #include "common/model.h"
+#include "controlplane/check_stats.h"
 #include "controlplane/health_fsm.h"
 
 #include <stdbool.h>
@@ -30,6 +31,9 @@ enum health_state health_start(const struct check *check);
  * a backend is its first verdict. Returns 0, or a negative errno with 'err' set. */
 int health_new(struct health **out, uv_loop_t *loop, const struct model *model,
 	health_result_fn on_result, void *ctx, struct err *err);
+
+/* From now on counts in 'stats', which outlives the checks. */
+void health_count(struct health *health, struct check_stats *stats);
 
 /* Stops all checks; no callback comes after it. Memory goes when the loop has run its close
  * callbacks. NULL is allowed. */

@@ -6,8 +6,9 @@
 
 #include <assert.h>
 
-/* Part of the interval between the probes of one that is hurried. */
+/* Between the probes of one that is hurried: a part of the interval, and no more than so much. */
 #define HURRY_PART 10
+#define HURRY_NS_MAX NS_PER_S
 
 /* The share of 'whole' that 'random' stands for: 0 for 0, almost all for the greatest. */
 static uint64_t
@@ -63,6 +64,7 @@ static uint64_t
 next_deadline_ns(struct health_fsm *fsm, bool ok, uint64_t now_ns, uint32_t random)
 {
 	uint64_t jitter_ns = fsm->config.jitter_ns;
+	uint64_t hurry_ns = fsm->config.interval_ns / HURRY_PART;
 
 	if (fsm->outdated) {
 		fsm->outdated = false;
@@ -70,7 +72,7 @@ next_deadline_ns(struct health_fsm *fsm, bool ok, uint64_t now_ns, uint32_t rand
 	}
 	fsm->hurried = fsm->hurried && !ok && fsm->state == HEALTH_UP;
 	if (fsm->hurried)
-		return fsm->started_ns + fsm->config.interval_ns / HURRY_PART;
+		return fsm->started_ns + (hurry_ns < HURRY_NS_MAX ? hurry_ns : HURRY_NS_MAX);
 	return fsm->started_ns + fsm->config.interval_ns - jitter_ns / 2 + share(jitter_ns, random);
 }
 

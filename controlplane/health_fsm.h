@@ -6,8 +6,9 @@
  * start with; later 'rise' successes or 'fall' failures in a row change it.
  *
  * A sign of trouble hurries it: the next probe is due at once, and while probes fail and the state
- * is still up, they follow each other at a tenth of the interval. So trouble is found in a moment
- * where it is, and where it is not, one probe was too many; once in an interval at most. */
+ * is still up, they follow each other at a tenth of the interval, a second at most. So trouble is
+ * found in a moment where it is, and where it is not, one probe was too many; once in an interval
+ * at most. */
 #ifndef CONTROLPLANE_HEALTH_FSM_H
 #define CONTROLPLANE_HEALTH_FSM_H
 

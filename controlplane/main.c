@@ -34,6 +34,7 @@ struct app {
 	struct dataplane_client *client;
 	struct election *election;
 	struct health *health;
+	struct check_stats checks;
 	struct scripts *scripts;
 	struct port_watch *ports;
 	struct notifier *notifiers[MODEL_ROUTERS_MAX]; /* NULL: the router has no command. */
@@ -142,6 +143,8 @@ start_checks(struct app *app)
 	if (health_new(&app->health, &app->loop, cluster_model(app->cluster), on_health_result, app,
 		    &err) < 0)
 		LOG_ERR("cannot start the health checks: %s", err.text);
+	else
+		health_count(app->health, &app->checks);
 }
 
 /* What the checks found without the link says nothing. */
@@ -316,6 +319,8 @@ start_parts(struct app *app, const struct options *options, struct err *err)
 		rc = admin_new(&app->admin, &app->loop, app->cluster, app->client, err);
 	if (rc == 0)
 		rc = metrics_page_new(&app->page, &app->loop, app->cluster, app->client, err);
+	if (rc == 0)
+		metrics_page_show_checks(app->page, &app->checks);
 	cluster_listen(app->cluster, &listener);
 	return rc;
 }

@@ -14,6 +14,7 @@
 struct metrics_page {
 	const struct cluster *cluster;
 	const struct dataplane_client *dataplane;
+	const struct check_stats *checks; /* NULL: nobody has any. */
 	struct metrics_server *server;
 };
 
@@ -328,6 +329,10 @@ write_stats(struct metrics *metrics, json_t *stats)
 		"verdict", json_object_get(stats, "verdicts"));
 	write_named(metrics, "weir_flow_events_total", "What happened in the flow tables.", "event",
 		json_object_get(stats, "flow_events"));
+	write_named(metrics, "weir_probes_total",
+		"The host's packets to virtual addresses that were health checks, by what became "
+		"of them.",
+		"result", json_object_get(stats, "probes"));
 	write_named(metrics, "weir_path_events_total",
 		"Fragments and ICMP errors, on their way to a verdict.", "event",
 		json_object_get(stats, "path_events"));
@@ -365,6 +370,14 @@ fill(void *ctx, struct metrics *metrics)
 	struct metrics_page *page = ctx;
 
 	metrics_page_write(metrics, page->cluster, dataplane_client_stats(page->dataplane));
+	if (page->checks)
+		check_stats_write(metrics, page->checks);
+}
+
+void
+metrics_page_show_checks(struct metrics_page *page, const struct check_stats *checks)
+{
+	page->checks = checks;
 }
 
 int

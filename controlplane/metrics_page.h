@@ -6,6 +6,7 @@
 
 #include "common/err.h"
 #include "common/metrics.h"
+#include "controlplane/check_stats.h"
 #include "controlplane/cluster.h"
 #include "controlplane/dataplane_client.h"
 
@@ -18,6 +19,9 @@ struct metrics_page;
  * Returns 0, or a negative errno with 'err' set. */
 int metrics_page_new(struct metrics_page **out, uv_loop_t *loop, const struct cluster *cluster,
 	const struct dataplane_client *dataplane, struct err *err);
+
+/* Shows 'checks', which outlive the page, as well. */
+void metrics_page_show_checks(struct metrics_page *page, const struct check_stats *checks);
 
 /* Memory goes when the loop has run its close callbacks. NULL is allowed. */
 void metrics_page_free(struct metrics_page *page);

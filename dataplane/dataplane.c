@@ -9,10 +9,8 @@
 #include "dataplane/fragment.h"
 #include "dataplane/handover.h"
 #include "dataplane/intake.h"
-#include "dataplane/pool.h"
 #include "dataplane/port_rss.h"
 #include "dataplane/pulse.h"
-#include "dataplane/virtual_mac.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -81,7 +79,7 @@ send_frame(void *ctx, uint16_t port, const uint8_t *frame, size_t size)
 
 	if (worker_inject_room(worker) < WORKER_INJECT_SLOTS / 2)
 		return -ENOBUFS;
-	mbuf = rte_pktmbuf_alloc(dataplane->pool);
+	mbuf = rte_pktmbuf_alloc(dataplane->ports[port].pool);
 	room = mbuf ? rte_pktmbuf_append(mbuf, (uint16_t)size) : NULL;
 	if (room)
 		memcpy(room, frame, size);
@@ -113,26 +111,14 @@ open_ports(struct dataplane *dataplane, struct err *err)
 }
 
 static int
-make_pool(struct dataplane *dataplane, struct err *err)
+make_pools(struct dataplane *dataplane, struct err *err)
 {
-	uint32_t n =
-		BUFFERS_SPARE + rte_lcore_count() * (WORKER_HOST_SLOTS + HANDOVER_SLOTS +
-							    2 * WORKER_CACHE + FRAGMENT_HELD_MAX);
-	uint16_t mtu = 0;
-	int rc;
+	uint32_t n_common = BUFFERS_SPARE + dataplane->n_ports * WORKER_INJECT_SLOTS +
+			    rte_lcore_count() * (WORKER_HOST_SLOTS + HANDOVER_SLOTS +
+							2 * WORKER_CACHE + FRAGMENT_HELD_MAX);
 
-	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
-		n += port_n_buffers(&dataplane->ports[i]) + WORKER_INJECT_SLOTS;
-		mtu = RTE_MAX(mtu, dataplane->ports[i].mtu);
-	}
-	rc = pool_new(&dataplane->pool, n, WORKER_CACHE, mtu);
-	if (rc < 0)
-		return err_set(err, rc,
-			"memory_mb: %u MB are not enough for %u packet buffers of %u MB together "
-			"(%s): raise memory_mb",
-			dataplane->node->lb.memory_mb, n, (uint32_t)(pool_size(n, mtu) >> 20),
-			strerror(-rc));
-	return 0;
+	return pool_set_init(&dataplane->pools, dataplane->ports, dataplane->n_ports, n_common,
+		dataplane->node->lb.memory_mb, err);
 }
 
 static int
@@ -169,7 +155,7 @@ static int
 start_ports(struct dataplane *dataplane, struct err *err)
 {
 	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
-		int rc = port_start(&dataplane->ports[i], dataplane->pool, dataplane->eal, err);
+		int rc = port_start(&dataplane->ports[i], dataplane->eal, err);
 
 		if (rc < 0)
 			return rc;
@@ -233,7 +219,6 @@ make_workers(struct dataplane *dataplane, struct err *err)
 		.ports = dataplane->ports,
 		.n_ports = dataplane->n_ports,
 		.rcu = dataplane->rcu,
-		.pool = dataplane->pool,
 		.host_ready = wake_main,
 		.ctx = dataplane,
 	};
@@ -318,7 +303,7 @@ open_host_interfaces(struct dataplane *dataplane, struct err *err)
 	for (uint16_t i = 0; i < dataplane->n_ports; i++) {
 		int rc = exception_new(&dataplane->exceptions[i],
 			dataplane->node->lb.ports[i].host_interface, &dataplane->ports[i],
-			dataplane->pool, err);
+			dataplane->ports[i].pool, err);
 
 		if (rc < 0)
 			return rc;
@@ -397,7 +382,7 @@ dataplane_start(struct dataplane *dataplane, const struct model *model, const st
 	if (rc == 0)
 		rc = open_ports(dataplane, err);
 	if (rc == 0)
-		rc = make_pool(dataplane, err);
+		rc = make_pools(dataplane, err);
 	if (rc == 0)
 		rc = make_tables(dataplane, err);
 	if (rc == 0)
@@ -472,56 +457,11 @@ dataplane_stop(struct dataplane *dataplane)
 	}
 	sync_free(dataplane->sync);
 	control_state_free(dataplane->state);
-	rte_mempool_free(dataplane->pool);
+	pool_set_fini(&dataplane->pools);
 	nexthop_table_free(dataplane->nexthops);
 	lease_table_free(dataplane->leases);
 	persistence_free(dataplane->persistence);
 	if (dataplane->rcu)
 		rte_free(dataplane->rcu);
 	eal_free(dataplane->eal);
-}
-
-/* Lets the ports receive what is sent to the virtual MACs of 'snapshot'. */
-static void
-receive_macs(struct dataplane *dataplane, const struct snapshot *snapshot)
-{
-	size_t n_routers;
-	const struct snapshot_router *routers = snapshot_routers(snapshot, &n_routers);
-
-	for (uint16_t p = 0; p < dataplane->n_ports; p++) {
-		uint8_t macs[MODEL_ROUTERS_MAX][6];
-		size_t n = 0;
-
-		for (size_t i = 0; i < n_routers; i++) {
-			if (routers[i].port == p && routers[i].virtual_mac)
-				memcpy(macs[n++], routers[i].mac, sizeof(macs[0]));
-		}
-		port_set_macs(&dataplane->ports[p], (const uint8_t(*)[6])macs, n);
-	}
-}
-
-int
-dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot, struct err *err)
-{
-	struct snapshot *old = (struct snapshot *)(uintptr_t)dataplane->shared.snapshot;
-	struct sync_flows *flows = sync_flows_of(dataplane->sync);
-
-	for (unsigned int w = 0; w < dataplane->n_workers; w++)
-		if (pipeline_prepare(worker_pipeline(dataplane->workers[w]), snapshot) < 0)
-			return err_set(err, -ENOMEM,
-				"no memory for the sequence numbers of flows: raise memory_mb or "
-				"lower flows");
-	if (flows && sync_flows_prepare(flows, snapshot) < 0)
-		return err_set(err, -ENOMEM, "no memory for other nodes' sequence numbers");
-	/* Backends that the kernel knows already are ready before the first packet asks. */
-	netlink_refresh(dataplane->netlink);
-	__atomic_store_n(&dataplane->shared.snapshot, snapshot, __ATOMIC_RELEASE);
-	rte_rcu_qsbr_synchronize(dataplane->rcu, RTE_QSBR_THRID_INVALID);
-	receive_macs(dataplane, snapshot);
-	holder_set_snapshot(dataplane->holder, snapshot);
-	if (flows)
-		sync_flows_set_snapshot(flows, snapshot);
-	snapshot_free(old);
-	netlink_refresh(dataplane->netlink);
-	return 0;
 }

@@ -16,6 +16,7 @@
 #include "dataplane/lease.h"
 #include "dataplane/netlink.h"
 #include "dataplane/nexthop.h"
+#include "dataplane/pool_set.h"
 #include "dataplane/port.h"
 #include "dataplane/port_table.h"
 #include "dataplane/sync.h"
@@ -37,7 +38,7 @@ struct dataplane {
 	uint16_t n_ports;
 	struct port_table port_table;
 	struct steer steer;
-	struct rte_mempool *pool;
+	struct pool_set pools;
 	struct nexthop_table *nexthops;
 	struct lease_table *leases;
 	struct persistence *persistence;
@@ -70,9 +71,5 @@ int dataplane_start(struct dataplane *dataplane, const struct model *model, cons
 void dataplane_run(struct dataplane *dataplane);
 
 void dataplane_stop(struct dataplane *dataplane);
-
-/* Puts 'snapshot' in force and frees the one before, when the last worker has let go of it. Returns
- * 0, or -ENOMEM with 'err' set: then the one before stays and 'snapshot' is the caller's. */
-int dataplane_publish(struct dataplane *dataplane, struct snapshot *snapshot, struct err *err);
 
 #endif /* DATAPLANE_DATAPLANE_H */

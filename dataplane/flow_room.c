@@ -93,25 +93,84 @@ find_least(const struct flow_table *table, struct flow_bucket *bucket, uint16_t 
 	return best;
 }
 
+static void
+note(struct flow_room *room, struct choice choice)
+{
+	room->slot = choice.slot;
+	room->weight = choice.weight;
+	if (choice.slot.bucket)
+		room->state = choice.slot.bucket->states[choice.slot.i];
+}
+
+static struct flow_slot
+first_of(struct flow_bucket *bucket, uint32_t bits)
+{
+	return (struct flow_slot){bucket, (unsigned int)__builtin_ctz(bits)};
+}
+
+/* What is closed or embryonic at home is not worth weighing those of the other bucket, which under
+ * a flood are many. */
+static void
+choose(const struct flow_table *table, uint64_t hash, uint16_t tick, struct flow_room *room)
+{
+	struct flow_bucket *home = flow_home(table, hash), *away = flow_away(table, hash);
+	struct choice best = {.weight = RANK_TIMED_OUT}, other;
+	uint32_t free = flow_match(home, 0);
+
+	room->hash = hash;
+	room->versions[0] = home->version;
+	room->versions[1] = away->version;
+	if (free) {
+		best.slot = first_of(home, free);
+		note(room, best);
+		return;
+	}
+	best = find_least(table, home, tick);
+	if (best.weight >= RANK(1)) {
+		free = flow_match(away, 0);
+		if (free)
+			best = (struct choice){first_of(away, free), RANK_TIMED_OUT};
+	}
+	if (best.weight >= RANK(3)) {
+		other = find_least(table, away, tick);
+		if (other.weight < best.weight)
+			best = other;
+	}
+	note(room, best);
+}
+
+/* Whether nothing has changed since the choice that would have made it another. */
+static bool
+still_holds(const struct flow_table *table, const struct flow_room *room, uint64_t hash)
+{
+	return room && room->hash == hash && room->slot.bucket &&
+	       room->slot.bucket->states[room->slot.i] == room->state &&
+	       flow_home(table, hash)->version == room->versions[0] &&
+	       flow_away(table, hash)->version == room->versions[1];
+}
+
+void
+flow_foresee_room(
+	const struct flow_table *table, uint64_t hash, uint16_t tick, struct flow_room *room)
+{
+	choose(table, hash, tick, room);
+	if (room->slot.bucket)
+		__builtin_prefetch(flow_entry_at(room->slot), 1);
+}
+
 struct flow_slot
 flow_make_room(struct flow_table *table, uint64_t hash, uint16_t tick)
 {
-	struct flow_bucket *buckets[2] = {flow_home(table, hash), flow_away(table, hash)};
-	struct choice best = {.weight = RANK_NEVER};
+	struct flow_room own;
+	const struct flow_room *room = table->room;
 
-	for (unsigned int n = 0; n < 2 && best.weight >= RANK(1); n++) {
-		uint32_t free = flow_match(buckets[n], 0);
-		struct choice choice;
-
-		if (free)
-			return (struct flow_slot){buckets[n], (unsigned int)__builtin_ctz(free)};
-		choice = find_least(table, buckets[n], tick);
-		if (choice.weight < best.weight)
-			best = choice;
+	if (!still_holds(table, room, hash)) {
+		choose(table, hash, tick, &own);
+		room = &own;
 	}
-	if (!best.slot.bucket)
-		return best.slot;
-	flow_remove(table, best.slot);
-	stats_add(&table->events[best.weight < RANK(1) ? FLOW_EXPIRED : FLOW_EVICTED], 1);
-	return best.slot;
+	if (!room->slot.bucket || room->state == FLOW_FREE)
+		return room->slot;
+	flow_remove(table, room->slot);
+	stats_add(&table->events[room->weight < RANK(1) ? FLOW_EXPIRED : FLOW_EVICTED], 1);
+	return room->slot;
 }

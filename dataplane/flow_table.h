@@ -136,6 +136,8 @@ struct flow_table {
 	uint16_t evict_idle;            /* Ticks. */
 	uint32_t steady[N_FLOW_STATES]; /* control: writes, worker: reads; relaxed atomic. */
 	struct memory memory;
+	/* The choice for the packet at hand; NULL: none. The caller's. */
+	const struct flow_room *room;
 	/* One beside each entry, or NULL as long as no service needs them; control: writes it
 	 * once, worker: reads; atomic. */
 	struct sequence *sequences;
@@ -145,6 +147,15 @@ struct flow_table {
 struct flow_slot {
 	struct flow_bucket *bucket;
 	unsigned int i;
+};
+
+/* Where a new flow will be, chosen ahead. */
+struct flow_room {
+	struct flow_slot slot; /* Nowhere: all are in use. */
+	uint64_t hash;         /* Of the flow; 0: nothing was chosen. */
+	uint16_t weight;       /* How little is missed what is there, see flow_room.c. */
+	uint16_t versions[2];  /* Of both buckets. */
+	uint8_t state;         /* Of what is there. */
 };
 
 /* A flow taken out of a table, to be put into another. */

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/list_files.h"
+#include "dataplane/publish.h"
 #include "dataplane/snapshot.h"
 #include "dataplane/sync.h"
 #include "dataplane/sync_views.h"

@@ -21,6 +21,7 @@
 #include "dataplane/passes.h"
 
 #include "dataplane/admission.h"
+#include "dataplane/flow_room.h"
 #include "dataplane/forward.h"
 #include "dataplane/fragment.h"
 #include "dataplane/icmp.h"
@@ -200,10 +201,11 @@ pass_seek_many(struct pipeline *pipeline, const struct snapshot *snapshot,
  * unless it says that it does something. */
 #define HAS_EFFECT() __asm__ volatile("")
 
-static void
-pass_flow(const struct burst *burst)
+/* Returns how many packets have found no flow. */
+static inline unsigned int __attribute__((always_inline)) pass_flow(const struct burst *burst)
 {
 	const struct flow_table *flows = burst->pipeline->flows;
+	unsigned int n_missing = 0;
 
 	for (unsigned int i = 0; i < burst->n; i++) {
 		struct work *work = &burst->pipeline->work[i];
@@ -218,8 +220,37 @@ pass_flow(const struct burst *burst)
 			__builtin_prefetch(flow_entry_at(work->slot));
 		} else {
 			work->slot.bucket = NULL;
+			n_missing++;
 			if (home->n_displaced || !flow_match(home, 0))
 				__builtin_prefetch(flow_away(flows, work->hash));
+		}
+	}
+	return n_missing;
+}
+
+/* Of packets that have found no flow: it may be in the other bucket, or will be where there is
+ * room. The entry is on its way when the packet is decided about. */
+static __attribute__((noinline)) void
+pass_missing(struct pipeline *pipeline, unsigned int n, uint64_t now_ns)
+{
+	const struct flow_table *flows = pipeline->flows;
+	uint16_t tick = flow_tick(now_ns);
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct work *work = &pipeline->work[i];
+		struct flow_bucket *away;
+		uint32_t match = 0;
+
+		if (!work->service || work->slot.bucket)
+			continue;
+		away = flow_away(flows, work->hash);
+		if (flow_home(flows, work->hash)->n_displaced)
+			match = flow_match(away, flow_tag(work->hash));
+		if (match) {
+			work->slot = (struct flow_slot){away, (unsigned int)__builtin_ctz(match)};
+			__builtin_prefetch(flow_entry_at(work->slot));
+		} else {
+			flow_foresee_room(flows, work->hash, tick, &pipeline->rooms[i]);
 		}
 	}
 }
@@ -317,7 +348,9 @@ choose_backend(
 		backend = admission_backend(burst, service, work, backend);
 	if (!backend)
 		return 0;
+	pipeline->flows->room = &pipeline->rooms[work - pipeline->work];
 	slot = flow_insert(pipeline->flows, key, work->hash, signal, backend, burst->now_ns);
+	pipeline->flows->room = NULL;
 	if (slot.bucket) {
 		stats_add(&pipeline->stats->services[service->id].n_new_flows, 1);
 		stats_add(&pipeline->stats->backends[backend].n_new_flows, 1);
@@ -453,7 +486,8 @@ passes_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct pa
 		n_bytes = pass_seek_many(pipeline, snapshot, packets, n, now_ns);
 	else
 		n_bytes = pass_seek(&burst);
-	pass_flow(&burst);
+	if (__builtin_expect(pass_flow(&burst) > 0, 0))
+		pass_missing(pipeline, n, now_ns);
 	if (snapshot->nat)
 		pass_pair(pipeline, n);
 	pass_decide(&burst);

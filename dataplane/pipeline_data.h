@@ -25,6 +25,7 @@ struct work {
 
 struct pipeline {
 	struct work work[PACKET_BURST_MAX];
+	struct flow_room rooms[PACKET_BURST_MAX]; /* Beside 'work', of packets without a flow. */
 	struct flow_table *flows;
 	struct fragment_table *fragments;
 	struct stats *stats;

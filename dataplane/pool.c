@@ -3,6 +3,7 @@
 #include "dataplane/pool.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -27,15 +28,18 @@ data_room(uint16_t mtu)
  * take when they do, so of a pool with gaps the kernel would refuse those at the end, and the port
  * would fall silent when they had all been tried. */
 int
-pool_new(struct rte_mempool **out, uint32_t n, uint32_t n_cached, uint16_t mtu)
+pool_new(struct rte_mempool **out, int socket, uint32_t n, uint32_t n_cached, uint16_t mtu)
 {
 	struct rte_pktmbuf_pool_private private = {.mbuf_data_room_size = data_room(mtu)};
 	unsigned int flags = rte_eal_iova_mode() == RTE_IOVA_VA ? RTE_MEMPOOL_F_NO_IOVA_CONTIG : 0;
-	struct rte_mempool *pool = rte_mempool_create_empty("frames", n,
-		(unsigned int)sizeof(struct rte_mbuf) + data_room(mtu), n_cached, sizeof(private),
-		SOCKET_ID_ANY, flags);
+	char name[RTE_MEMPOOL_NAMESIZE];
+	struct rte_mempool *pool;
 	int rc;
 
+	snprintf(name, sizeof(name), "frames%d", socket);
+	pool = rte_mempool_create_empty(name, n,
+		(unsigned int)sizeof(struct rte_mbuf) + data_room(mtu), n_cached, sizeof(private),
+		socket, flags);
 	if (!pool)
 		return rte_errno ? -rte_errno : -ENOMEM;
 	rc = rte_mempool_set_ops_byname(pool, rte_mbuf_best_mempool_ops(), NULL);

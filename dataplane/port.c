@@ -244,12 +244,12 @@ port_open(struct port *port, const struct lb_port *config, unsigned int n_worker
 	return 0;
 }
 
-uint32_t
-port_n_buffers(const struct port *port)
+void
+port_n_buffers(const struct port *port, uint32_t *n_rx, uint32_t *n_tx)
 {
 	/* AF_XDP has two rings for each direction, both full at worst. */
-	return 2u * port->n_rx_queues * port->n_rx_slots +
-	       2u * port->n_tx_queues * port->n_tx_slots;
+	*n_rx = 2u * port->n_rx_queues * port->n_rx_slots;
+	*n_tx = 2u * port->n_tx_queues * port->n_tx_slots;
 }
 
 static int
@@ -269,34 +269,35 @@ configure(struct port *port, const struct rte_eth_dev_info *info, bool interrupt
 		}
 	}
 	conf.rxmode.offloads = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
-	/* All buffers come from one pool and have one owner. */
-	conf.txmode.offloads = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	/* All buffers have one owner; but they must come from one pool as well. */
+	if (!port->mixes_pools)
+		conf.txmode.offloads = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	conf.intr_conf.rxq = interrupts;
 	port->rx_interrupts = interrupts;
 	return rte_eth_dev_configure(port->id, port->n_rx_queues, port->n_tx_queues, &conf);
 }
 
 static int
-setup_queues(struct port *port, struct rte_mempool *pool)
+setup_queues(struct port *port)
 {
 	unsigned int socket = (unsigned int)rte_eth_dev_socket_id(port->id);
 	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &port->n_rx_slots, &port->n_tx_slots);
 
 	for (uint16_t q = 0; q < port->n_rx_queues && rc == 0; q++)
-		rc = rte_eth_rx_queue_setup(port->id, q, port->n_rx_slots, socket, NULL, pool);
+		rc = rte_eth_rx_queue_setup(
+			port->id, q, port->n_rx_slots, socket, NULL, port->pool);
 	for (uint16_t q = 0; q < port->n_tx_queues && rc == 0; q++)
 		rc = rte_eth_tx_queue_setup(port->id, q, port->n_tx_slots, socket, NULL);
 	return rc;
 }
 
 static int
-try_start(struct port *port, const struct rte_eth_dev_info *info, struct rte_mempool *pool,
-	bool interrupts)
+try_start(struct port *port, const struct rte_eth_dev_info *info, bool interrupts)
 {
 	int rc = configure(port, info, interrupts);
 
 	if (rc == 0)
-		rc = setup_queues(port, pool);
+		rc = setup_queues(port);
 	if (rc == 0)
 		rc = rte_eth_dev_start(port->id);
 	return rc;
@@ -325,7 +326,7 @@ make_locks(struct port *port)
 }
 
 int
-port_start(struct port *port, struct rte_mempool *pool, struct eal *eal, struct err *err)
+port_start(struct port *port, struct eal *eal, struct err *err)
 {
 	struct rte_eth_dev_info info;
 	fd_set sockets;
@@ -337,9 +338,9 @@ port_start(struct port *port, struct rte_mempool *pool, struct eal *eal, struct 
 	if (rc == 0) {
 		/* Drivers say only by failing that they have no RX interrupts. */
 		eal_try_begin(eal);
-		rc = try_start(port, &info, pool, true);
+		rc = try_start(port, &info, true);
 		if (rc < 0)
-			rc = try_start(port, &info, pool, false);
+			rc = try_start(port, &info, false);
 		else if (rte_eth_dev_rx_intr_ctl_q_get_fd(port->id, 0) < 0)
 			port->rx_interrupts = false;
 		eal_try_end(eal);

@@ -31,8 +31,10 @@ struct port {
 	uint16_t n_tx_queues;   /* Worker w uses queue w % n_tx_queues. */
 	uint16_t n_rx_slots;    /* Descriptors of a queue. */
 	uint16_t n_tx_slots;
-	uint16_t mtu;  /* Largest IP packet. */
-	uint16_t vlan; /* That its frames are tagged with; 0: none. */
+	struct rte_mempool *pool; /* Buffers that it receives into, on its NUMA node. */
+	bool mixes_pools;         /* Frames in buffers of other pools may leave by it. */
+	uint16_t mtu;             /* Largest IP packet. */
+	uint16_t vlan;            /* That its frames are tagged with; 0: none. */
 	uint8_t mac[6];
 	bool rx_interrupts; /* The driver has them. */
 	bool rx_readable;   /* What it says to be a queue's interrupt is readable while frames wait.
@@ -60,11 +62,11 @@ struct port_stats {
 int port_open(struct port *port, const struct lb_port *config, unsigned int n_workers,
 	struct eal *eal, struct err *err);
 
-/* Packet buffers that the queues may hold at once. */
-uint32_t port_n_buffers(const struct port *port);
+/* Packet buffers that the receive and the transmit queues may hold at once. */
+void port_n_buffers(const struct port *port, uint32_t *n_rx, uint32_t *n_tx);
 
-/* Configures and starts the port, receiving into buffers of 'pool'. Returns as port_open(). */
-int port_start(struct port *port, struct rte_mempool *pool, struct eal *eal, struct err *err);
+/* Configures and starts the port, receiving into buffers of its pool. Returns as port_open(). */
+int port_start(struct port *port, struct eal *eal, struct err *err);
 
 /* Stops what was started and closes the device. */
 void port_close(struct port *port);

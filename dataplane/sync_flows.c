@@ -455,11 +455,9 @@ sweep(struct sync_flows *sync, uint64_t now_ns)
 	if (n == 0)
 		return;
 	sync->swept_ns = now_ns;
-	if (n > SWEEP_BUCKETS_MAX)
-		n = SWEEP_BUCKETS_MAX;
-	if (n > sync->remote->n_buckets)
-		n = sync->remote->n_buckets;
-	flow_sweep(sync->remote, now_ns, (uint32_t)n);
+	n = n < SWEEP_BUCKETS_MAX ? n : SWEEP_BUCKETS_MAX;
+	flow_sweep(sync->remote, now_ns,
+		(uint32_t)(n < sync->remote->n_buckets ? n : sync->remote->n_buckets));
 }
 
 bool

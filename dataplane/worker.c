@@ -1,27 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Workers; see worker.h. */
+/* The loop of a worker; see worker.h. */
 #include "dataplane/worker.h"
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "dataplane/batch.h"
 #include "dataplane/handover.h"
-#include "dataplane/idle.h"
 #include "dataplane/stats.h"
 #include "dataplane/vlan.h"
+#include "dataplane/worker_data.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include <rte_ethdev.h>
-#include <rte_launch.h>
-#include <rte_lcore.h>
-#include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
@@ -33,31 +24,6 @@ LOG_MODULE("worker");
 
 #define SWEEP_NS NS_PER_MS
 #define SWEEP_ROUNDS_MAX 64 /* Rounds made up for at once after a sleep. */
-
-struct worker {
-	/* Constant once the worker runs. */
-	struct worker_shared *shared;
-	struct pipeline *pipeline;
-	struct rte_ring *host;
-	struct rte_ring *inject;
-	struct handover *handover;
-	unsigned int index;
-	unsigned int lcore;
-	uint16_t port;
-	uint16_t queue;
-	int wake_fd;
-
-	/* The worker's own. */
-	uint64_t swept_ns;
-	uint64_t turned_ns; /* When the last turn began. */
-	struct batch batches[MODEL_PORTS_MAX];
-	struct batch to_host;
-	struct packet packets[PACKET_BURST_MAX];
-
-	/* Shared with the main thread. */
-	struct idle idle;        /* See there. */
-	uint64_t n_inject_drops; /* worker: writes, main: reads; relaxed atomic. */
-};
 
 /* Fills packets from received buffers. Returns how many; frames of other VLANs than the port's are
  * freed, and buffers that cannot be made one piece, which only happens when the pool is empty. */
@@ -199,7 +165,7 @@ add_made(struct worker *worker)
 	for (unsigned int i = 0; i < outbox->n; i++) {
 		const struct outbox_frame *frame = &outbox->frames[i];
 		struct port *port = &worker->shared->ports[frame->out_port];
-		struct rte_mbuf *mbuf = rte_pktmbuf_alloc(worker->shared->pool);
+		struct rte_mbuf *mbuf = rte_pktmbuf_alloc(worker->shared->ports[worker->port].pool);
 
 		if (!mbuf)
 			continue;
@@ -352,8 +318,8 @@ wait_for_frames(struct worker *worker, uint64_t now_ns)
 	idle_disarm(&worker->idle);
 }
 
-static int
-run(void *arg)
+int
+worker_run(void *arg)
 {
 	struct worker *worker = arg;
 	struct worker_shared *shared = worker->shared;
@@ -387,175 +353,4 @@ run(void *arg)
 	rte_rcu_qsbr_thread_offline(shared->rcu, worker->index);
 	rte_rcu_qsbr_thread_unregister(shared->rcu, worker->index);
 	return 0;
-}
-
-static void *
-alloc_pages(void *ctx, size_t size, size_t alignment)
-{
-	const struct worker *worker = ctx;
-
-	return rte_zmalloc_socket("pipeline", size, (unsigned int)alignment,
-		(int)rte_lcore_to_socket_id(worker->lcore));
-}
-
-static void
-free_pages(void *ctx, void *pointer)
-{
-	(void)ctx;
-	rte_free(pointer);
-}
-
-static struct rte_ring *
-make_ring(const struct worker *worker, const char *what, unsigned int n_slots)
-{
-	char name[RTE_RING_NAMESIZE];
-
-	snprintf(name, sizeof(name), "%s%u", what, worker->index);
-	return rte_ring_create(name, n_slots, (int)rte_lcore_to_socket_id(worker->lcore),
-		RING_F_SP_ENQ | RING_F_SC_DEQ);
-}
-
-int
-worker_new(struct worker **out, const struct worker_config *config, struct err *err)
-{
-	struct pipeline_config pipeline = config->pipeline;
-	int socket = (int)rte_lcore_to_socket_id(config->lcore);
-	struct worker *worker =
-		rte_zmalloc_socket("worker", sizeof(*worker), RTE_CACHE_LINE_SIZE, socket);
-	int rc;
-
-	if (!worker)
-		return err_set(err, -ENOMEM, "out of memory");
-	worker->shared = config->shared;
-	worker->index = config->index;
-	worker->lcore = config->lcore;
-	worker->port = config->port;
-	worker->queue = config->queue;
-	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	worker->host = make_ring(worker, "host", WORKER_HOST_SLOTS);
-	worker->inject = make_ring(worker, "inject", WORKER_INJECT_SLOTS);
-	rc = handover_new(&worker->handover, config->index, socket, worker->wake_fd);
-	config->shared->handovers[config->index] = worker->handover;
-	pipeline.memory = (struct memory){.alloc = alloc_pages, .free = free_pages, .ctx = worker};
-	if (rc == 0)
-		rc = pipeline_new(&worker->pipeline, &pipeline);
-	if (rc == 0 && (worker->wake_fd < 0 || !worker->host || !worker->inject))
-		rc = -ENOMEM;
-	if (rc < 0) {
-		worker_free(worker);
-		return err_set(err, rc,
-			"the tables of worker %u (flows: %u) do not fit: %s: raise memory_mb or "
-			"lower flows",
-			config->index, pipeline.n_flows, strerror(-rc));
-	}
-	*out = worker;
-	return 0;
-}
-
-int
-worker_launch(struct worker *worker)
-{
-	return rte_eal_remote_launch(run, worker, worker->lcore);
-}
-
-void
-worker_join(struct worker *worker)
-{
-	rte_eal_wait_lcore(worker->lcore);
-}
-
-static void
-empty_ring(struct rte_ring *ring)
-{
-	void *mbuf;
-
-	while (ring && rte_ring_sc_dequeue(ring, &mbuf) == 0)
-		rte_pktmbuf_free(mbuf);
-	rte_ring_free(ring);
-}
-
-void
-worker_free(struct worker *worker)
-{
-	struct rte_mbuf *mbuf;
-
-	if (!worker)
-		return;
-	empty_ring(worker->host);
-	empty_ring(worker->inject);
-	handover_free(worker->handover);
-	while (worker->pipeline && (mbuf = pipeline_abandon(worker->pipeline)) != NULL)
-		rte_pktmbuf_free(mbuf);
-	pipeline_free(worker->pipeline);
-	if (worker->wake_fd >= 0)
-		close(worker->wake_fd);
-	rte_free(worker);
-}
-
-void
-worker_wake(struct worker *worker)
-{
-	uint64_t one = 1;
-
-	/* A full counter means that a wake-up is on its way already. */
-	if (write(worker->wake_fd, &one, sizeof(one)) < 0)
-		return;
-}
-
-struct pipeline *
-worker_pipeline(struct worker *worker)
-{
-	return worker->pipeline;
-}
-
-uint16_t
-worker_port(const struct worker *worker)
-{
-	return worker->port;
-}
-
-uint16_t
-worker_queue(const struct worker *worker)
-{
-	return worker->queue;
-}
-
-unsigned int
-worker_lcore(const struct worker *worker)
-{
-	return worker->lcore;
-}
-
-int
-worker_socket(const struct worker *worker)
-{
-	return (int)rte_lcore_to_socket_id(worker->lcore);
-}
-
-struct rte_ring *
-worker_host_ring(struct worker *worker)
-{
-	return worker->host;
-}
-
-int
-worker_inject(struct worker *worker, struct rte_mbuf *mbuf)
-{
-	if (rte_ring_sp_enqueue(worker->inject, mbuf) < 0)
-		return -ENOBUFS;
-	if (idle_is_woken_by_hand(&worker->idle))
-		worker_wake(worker);
-	return 0;
-}
-
-unsigned int
-worker_inject_room(const struct worker *worker)
-{
-	return rte_ring_free_count(worker->inject);
-}
-
-uint64_t
-worker_n_inject_drops(const struct worker *worker)
-{
-	return stats_read(&worker->n_inject_drops);
 }

@@ -21,7 +21,6 @@
 
 struct handover;
 struct rte_mbuf;
-struct rte_mempool;
 struct rte_rcu_qsbr;
 struct rte_ring;
 
@@ -36,7 +35,6 @@ struct worker_shared {
 	struct port *ports; /* Constant once workers run. */
 	uint16_t n_ports;
 	const struct snapshot *snapshot; /* main: writes (release), workers: read (acquire). */
-	struct rte_mempool *pool;        /* For frames that workers make. */
 	struct rte_rcu_qsbr *rcu;        /* Who may still use the previous snapshot. */
 	bool stopping;                   /* main: writes, workers: read; relaxed atomic. */
 	struct handover *handovers[RSS_WORKERS_MAX]; /* By worker; constant once workers run. */

@@ -3,7 +3,7 @@
  * the work is done by tier.c and its workers.
  *
  *   SIGTERM, SIGINT  leave: drain and end; again: end at once
- *   SIGHUP           load the certificate again
+ *   SIGHUP           load certificates, OCSP responses and ticket keys again
  *   SIGUSR1          begin a new access log file */
 #include "common/config.h"
 #include "common/log.h"

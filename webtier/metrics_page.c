@@ -19,6 +19,9 @@ add_http(struct http_server_stats *sum, const struct http_server_stats *one)
 {
 	sum->n_accepted += one->n_accepted;
 	sum->n_shed += one->n_shed;
+	sum->n_shed_client += one->n_shed_client;
+	sum->n_throttled += one->n_throttled;
+	sum->n_overdue += one->n_overdue;
 	sum->n_connections += one->n_connections;
 	sum->n_requests += one->n_requests;
 	for (size_t i = 0; i < sizeof(sum->n_responses) / sizeof(sum->n_responses[0]); i++)
@@ -67,6 +70,13 @@ write_http(struct metrics *metrics, const struct http_server_stats *http)
 		"Client connections accepted.", http->n_accepted);
 	write_one(metrics, "weir_http_connections_shed_total", METRIC_COUNTER,
 		"Client connections closed at once because there were too many.", http->n_shed);
+	write_one(metrics, "weir_http_connections_shed_client_total", METRIC_COUNTER,
+		"Client connections closed at once because this client had too many.",
+		http->n_shed_client);
+	write_one(metrics, "weir_http_throttled_total", METRIC_COUNTER,
+		"Requests answered 429 because this client sends too many.", http->n_throttled);
+	write_one(metrics, "weir_http_overdue_total", METRIC_COUNTER,
+		"Connections cut because the client was too slow.", http->n_overdue);
 	write_one(metrics, "weir_http_refused_total", METRIC_COUNTER, "Malformed requests refused.",
 		http->n_refused);
 	write_one(metrics, "weir_http_sent_bytes_total", METRIC_COUNTER,
@@ -78,6 +88,37 @@ write_http(struct metrics *metrics, const struct http_server_stats *http)
 	metrics_value(metrics, (double)http->n_tls_resumed, "resumed", "1", NULL);
 	write_one(metrics, "weir_tls_handshakes_failed_total", METRIC_COUNTER,
 		"TLS handshakes that failed.", http->n_tls_failed);
+}
+
+/* Certificates are listed twice, as the values of a family stand together. */
+static void
+write_expiry(void *ctx, const struct tls_certificate_state *state)
+{
+	metrics_value(ctx, (double)state->not_after, "certificate", state->file, NULL);
+}
+
+static void
+write_stapled(void *ctx, const struct tls_certificate_state *state)
+{
+	metrics_value(ctx, state->is_stapled, "certificate", state->file, NULL);
+}
+
+static void
+write_front(struct metrics *metrics, const struct front *front)
+{
+	struct clients *clients = front_clients(front);
+
+	metrics_family(metrics, "weir_tls_certificate_expires_seconds", METRIC_GAUGE,
+		"Unix time at which the certificate ends.");
+	tls_context_each(front_tls(front), write_expiry, metrics);
+	metrics_family(metrics, "weir_tls_certificate_stapled", METRIC_GAUGE,
+		"1 if a valid OCSP response is given out with the certificate.");
+	tls_context_each(front_tls(front), write_stapled, metrics);
+	if (clients)
+		write_one(metrics, "weir_clients_untracked_total", METRIC_COUNTER,
+			"Connections and requests that no limit was applied to because too many "
+			"clients were at work.",
+			clients_n_untracked(clients));
 }
 
 static void
@@ -149,6 +190,8 @@ metrics_page_fill(void *ctx, struct metrics *metrics)
 	write_one(metrics, "weir_draining", METRIC_GAUGE, "1 while the node takes its leave.",
 		atomic_load(source->is_draining));
 	write_http(metrics, &totals.http);
+	if (source->front)
+		write_front(metrics, source->front);
 	write_upstreams(metrics, source->upstreams, &totals);
 	if (source->access_log)
 		write_one(metrics, "weir_access_log_dropped_total", METRIC_COUNTER,

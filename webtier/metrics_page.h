@@ -4,6 +4,7 @@
 #define WEBTIER_METRICS_PAGE_H
 
 #include "common/metrics.h"
+#include "webtier/front.h"
 #include "webtier/worker.h"
 
 struct metrics_source {
@@ -12,6 +13,7 @@ struct metrics_source {
 	size_t n_workers;
 	const struct upstream_set *upstreams;
 	struct access_log *access_log; /* NULL: none. */
+	const struct front *front;     /* NULL: no TLS and no limits of clients. */
 	const atomic_bool *is_draining;
 };
 

@@ -13,13 +13,15 @@ static const char *const hop_by_hop[] = {"Connection", "Keep-Alive", "Proxy-Auth
 
 /* Request fields that we write ourselves. Expect has been answered by the server already. */
 static const char *const own_request_fields[] = {"Content-Length", "Expect", "Forwarded", "Host",
-	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto",
-	"X-Real-IP"};
+	"X-Client-Certificate", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port",
+	"X-Forwarded-Proto", "X-Real-IP"};
 
 /* Response fields that the server writes itself. */
 static const char *const own_response_fields[] = {"Content-Length", "Date", "Server"};
 
 #define HOST_SIZE 272 /* A name of 253 characters and a port fit. */
+
+#define NAME_SIZE 1024 /* Of a client, by its certificate. */
 
 #define IN_LIST(name, list) is_in_list(name, list, sizeof(list) / sizeof((list)[0]))
 
@@ -148,6 +150,7 @@ write_client(struct writer *writer, const struct http_request *req, const char *
 	const char *scheme = http_request_is_tls(req) ? "https" : "http";
 	char address[ADDR_TEXT_SIZE];
 	char forwarded[HOST_SIZE + ADDR_TEXT_SIZE + 64];
+	char name[NAME_SIZE];
 	bool is_v6 = peer->addr.family == ADDR_V6;
 
 	addr_format(&peer->addr, address, sizeof(address));
@@ -157,6 +160,8 @@ write_client(struct writer *writer, const struct http_request *req, const char *
 	write_field(writer, "X-Forwarded-For", address);
 	write_field(writer, "X-Forwarded-Proto", scheme);
 	write_field(writer, "X-Forwarded-Host", host);
+	if (http_request_client_name(req, name, sizeof(name)))
+		write_field(writer, "X-Client-Certificate", name);
 }
 
 static bool
@@ -197,10 +202,8 @@ proxy_target_path(const char *target)
 	return authority ? authority + strcspn(authority, "/?") : target;
 }
 
-/* The host asked for: an absolute target overrules the Host field. Returns false if it cannot be
- * one. */
-static bool
-find_host(const struct http_request *req, const char *default_host, char *out, size_t size)
+bool
+proxy_find_host(const struct http_request *req, const char *default_host, char *out, size_t size)
 {
 	const char *authority = skip_scheme(http_request_target(req));
 	const char *host = http_request_header(req, "Host");
@@ -220,7 +223,7 @@ proxy_write_request(
 	struct writer writer = {.out = out};
 	char host[HOST_SIZE];
 
-	if (!find_host(req, default_host, host, sizeof(host)))
+	if (!proxy_find_host(req, default_host, host, sizeof(host)))
 		return -EINVAL;
 	http_request_each_header(req, collect_connection, &writer);
 	write_text(&writer, http_request_method_name(req));

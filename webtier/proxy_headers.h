@@ -22,6 +22,11 @@ bool response_field_passes(const char *name, const char *connection);
 
 /* The path and query of a request target, which may be in absolute form ("http://host/path",
  * RFC 9112, section 3.2.2). */
+/* The host that is asked for, with its port if it has one: an absolute target overrules the Host
+ * field; 'default_host' where there is neither. Returns false if it cannot be one. */
+bool proxy_find_host(
+	const struct http_request *req, const char *default_host, char *out, size_t size);
+
 const char *proxy_target_path(const char *target);
 
 /* Appends the header of the request to the app node. 'default_host' stands in where an HTTP/1.0

@@ -32,49 +32,82 @@ skip_blanks(const char **at)
 	*at += strspn(*at, " \t");
 }
 
-/* "-500": the last 500 bytes. */
-static enum range_verdict
-parse_suffix(const char *p, uint64_t total, struct range *out)
+/* "-500": the last 500 bytes. 'out->size' of 0: there are none. Returns false if it is malformed.
+ */
+static bool
+parse_suffix(const char **at, uint64_t total, struct range *out)
 {
 	uint64_t size;
 
-	if (!read_number(&p, &size))
-		return RANGE_WHOLE;
-	skip_blanks(&p);
-	if (*p != '\0')
-		return RANGE_WHOLE;
-	if (size == 0 || total == 0)
-		return RANGE_UNSATISFIABLE;
+	if (!read_number(at, &size))
+		return false;
 	out->size = size < total ? size : total;
 	out->offset = total - out->size;
-	return RANGE_PART;
+	return true;
 }
 
-enum range_verdict
-range_parse(const char *text, uint64_t total, struct range *out)
+/* One part, as parse_suffix(). */
+static bool
+parse_part(const char **at, uint64_t total, struct range *out)
 {
 	uint64_t first;
 	uint64_t last = UINT64_MAX;
+
+	if (**at == '-') {
+		(*at)++;
+		return parse_suffix(at, total, out);
+	}
+	if (!read_number(at, &first) || *(*at)++ != '-')
+		return false;
+	if (**at >= '0' && **at <= '9' && (!read_number(at, &last) || last < first))
+		return false;
+	if (last >= total)
+		last = total - 1;
+	out->offset = first;
+	out->size = first < total ? last - first + 1 : 0;
+	return true;
+}
+
+/* Goes to the next part of the list; elements of it may be empty (section 5.6.1.2). Returns false
+ * at what is not a list. */
+static bool
+next_part(const char **at)
+{
+	bool separated = false;
+
+	for (skip_blanks(at); **at == ','; skip_blanks(at)) {
+		separated = true;
+		(*at)++;
+	}
+	return separated || **at == '\0';
+}
+
+enum range_verdict
+range_parse(const char *text, uint64_t total, struct ranges *out)
+{
+	struct ranges found = {.n = 0};
+	uint64_t sum = 0;
+	size_t n = 0;
 	const char *p = text;
 
 	if (!p || strncasecmp(p, "bytes=", 6) != 0)
 		return RANGE_WHOLE;
 	p += 6;
-	skip_blanks(&p);
-	if (*p == '-')
-		return parse_suffix(p + 1, total, out);
-	if (!read_number(&p, &first) || *p++ != '-')
+	p += strspn(p, " \t,");
+	for (; *p != '\0'; n++) {
+		struct range part;
+
+		if (!parse_part(&p, total, &part) || !next_part(&p) || found.n == RANGES_MAX)
+			return RANGE_WHOLE;
+		if (part.size == 0)
+			continue;
+		found.parts[found.n++] = part;
+		sum += part.size;
+	}
+	if (n == 0 || (n > 1 && sum > total))
 		return RANGE_WHOLE;
-	if (*p >= '0' && *p <= '9' && (!read_number(&p, &last) || last < first))
-		return RANGE_WHOLE;
-	skip_blanks(&p);
-	if (*p != '\0')
-		return RANGE_WHOLE; /* Several ranges, or nonsense. */
-	if (first >= total)
+	if (found.n == 0)
 		return RANGE_UNSATISFIABLE;
-	if (last >= total)
-		last = total - 1;
-	out->offset = first;
-	out->size = last - first + 1;
-	return RANGE_PART;
+	*out = found;
+	return RANGE_PARTS;
 }

@@ -3,6 +3,7 @@
 #include "webtier/static.h"
 
 #include "common/clock.h"
+#include "webtier/multipart.h"
 #include "webtier/path_rules.h"
 #include "webtier/range.h"
 
@@ -10,6 +11,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+#define PART_HEADERS 8
 
 static void
 respond_headers(struct http_request *req, unsigned int status, const struct http_header *headers,
@@ -52,32 +55,69 @@ respond_unsatisfiable(struct http_request *req, const struct cached_file *file)
 	respond_headers(req, 416, headers, sizeof(headers) / sizeof(headers[0]));
 }
 
-static void
+/* Lists the headers of an answer that is a part of the file; its type is the first of them. */
+static size_t
+list_part_headers(const struct cached_file *file, struct http_header out[static PART_HEADERS])
+{
+	size_t n = 0;
+
+	out[n++] = (struct http_header){"Content-Type", file->type};
+	out[n++] = (struct http_header){"ETag", file->validators.etag};
+	out[n++] = (struct http_header){"Last-Modified", file->last_modified};
+	out[n++] = (struct http_header){"Accept-Ranges", "bytes"};
+	out[n++] = (struct http_header){"X-Content-Type-Options", "nosniff"};
+	if (file->cache_control)
+		out[n++] = (struct http_header){"Cache-Control", file->cache_control};
+	if (file->coding)
+		out[n++] = (struct http_header){"Content-Encoding", file->coding};
+	if (file->coding || file->codings)
+		out[n++] = (struct http_header){"Vary", "Accept-Encoding"};
+	return n;
+}
+
+/* Returns false with nothing answered. */
+static bool
 respond_part(struct http_request *req, const struct cached_file *file, const struct range *part)
 {
 	char range[80];
-	const struct http_header headers[] = {
-		{"Content-Type", file->type},
-		{"Content-Range", range},
-		{"ETag", file->validators.etag},
-		{"Last-Modified", file->last_modified},
-		{"Accept-Ranges", "bytes"},
-		{"X-Content-Type-Options", "nosniff"},
-	};
+	struct http_header headers[PART_HEADERS + 1];
+	size_t n = list_part_headers(file, headers);
 	struct http_shared *shared = NULL;
 	int fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 3);
 
 	snprintf(range, sizeof(range), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, part->offset,
 		part->offset + part->size - 1, file->size);
+	headers[n++] = (struct http_header){"Content-Range", range};
 	if (fd >= 0)
-		shared = http_shared_file(206, headers, sizeof(headers) / sizeof(headers[0]), fd,
-			part->offset, part->size);
-	if (!shared) {
-		http_respond_error(req, 503, "out of memory or file descriptors");
-		return;
-	}
+		shared = http_shared_file(206, headers, n, fd, part->offset, part->size);
+	if (!shared)
+		return false;
 	http_respond_shared(req, shared);
 	http_shared_unref(shared);
+	return true;
+}
+
+static bool
+respond_several(
+	struct http_request *req, const struct cached_file *file, const struct ranges *ranges)
+{
+	const struct multipart_file whole = {
+		.fd = file->fd, .size = file->size, .type = file->type};
+	struct http_header headers[PART_HEADERS];
+	size_t n = list_part_headers(file, headers);
+
+	return multipart_respond(req, &whole, ranges, headers + 1, n - 1) == 0;
+}
+
+static void
+respond_ranges(
+	struct http_request *req, const struct cached_file *file, const struct ranges *ranges)
+{
+	bool answered = ranges->n == 1 ? respond_part(req, file, &ranges->parts[0])
+				       : respond_several(req, file, ranges);
+
+	if (!answered)
+		http_respond_error(req, 503, "out of memory or file descriptors");
 }
 
 /* RFC 9110, section 14.2: Range is defined for GET alone, and conditions come before it. */
@@ -92,7 +132,7 @@ respond_file(struct http_request *req, const struct cached_file *file)
 		.if_range = http_request_header(req, "If-Range"),
 	};
 	enum range_verdict verdict = RANGE_WHOLE;
-	struct range part;
+	struct ranges ranges;
 
 	switch (conditional_evaluate(&conditions, &file->validators)) {
 	case CONDITIONAL_NOT_MODIFIED:
@@ -104,20 +144,40 @@ respond_file(struct http_request *req, const struct cached_file *file)
 	case CONDITIONAL_GO_ON:
 		break;
 	}
-	if (http_request_method(req) == HTTP_METHOD_GET &&
+	if (http_request_method(req) == HTTP_METHOD_GET && file->fd >= 0 &&
 		conditional_range_applies(&conditions, &file->validators))
-		verdict = range_parse(http_request_header(req, "Range"), file->size, &part);
+		verdict = range_parse(http_request_header(req, "Range"), file->size, &ranges);
 	switch (verdict) {
 	case RANGE_WHOLE:
 		http_respond_shared(req, file->whole);
 		break;
-	case RANGE_PART:
-		respond_part(req, file, &part);
+	case RANGE_PARTS:
+		respond_ranges(req, file, &ranges);
 		break;
 	case RANGE_UNSATISFIABLE:
 		respond_unsatisfiable(req, file);
 		break;
 	}
+}
+
+/* Answers with the coding of the file that the client likes best. */
+static void
+respond_coded(struct http_request *req, struct file_cache *cache, const char *name,
+	const struct cached_file *file)
+{
+	uint64_t now_ns = clock_now_ns();
+	enum coding coding = CODING_IDENTITY;
+
+	if (file->codings)
+		coding = coding_choose(http_request_header(req, "Accept-Encoding"), file->codings);
+	/* What fails here is looked up anew, because the first look may have been forgotten. */
+	if (coding != CODING_IDENTITY &&
+		file_cache_get_coded(cache, name, coding, now_ns, &file) != FILE_FOUND &&
+		file_cache_get(cache, name, now_ns, &file) != FILE_FOUND) {
+		http_respond_error(req, 404, "Not Found");
+		return;
+	}
+	respond_file(req, file);
 }
 
 /* Writes the name of the file that the request asks for. Returns false if it has been answered. */
@@ -155,7 +215,7 @@ static_handle(struct file_cache *cache, struct http_request *req)
 		return;
 	switch (file_cache_get(cache, name, clock_now_ns(), &file)) {
 	case FILE_FOUND:
-		respond_file(req, file);
+		respond_coded(req, cache, name, file);
 		break;
 	case FILE_FOLDER:
 		redirect_to_folder(req, name);

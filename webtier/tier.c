@@ -4,6 +4,7 @@
 
 #include "common/http/metrics_http.h"
 #include "common/log.h"
+#include "webtier/front.h"
 #include "webtier/metrics_page.h"
 #include "webtier/upstream_check.h"
 #include "webtier/worker.h"
@@ -24,7 +25,7 @@ struct tier {
 	uv_loop_t *loop;
 	const struct model *model;
 	const struct node *node;
-	struct tls_context *tls;
+	struct front *front;
 	struct mime_types *types;
 	struct access_log *log;
 	struct upstream_set upstreams;
@@ -154,15 +155,16 @@ static void
 list_listeners(struct tier *tier)
 {
 	const struct web_config *web = &tier->model->web;
+	struct tls_context *tls = front_tls(tier->front);
 
 	add_listener(tier, ADDR_V4, web->http_port, NULL);
-	add_listener(tier, ADDR_V4, web->https_port, tier->tls);
+	add_listener(tier, ADDR_V4, web->https_port, tls);
 	if (!has_ipv6()) {
 		LOG_WARNING("this machine has no IPv6: listening on IPv4 alone");
 		return;
 	}
 	add_listener(tier, ADDR_V6, web->http_port, NULL);
-	add_listener(tier, ADDR_V6, web->https_port, tier->tls);
+	add_listener(tier, ADDR_V6, web->https_port, tls);
 }
 
 static int
@@ -194,6 +196,8 @@ make_workers(struct tier *tier, struct err *err)
 		.upstreams = &tier->upstreams,
 		.types = tier->types,
 		.access_log = tier->log,
+		.clients = front_clients(tier->front),
+		.extra = {*front_headers(tier->front, false), *front_headers(tier->front, true)},
 		.is_draining = &tier->is_draining,
 		.cache_bytes = CACHE_BYTES / n,
 		.on_ended = on_worker_ended,
@@ -216,8 +220,7 @@ make_workers(struct tier *tier, struct err *err)
 static int
 fill(struct tier *tier, struct err *err)
 {
-	const struct web_config *web = &tier->model->web;
-	int rc = tls_context_new(&tier->tls, web->certificate, web->private_key, err);
+	int rc = front_new(&tier->front, &tier->model->web, err);
 
 	if (rc < 0)
 		return rc;
@@ -236,6 +239,7 @@ fill(struct tier *tier, struct err *err)
 		.n_workers = tier->n_workers,
 		.upstreams = &tier->upstreams,
 		.access_log = tier->log,
+		.front = tier->front,
 		.is_draining = &tier->is_draining,
 	};
 	return metrics_server_new(&tier->metrics, tier->loop, &tier->node->metrics,
@@ -289,10 +293,10 @@ tier_reload(struct tier *tier)
 {
 	struct err err;
 
-	if (tls_context_reload(tier->tls, &err) < 0)
-		LOG_ERR("the old certificate stays in force: %s", err.text);
+	if (tls_context_reload(front_tls(tier->front), &err) < 0)
+		LOG_ERR("the old certificates stay in force: %s", err.text);
 	else
-		LOG_INFORM("loaded the certificate again");
+		LOG_INFORM("loaded certificates and ticket keys again");
 }
 
 void
@@ -322,7 +326,7 @@ tier_free(struct tier *tier)
 		worker_free(tier->workers[i]);
 	free(tier->workers);
 	access_log_free(tier->log);
-	tls_context_free(tier->tls);
+	front_free(tier->front);
 	mime_types_free(tier->types);
 	/* Closed last: workers that were still running have told their end by it. */
 	uv_close((uv_handle_t *)&tier->ended, on_handle_closed);

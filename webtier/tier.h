@@ -26,7 +26,7 @@ int tier_start(struct tier *tier, struct err *err);
  * workers end at once. */
 void tier_leave(struct tier *tier, void (*on_left)(void *ctx), void *ctx);
 
-/* Loads the certificate again. */
+/* Loads certificates, OCSP responses and ticket keys again. */
 void tier_reload(struct tier *tier);
 
 /* Begins a new access log file. */

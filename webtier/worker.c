@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "webtier/access_line.h"
 #include "webtier/file_cache.h"
+#include "webtier/redirect.h"
 #include "webtier/static.h"
 
 #include <assert.h>
@@ -57,16 +58,52 @@ handle_health(struct http_request *req, void *ctx)
 	http_respond(req, is_draining ? 503 : 200, headers, 2, body, strlen(body));
 }
 
+/* Returns true if the request has been sent on to HTTPS. */
+static bool
+redirected(const struct worker *worker, struct http_request *req)
+{
+	const struct model *model = worker->config.model;
+
+	return model->web.redirect_https && redirect_to_https(req, model->web.https_port,
+						    model->site ? model->site : model->cluster);
+}
+
 static void
 handle_proxy(struct http_request *req, void *ctx)
 {
-	proxy_handle(((struct worker *)ctx)->proxy, req);
+	struct worker *worker = ctx;
+
+	if (!redirected(worker, req))
+		proxy_handle(worker->proxy, req);
 }
 
 static void
 handle_file(struct http_request *req, void *ctx)
 {
-	static_handle(((struct worker *)ctx)->files, req);
+	struct worker *worker = ctx;
+
+	if (!redirected(worker, req))
+		static_handle(worker->files, req);
+}
+
+/* Pages are for people: programs, which do not ask for HTML, get errors in JSON. */
+static struct http_shared *
+find_error_page(void *ctx, const struct http_request *req, unsigned int status)
+{
+	struct worker *worker = ctx;
+	const struct web_config *web = &worker->config.model->web;
+	const char *accept = web->n_error_pages > 0 ? http_request_header(req, "Accept") : NULL;
+	const struct cached_file *file;
+
+	if (!accept || !strstr(accept, "text/html"))
+		return NULL;
+	for (size_t i = 0; i < web->n_error_pages; i++) {
+		if (web->error_pages[i].status == status &&
+			file_cache_get_page(worker->files, web->error_pages[i].file, status,
+				clock_now_ns(), &file) == FILE_FOUND)
+			return file->whole;
+	}
+	return NULL;
 }
 
 static void
@@ -170,12 +207,37 @@ run(void *arg)
 
 /* --- Made by the main thread --- */
 
+/* One for each method that may pass, or one for all. */
+static int
+add_proxy_routes(struct http_route **route, const struct proxy_prefix *proxy)
+{
+	size_t n = proxy->n_methods > 0 ? proxy->n_methods : 1;
+
+	for (size_t i = 0; i < n; i++) {
+		char *path;
+
+		if (asprintf(&path, "%s*", proxy->prefix) < 0)
+			return -ENOMEM;
+		*(*route)++ = (struct http_route){
+			.method = proxy->n_methods > 0 ? proxy->methods[i] : "*",
+			.path = path,
+			.body = HTTP_BODY_STREAMED,
+			.handle = handle_proxy,
+			.help = "passed on to the app tier"};
+	}
+	return 0;
+}
+
 static int
 make_routes(struct worker *worker)
 {
 	const struct web_config *web = &worker->config.model->web;
-	struct http_route *route = calloc(web->n_proxies + N_OWN_ROUTES + 1, sizeof(*route));
+	size_t n = N_OWN_ROUTES + 1;
+	struct http_route *route;
 
+	for (size_t i = 0; i < web->n_proxies; i++)
+		n += web->proxies[i].n_methods + 1;
+	route = calloc(n, sizeof(*route));
 	worker->routes = route;
 	if (!route)
 		return -ENOMEM;
@@ -184,15 +246,8 @@ make_routes(struct worker *worker)
 		.handle = handle_health,
 		.help = "200 while this node serves, 503 while it drains"};
 	for (size_t i = 0; i < web->n_proxies; i++) {
-		char *path;
-
-		if (asprintf(&path, "%s*", web->proxies[i].prefix) < 0)
+		if (add_proxy_routes(&route, &web->proxies[i]) < 0)
 			return -ENOMEM;
-		*route++ = (struct http_route){.method = "*",
-			.path = path,
-			.body = HTTP_BODY_STREAMED,
-			.handle = handle_proxy,
-			.help = "passed on to the app tier"};
 	}
 	*route = (struct http_route){
 		.method = "GET", .path = "/*", .handle = handle_file, .help = "static files"};
@@ -227,6 +282,9 @@ make_server(struct worker *worker, struct err *err)
 		.max_header_bytes = limits->max_header_bytes,
 		.header_timeout_ms = limits->header_timeout_ms,
 		.idle_timeout_ms = limits->idle_timeout_ms,
+		.clients = worker->config.clients,
+		.extra = {worker->config.extra[false], worker->config.extra[true]},
+		.error_page = find_error_page,
 		.on_request_end = on_request_end,
 	};
 
@@ -245,7 +303,7 @@ fill(struct worker *worker, struct err *err)
 	if (!worker->stats.nodes || !worker->shown.nodes || make_routes(worker) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
 	rc = file_cache_new(
-		&worker->files, config->model->web.root, config->types, config->cache_bytes, err);
+		&worker->files, &config->model->web, config->types, config->cache_bytes, err);
 	if (rc < 0)
 		return rc;
 	rc = proxy_new(&worker->proxy, &worker->loop, config->model, config->upstreams);

@@ -25,8 +25,10 @@ struct worker_config {
 	size_t n_listeners;
 	struct upstream_set *upstreams;
 	const struct mime_types *types;
-	struct access_log *access_log;  /* NULL: none. */
-	const atomic_bool *is_draining; /* /health says so. main: writes, workers: read */
+	struct access_log *access_log;    /* NULL: none. */
+	struct clients *clients;          /* NULL: a client may do anything. */
+	struct http_header_list extra[2]; /* As of struct http_server_config. */
+	const atomic_bool *is_draining;   /* /health says so. main: writes, workers: read */
 	uint64_t cache_bytes;
 	/* Called by the worker's thread when it has ended. */
 	void (*on_ended)(void *ctx);

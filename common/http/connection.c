@@ -75,6 +75,8 @@ connection_free(struct connection *connection)
 
 		setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	}
+	if (connection->entered)
+		clients_leave(server->clients, &connection->peer.addr);
 	shim_set(connection->fd, NULL);
 	shim_close(connection->fd);
 	free(connection);

@@ -47,6 +47,7 @@ struct connection {
 	uint64_t sent_bytes;  /* Of the current response with its header. */
 	struct guard guard;
 	struct endpoint peer;
+	bool entered;            /* Counted among those of its client. */
 	struct watcher *watcher; /* Handshake and lingering: the loop's handle; else NULL. */
 	bool header_begun;       /* IDLE: a first byte of the next request has come. */
 	bool suspended; /* The adapter neither reads nor writes: a handler must go on first. */

@@ -26,6 +26,10 @@ struct http_server {
 	uint32_t max_header_bytes;
 	uint32_t header_timeout_ms;
 	uint32_t idle_timeout_ms;
+	struct clients *clients;
+	struct http_header_list extra[2];
+	struct http_shared *(*error_page)(
+		void *ctx, const struct http_request *req, unsigned int status);
 	void (*on_request_end)(
 		void *ctx, const struct http_request *req, unsigned int status, uint64_t sent);
 	struct http_server_stats stats;

@@ -45,6 +45,14 @@ refuse_header(struct http_request *req, bool valid)
 		request_refuse(req, 400, "a malformed request target");
 		return true;
 	}
+	if (req->server->clients &&
+		!clients_request(req->server->clients, &connection->peer.addr, req->start_ns)) {
+		const struct http_header header = {"Retry-After", "1"};
+
+		req->server->stats.n_throttled++;
+		respond_error_with(req, 429, &header, 1, "too many requests");
+		return true;
+	}
 	req->route = router_find(req->server->routes, req->method_name, req->path, allow);
 	if (!req->route && allow[0] != '\0') {
 		const struct http_header header = {"Allow", allow};

@@ -35,6 +35,11 @@ struct http_header {
 	const char *value;
 };
 
+struct http_header_list {
+	const struct http_header *headers;
+	size_t n;
+};
+
 struct http_request;
 
 /* What the request line and header said. Strings live as long as the request. */
@@ -54,6 +59,9 @@ void http_request_each_header(const struct http_request *req,
 const char *http_request_version(const struct http_request *req); /* "HTTP/1.1" */
 const struct endpoint *http_request_peer(const struct http_request *req);
 bool http_request_is_tls(const struct http_request *req);
+/* Writes who the client is by its certificate (the subject, as in RFC 4514, in printable ASCII).
+ * Returns false if it gave none, or if 'out' is too small. */
+bool http_request_client_name(const struct http_request *req, char *out, size_t size);
 /* Content-Length; -1 if the body is chunked, 0 if there is none. */
 int64_t http_request_body_size(const struct http_request *req);
 /* The whole body of a route with HTTP_BODY_BUFFERED; NUL-terminated behind 'size' bytes. */
@@ -124,6 +132,8 @@ struct http_source {
 	/* Writes up to 'size' bytes to 'buf'; returns how many, HTTP_SOURCE_END or _ERROR; 0: none
 	 * now, asked again after http_request_resume(). */
 	ssize_t (*read)(void *ctx, char *buf, size_t size);
+	/* Called once when nothing more will be read; may be NULL. */
+	void (*release)(void *ctx);
 };
 
 /* 'ctx' must live until the request's on_done. 'body_size' may be HTTP_SIZE_UNKNOWN. 'source' may

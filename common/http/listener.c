@@ -2,6 +2,7 @@
 /* Listening sockets; see listener.h. */
 #include "common/http/listener.h"
 
+#include "common/clock.h"
 #include "common/http/connection.h"
 #include "common/http/handshake.h"
 #include "common/http/tls_session.h"
@@ -130,13 +131,35 @@ shed_one(struct listener *listener)
 	listener->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+/* Makes the connection of a socket whose client may have it; closes the socket if memory is
+ * short. */
+static struct connection *
+make_connection(struct listener *listener, int fd, const struct endpoint *peer)
+{
+	struct http_server *server = listener->server;
+	struct connection *connection;
+	SSL *ssl = NULL;
+
+	if (listener->tls) {
+		ssl = tls_session_new(listener->tls, fd);
+		if (!ssl) {
+			close(fd);
+			server->stats.n_shed++;
+			return NULL;
+		}
+	}
+	connection = connection_new(server, fd, ssl, peer);
+	if (connection)
+		connection->entered = server->clients != NULL;
+	return connection;
+}
+
 static void
 accepted(struct listener *listener, int fd, const struct sockaddr *address)
 {
 	struct http_server *server = listener->server;
 	struct connection *connection;
 	struct endpoint peer;
-	SSL *ssl = NULL;
 
 	if (server->stats.n_connections >= server->max_connections ||
 		endpoint_from_sockaddr(address, &peer) < 0) {
@@ -146,19 +169,19 @@ accepted(struct listener *listener, int fd, const struct sockaddr *address)
 		server->stats.n_shed++;
 		return;
 	}
-	if (listener->tls) {
-		ssl = tls_session_new(listener->tls, fd);
-		if (!ssl) {
-			close(fd);
-			server->stats.n_shed++;
-			return;
-		}
-	}
-	connection = connection_new(server, fd, ssl, &peer);
-	if (!connection)
+	if (server->clients && !clients_enter(server->clients, &peer.addr, clock_now_ns())) {
+		close(fd);
+		server->stats.n_shed_client++;
 		return;
+	}
+	connection = make_connection(listener, fd, &peer);
+	if (!connection) {
+		if (server->clients)
+			clients_leave(server->clients, &peer.addr);
+		return;
+	}
 	server->stats.n_accepted++;
-	if (ssl)
+	if (connection->ssl)
 		handshake_start(connection);
 	else
 		core_serve(connection);

@@ -29,6 +29,7 @@ struct mhd_request {
 	void *source_ctx;
 	int64_t body_size; /* Of the response. */
 	uint64_t sent;     /* What the source has given. */
+	bool borrowed;     /* 'response' is that of 'shared'. */
 	bool valid;        /* The target could be read. */
 	bool begun;        /* The first call has been made. */
 	bool whole;        /* The last call has been made. */
@@ -179,27 +180,29 @@ static void
 protocol_answer(struct http_request *req, const struct answer *answer)
 {
 	struct mhd_request *mine = of(req);
-	bool close_after = req->close || req->server->draining;
+	const struct response_frame frame = {
+		.extra = &req->server->extra[req->connection->ssl != NULL],
+		.close = req->close || req->server->draining,
+	};
 
 	switch (answer->kind) {
 	case ANSWER_BYTES:
-		mine->response = mhd_response_bytes(answer, close_after);
+		mine->response = mhd_response_bytes(answer, &frame);
 		mine->body_size = (int64_t)answer->size;
 		break;
 	case ANSWER_SHARED:
 		mine->shared = answer->shared;
 		mine->body_size = (int64_t)answer->shared->size;
-		if (close_after) {
-			mine->response = mhd_response_shared(answer->shared, true);
-		} else {
-			mine->response = answer->shared->response;
-		}
+		mine->response = mhd_response_kept(answer->shared, &frame);
+		mine->borrowed = mine->response != NULL;
+		if (!mine->borrowed)
+			mine->response = mhd_response_shared(answer->shared, &frame);
 		break;
 	case ANSWER_SOURCE:
 		mine->source = answer->source;
 		mine->source_ctx = answer->source_ctx;
 		mine->body_size = answer->body_size;
-		mine->response = mhd_response_source(answer, read_source, mine, close_after);
+		mine->response = mhd_response_source(answer, read_source, mine, &frame);
 		break;
 	}
 	if (!mine->response)
@@ -391,8 +394,10 @@ mhd_request_completed(
 	exchange_done(&mine->base, status,
 		sent_body(mine, status, code == MHD_REQUEST_TERMINATED_COMPLETED_OK));
 	connection_set_phase(connection, CONNECTION_IDLE);
-	if (mine->response && (!mine->shared || mine->response != mine->shared->response))
+	if (mine->response && !mine->borrowed)
 		MHD_destroy_response(mine->response);
 	http_shared_unref(mine->shared);
+	if (mine->source && mine->source->release)
+		mine->source->release(mine->source_ctx);
 	free(mine);
 }

@@ -9,27 +9,43 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 LOG_MODULE("http");
 
 #define SOURCE_BLOCK_BYTES 32768u
 
+static bool
+has_header(const struct http_header *headers, size_t n_headers, const char *name)
+{
+	for (size_t i = 0; i < n_headers; i++)
+		if (strcasecmp(headers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 static void
 add_headers(struct MHD_Response *response, const struct http_header *headers, size_t n_headers,
-	bool close_after)
+	const struct response_frame *frame)
 {
 	for (size_t i = 0; i < n_headers; i++) {
 		if (MHD_add_response_header(response, headers[i].name, headers[i].value) != MHD_YES)
 			LOG_LIMITED(LOG_WARN, "response header '%s' left out: not allowed",
 				headers[i].name);
 	}
-	if (close_after)
+	for (size_t i = 0; i < frame->extra->n; i++) {
+		const struct http_header *extra = &frame->extra->headers[i];
+
+		if (!has_header(headers, n_headers, extra->name))
+			MHD_add_response_header(response, extra->name, extra->value);
+	}
+	if (frame->close)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
 struct MHD_Response *
-mhd_response_bytes(const struct answer *answer, bool close_after)
+mhd_response_bytes(const struct answer *answer, const struct response_frame *frame)
 {
 	void *body;
 	struct MHD_Response *response;
@@ -38,13 +54,13 @@ mhd_response_bytes(const struct answer *answer, bool close_after)
 	response = MHD_create_response_from_buffer(
 		answer->size, answer->size ? body : NULL, MHD_RESPMEM_MUST_COPY);
 	if (response)
-		add_headers(response, answer->headers, answer->n_headers, close_after);
+		add_headers(response, answer->headers, answer->n_headers, frame);
 	return response;
 }
 
 struct MHD_Response *
-mhd_response_source(
-	const struct answer *answer, MHD_ContentReaderCallback read, void *ctx, bool close_after)
+mhd_response_source(const struct answer *answer, MHD_ContentReaderCallback read, void *ctx,
+	const struct response_frame *frame)
 {
 	uint64_t size = answer->body_size < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)answer->body_size;
 	size_t block = size < SOURCE_BLOCK_BYTES ? (size_t)size : SOURCE_BLOCK_BYTES;
@@ -52,7 +68,7 @@ mhd_response_source(
 		MHD_create_response_from_callback(size, block ? block : 1, read, ctx, NULL);
 
 	if (response)
-		add_headers(response, answer->headers, answer->n_headers, close_after);
+		add_headers(response, answer->headers, answer->n_headers, frame);
 	return response;
 }
 
@@ -77,7 +93,7 @@ make(const struct http_shared *shared, int fd)
 }
 
 struct MHD_Response *
-mhd_response_shared(const struct http_shared *shared, bool close_after)
+mhd_response_shared(const struct http_shared *shared, const struct response_frame *frame)
 {
 	struct MHD_Response *response;
 	int fd = -1;
@@ -89,8 +105,54 @@ mhd_response_shared(const struct http_shared *shared, bool close_after)
 	}
 	response = make(shared, fd);
 	if (response)
-		add_headers(response, shared->headers, shared->n_headers, close_after);
+		add_headers(response, shared->headers, shared->n_headers, frame);
 	return response;
+}
+
+static void
+drop_decorated(struct decorated *decorated)
+{
+	if (!decorated)
+		return;
+	MHD_destroy_response(decorated->response);
+	free(decorated);
+}
+
+static struct decorated *
+decorate(const struct http_shared *shared, const struct response_frame *frame)
+{
+	struct decorated *decorated = malloc(sizeof(*decorated));
+
+	if (!decorated)
+		return NULL;
+	decorated->headers = frame->extra->headers;
+	decorated->response = mhd_response_shared(shared, frame);
+	if (decorated->response)
+		return decorated;
+	free(decorated);
+	return NULL;
+}
+
+struct MHD_Response *
+mhd_response_kept(struct http_shared *shared, const struct response_frame *frame)
+{
+	if (frame->close)
+		return NULL;
+	if (frame->extra->n == 0)
+		return shared->response;
+	for (size_t i = 0; i < DECORATED_MAX; i++) {
+		struct decorated *found = atomic_load(&shared->decorated[i]);
+		struct decorated *made = found ? NULL : decorate(shared, frame);
+
+		/* Another thread may be quicker; what it has put there may be what is wanted. */
+		if (made && !atomic_compare_exchange_strong(&shared->decorated[i], &found, made))
+			drop_decorated(made);
+		else if (made)
+			found = made;
+		if (found && found->headers == frame->extra->headers)
+			return found->response;
+	}
+	return NULL;
 }
 
 /* Copies the headers and their strings into one block. Returns false when memory is short. */
@@ -119,6 +181,8 @@ copy_headers(struct http_shared *shared, const struct http_header *headers, size
 static void
 destroy(struct http_shared *shared)
 {
+	for (size_t i = 0; i < DECORATED_MAX; i++)
+		drop_decorated(atomic_load(&shared->decorated[i]));
 	MHD_destroy_response(shared->response); /* Closes the file. */
 	free(shared->headers);
 	free(shared->body);
@@ -129,6 +193,9 @@ destroy(struct http_shared *shared)
 static struct http_shared *
 finish(struct http_shared *shared, const struct http_header *headers, size_t n_headers)
 {
+	static const struct http_header_list none;
+	const struct response_frame plain = {.extra = &none};
+
 	atomic_init(&shared->n_references, 1);
 	if (!copy_headers(shared, headers, n_headers)) {
 		if (shared->fd >= 0)
@@ -143,7 +210,7 @@ finish(struct http_shared *shared, const struct http_header *headers, size_t n_h
 		destroy(shared);
 		return NULL;
 	}
-	add_headers(shared->response, headers, n_headers, false);
+	add_headers(shared->response, headers, n_headers, &plain);
 	return shared;
 }
 

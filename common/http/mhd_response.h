@@ -7,15 +7,27 @@
 
 #include <microhttpd.h>
 
-/* Each returns a new object for MHD_destroy_response(), or NULL when memory is short. 'close': with
- * "Connection: close". */
-struct MHD_Response *mhd_response_bytes(const struct answer *answer, bool close);
+/* What a response gets beside what its handler gave it. */
+struct response_frame {
+	const struct http_header_list *extra; /* Unless it has headers of these names. */
+	bool close;                           /* "Connection: close". */
+};
 
-/* The shared object itself, or one made for this answer alone. */
-struct MHD_Response *mhd_response_shared(const struct http_shared *shared, bool close);
+/* Each returns a new object for MHD_destroy_response(), or NULL when memory is short. */
+struct MHD_Response *mhd_response_bytes(
+	const struct answer *answer, const struct response_frame *frame);
+
+/* One made for this answer alone. */
+struct MHD_Response *mhd_response_shared(
+	const struct http_shared *shared, const struct response_frame *frame);
+
+/* The shared object's own, with extra headers; not for MHD_destroy_response(). NULL if there is
+ * none: mhd_response_shared() then makes one. */
+struct MHD_Response *mhd_response_kept(
+	struct http_shared *shared, const struct response_frame *frame);
 
 /* 'size' may be HTTP_SIZE_UNKNOWN; 'read' is called with 'ctx'. */
-struct MHD_Response *mhd_response_source(
-	const struct answer *answer, MHD_ContentReaderCallback read, void *ctx, bool close);
+struct MHD_Response *mhd_response_source(const struct answer *answer,
+	MHD_ContentReaderCallback read, void *ctx, const struct response_frame *frame);
 
 #endif /* COMMON_HTTP_MHD_RESPONSE_H */

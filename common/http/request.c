@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/ssl.h>
+
 /* A decoded query argument, kept until the request ends. */
 struct decoded {
 	struct decoded *next;
@@ -206,6 +208,25 @@ bool
 http_request_is_tls(const struct http_request *req)
 {
 	return req->connection->ssl != NULL;
+}
+
+bool
+http_request_client_name(const struct http_request *req, char *out, size_t size)
+{
+	SSL *ssl = req->connection->ssl;
+	X509 *x509 = ssl ? SSL_get0_peer_certificate(ssl) : NULL;
+	BIO *bio = x509 ? BIO_new(BIO_s_mem()) : NULL;
+	int n = -1;
+
+	if (!bio)
+		return false;
+	if (X509_NAME_print_ex(bio, X509_get_subject_name(x509), 0, XN_FLAG_RFC2253) >= 0 &&
+		BIO_pending(bio) < (int)size)
+		n = BIO_read(bio, out, (int)size);
+	BIO_free(bio);
+	if (n > 0)
+		out[n] = '\0';
+	return n > 0;
 }
 
 int64_t

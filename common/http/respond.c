@@ -3,6 +3,7 @@
 #include "common/http/respond.h"
 
 #include "common/http/connection.h"
+#include "common/http/core.h"
 
 #include <assert.h>
 #include <jansson.h>
@@ -18,6 +19,8 @@ drop(const struct answer *answer)
 {
 	if (answer->kind == ANSWER_SHARED)
 		http_shared_unref(answer->shared);
+	if (answer->kind == ANSWER_SOURCE && answer->source && answer->source->release)
+		answer->source->release(answer->source_ctx);
 }
 
 /* Every answer passes here once. */
@@ -91,6 +94,19 @@ http_respond_source(struct http_request *req, unsigned int status,
 	give(req, &answer);
 }
 
+/* Answers with a page for people where there is one. */
+static bool
+show_page(struct http_request *req, unsigned int status)
+{
+	struct http_server *server = req->server;
+	struct http_shared *page =
+		server->error_page ? server->error_page(server->ctx, req, status) : NULL;
+
+	if (page)
+		http_respond_shared(req, page);
+	return page != NULL;
+}
+
 void
 respond_error_with(struct http_request *req, unsigned int status, const struct http_header *headers,
 	size_t n_headers, const char *text)
@@ -99,9 +115,12 @@ respond_error_with(struct http_request *req, unsigned int status, const struct h
 		{"Content-Type", "application/json"},
 		{"Cache-Control", "no-store"},
 	};
-	json_t *json = json_pack("{s:s}", "error", text);
+	json_t *json;
 	char *body;
 
+	if (n_headers == 0 && show_page(req, status))
+		return;
+	json = json_pack("{s:s}", "error", text);
 	if (!json) /* The text is not UTF-8. */
 		json = json_pack("{s:s}", "error", http_status_text(status));
 	body = json ? json_dumps(json, JSON_COMPACT) : NULL;

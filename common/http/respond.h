@@ -13,8 +13,17 @@ struct MHD_Response;
 void respond_error_with(struct http_request *req, unsigned int status,
 	const struct http_header *headers, size_t n_headers, const char *text);
 
+/* The same response with headers that are added to all of a server. */
+struct decorated {
+	const struct http_header *headers; /* Which: compared by address. */
+	struct MHD_Response *response;
+};
+
+#define DECORATED_MAX 2 /* Plain and TLS. */
+
 struct http_shared {
-	atomic_uint n_references;      /* Any thread. The rest is constant. */
+	atomic_uint n_references;                           /* Any thread. */
+	struct decorated *_Atomic decorated[DECORATED_MAX]; /* Any thread. The rest is constant. */
 	struct MHD_Response *response; /* What libmicrohttpd sends; owns 'fd' and its headers. */
 	unsigned int status;
 	struct http_header *headers; /* In one block with their strings. */

@@ -70,6 +70,13 @@ is_unused(const struct connection *connection)
 	       !connection->request;
 }
 
+/* Between requests, which is nothing to hold against it. */
+static bool
+is_kept_alive(const struct connection *connection)
+{
+	return is_unused(connection) && connection->n_requests > 0;
+}
+
 static void
 find_overdue(struct http_server *server, uint32_t tick_ms)
 {
@@ -80,9 +87,10 @@ find_overdue(struct http_server *server, uint32_t tick_ms)
 		next = at->next;
 		if (at->dead)
 			continue;
-		if (connection_is_overdue(at, now_ns, tick_ms))
+		if (connection_is_overdue(at, now_ns, tick_ms)) {
+			server->stats.n_overdue += !is_kept_alive(at);
 			end_connection(at, at->phase == CONNECTION_IDLE);
-		else if (server->draining && is_unused(at))
+		} else if (server->draining && is_unused(at))
 			end_connection(at, true);
 	}
 }
@@ -235,6 +243,10 @@ make(uv_loop_t *loop, const struct http_server_config *config)
 	server->max_header_bytes = config->max_header_bytes;
 	server->header_timeout_ms = config->header_timeout_ms;
 	server->idle_timeout_ms = config->idle_timeout_ms;
+	server->clients = config->clients;
+	server->extra[false] = config->extra[false];
+	server->extra[true] = config->extra[true];
+	server->error_page = config->error_page;
 	server->on_request_end = config->on_request_end;
 	uv_timer_init(loop, &server->tick);
 	server->tick.data = server;

@@ -8,6 +8,7 @@
 #define COMMON_HTTP_SERVER_H
 
 #include "common/err.h"
+#include "common/http/clients.h"
 #include "common/http/http.h"
 #include "common/http/tls.h"
 
@@ -30,6 +31,14 @@ struct http_server_config {
 	uint32_t max_header_bytes; /* Request line and header; more gets 431. */
 	uint32_t header_timeout_ms;
 	uint32_t idle_timeout_ms;
+	struct clients *clients; /* What each client may do; NULL: anything. Outlives the server. */
+	/* Added to every response to plain and to TLS clients ([false], [true]), except those of
+	 * these names in it. What is pointed to outlives the server. */
+	struct http_header_list extra[2];
+	/* The page that this client is to see instead of an error of the server's own; NULL: none.
+	 * May be NULL itself. */
+	struct http_shared *(*error_page)(
+		void *ctx, const struct http_request *req, unsigned int status);
 	/* Called when a request has ended, for access logs and statistics; may be NULL. 'status' is
 	 * 0 if the client left before an answer. 'sent' counts body bytes. */
 	void (*on_request_end)(
@@ -40,6 +49,9 @@ struct http_server_config {
 struct http_server_stats {
 	uint64_t n_accepted;
 	uint64_t n_shed;        /* Closed at accept: too many connections. */
+	uint64_t n_shed_client; /* Closed at accept: too many of this client. */
+	uint64_t n_throttled;   /* Requests answered 429. */
+	uint64_t n_overdue;     /* Connections cut because the client was too slow. */
 	uint64_t n_connections; /* Now. */
 	uint64_t n_requests;
 	uint64_t n_responses[6]; /* By hundreds of the status; [0]: no answer. */

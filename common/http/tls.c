@@ -1,151 +1,138 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* TLS contexts on OpenSSL; see tls.h.
  *
- * A reload makes a new SSL_CTX and swaps it in; sessions hold a reference to the one they began
- * with. The keys of session tickets stay, so that clients resume across a reload. */
+ * A reload loads all certificates anew and swaps them in; sessions hold a reference to the one they
+ * began with. The keys of session tickets stay or come from their file, so that clients resume
+ * across a reload. */
 #include "common/http/tls.h"
 
+#include "common/http/tls_certificate.h"
 #include "common/http/tls_session.h"
+#include "common/http/tls_tickets.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/err.h>
-#include <openssl/rand.h>
 #include <openssl/ssl.h>
 
-#define TICKET_KEYS_SIZE 80 /* Name, HMAC and AES keys, as OpenSSL lays them out. */
-#define N_TICKETS 2
-
-/* Forward secrecy and AEAD only, ECDSA first (its signatures cost half of RSA's). */
-static const char ciphers_1_2[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
-				  "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256:"
-				  "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305";
-static const char ciphers_1_3[] =
-	"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-static const char groups[] = "X25519:P-256:P-384";
-
-/* Protocols in order of preference, each with its length before it (RFC 7301). */
-static const unsigned char protocols[] = "\x08http/1.1\x08http/1.0";
-
 struct tls_context {
-	pthread_mutex_t lock; /* Of 'ssl_ctx'. */
-	SSL_CTX *ssl_ctx;     /* Any thread, under the lock. */
-	unsigned char ticket_keys[TICKET_KEYS_SIZE];
-	char *certificate;
-	char *private_key;
+	const struct tls_settings *settings;
+	struct tls_tickets *tickets;
+	pthread_mutex_t lock;                 /* Of 'certificates'. */
+	struct tls_certificate *certificates; /* As many as there are files. Any thread. */
 };
 
+/* Switches to the certificate that the client asks for by its name (RFC 6066 3). A reload in the
+ * middle of a handshake does no harm: the fresh one is then given out. */
 static int
-fail(struct err *err, const char *path, const char *what)
+choose_certificate(SSL *ssl, int *alert, void *arg)
 {
-	unsigned long code = ERR_peek_error();
-	const char *reason = ERR_SYSTEM_ERROR(code) ? strerror(ERR_GET_REASON(code))
-						    : ERR_reason_error_string(code);
+	struct tls_context *context = arg;
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	int verdict = SSL_TLSEXT_ERR_NOACK;
 
-	if (!reason)
-		reason = "unknown reason";
-	return err_set(err, -EINVAL, "%s: %s: %s", path, what, reason);
+	(void)alert;
+	if (!name || context->settings->n_files == 1)
+		return verdict;
+	pthread_mutex_lock(&context->lock);
+	for (size_t i = 0; i < context->settings->n_files; i++) {
+		if (!tls_certificate_is_for(&context->certificates[i], name))
+			continue;
+		SSL_set_SSL_CTX(ssl, context->certificates[i].ctx);
+		verdict = SSL_TLSEXT_ERR_OK;
+		break;
+	}
+	pthread_mutex_unlock(&context->lock);
+	return verdict;
 }
 
+/* Gives out the OCSP response of the certificate that was chosen (RFC 6066 8), unless it is too
+ * old: clients take none better than that. */
 static int
-select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_size,
-	const unsigned char *offered, unsigned int offered_size, void *ctx)
+staple(SSL *ssl, void *arg)
 {
-	unsigned char *chosen;
+	struct tls_context *context = arg;
+	const SSL_CTX *chosen = SSL_get_SSL_CTX(ssl);
+	int verdict = SSL_TLSEXT_ERR_NOACK;
 
-	(void)ssl;
-	(void)ctx;
-	if (SSL_select_next_proto(&chosen, out_size, protocols, sizeof(protocols) - 1, offered,
-		    offered_size) != OPENSSL_NPN_NEGOTIATED)
-		return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 3.2: no_application_protocol. */
-	*out = chosen;
-	return SSL_TLSEXT_ERR_OK;
+	pthread_mutex_lock(&context->lock);
+	for (size_t i = 0; i < context->settings->n_files; i++) {
+		const struct tls_certificate *at = &context->certificates[i];
+		unsigned char *copy;
+
+		if (at->ctx != chosen || !tls_certificate_has_response(at, time(NULL)))
+			continue;
+		copy = OPENSSL_memdup(at->response, at->response_size);
+		if (copy &&
+			SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)at->response_size) == 1)
+			verdict = SSL_TLSEXT_ERR_OK;
+		break;
+	}
+	pthread_mutex_unlock(&context->lock);
+	return verdict;
 }
 
 static bool
-set_policy(struct tls_context *context, SSL_CTX *ctx)
+install(struct tls_context *context, SSL_CTX *ctx)
 {
-	static const unsigned char session_id[] = "weir";
-
-	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-					 SSL_OP_CIPHER_SERVER_PREFERENCE |
-					 SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
-	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_alpn_select_cb(ctx, select_protocol, NULL);
-	return SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
-	       SSL_CTX_set_cipher_list(ctx, ciphers_1_2) == 1 &&
-	       SSL_CTX_set_ciphersuites(ctx, ciphers_1_3) == 1 &&
-	       SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
-	       SSL_CTX_set_num_tickets(ctx, N_TICKETS) == 1 &&
-	       SSL_CTX_set_session_id_context(ctx, session_id, sizeof(session_id) - 1) == 1 &&
-	       SSL_CTX_set_tlsext_ticket_keys(
-		       ctx, context->ticket_keys, sizeof(context->ticket_keys)) == 1;
+	return tls_tickets_install(context->tickets, ctx) &&
+	       SSL_CTX_set_tlsext_servername_callback(ctx, choose_certificate) == 1 &&
+	       SSL_CTX_set_tlsext_servername_arg(ctx, context) == 1 &&
+	       SSL_CTX_set_tlsext_status_cb(ctx, staple) == 1 &&
+	       SSL_CTX_set_tlsext_status_arg(ctx, context) == 1;
 }
 
-static int
-load(struct tls_context *context, SSL_CTX *ctx, struct err *err)
+static void
+drop(struct tls_certificate *certificates, size_t n)
 {
-	ERR_clear_error();
-	if (!set_policy(context, ctx))
-		return fail(err, "TLS", "OpenSSL does not take the settings");
-	if (SSL_CTX_use_certificate_chain_file(ctx, context->certificate) != 1)
-		return fail(err, context->certificate, "cannot load the certificate chain (PEM)");
-	if (SSL_CTX_use_PrivateKey_file(ctx, context->private_key, SSL_FILETYPE_PEM) != 1 &&
-		ERR_GET_REASON(ERR_peek_last_error()) != X509_R_KEY_VALUES_MISMATCH)
-		return fail(err, context->private_key, "cannot load the private key (PEM)");
-	if (SSL_CTX_check_private_key(ctx) != 1)
-		return err_set(err, -EINVAL,
-			"%s: the private key does not belong to the "
-			"certificate in %s",
-			context->private_key, context->certificate);
-	return 0;
+	for (size_t i = 0; certificates && i < n; i++)
+		tls_certificate_fini(&certificates[i]);
+	free(certificates);
 }
 
-/* Makes an SSL_CTX of the files as they are now. */
+/* Loads all certificates as their files are now. */
 static int
-make(struct tls_context *context, SSL_CTX **out, struct err *err)
+load(struct tls_context *context, struct tls_certificate **out, struct err *err)
 {
-	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-	int result;
+	const struct tls_settings *settings = context->settings;
+	struct tls_certificate *made = calloc(settings->n_files, sizeof(*made));
+	int rc = made ? 0 : err_set(err, -ENOMEM, "out of memory");
 
-	if (!ctx)
-		return err_set(err, -ENOMEM, "out of memory");
-	result = load(context, ctx, err);
-	ERR_clear_error();
-	if (result < 0) {
-		SSL_CTX_free(ctx);
-		return result;
+	for (size_t i = 0; rc == 0 && i < settings->n_files; i++) {
+		rc = tls_certificate_load(&made[i], &settings->files[i], settings, err);
+		if (rc == 0 && !install(context, made[i].ctx))
+			rc = tls_fail(err, "TLS", "OpenSSL does not take the settings");
 	}
-	*out = ctx;
+	if (rc < 0) {
+		drop(made, settings->n_files);
+		return rc;
+	}
+	*out = made;
 	return 0;
 }
 
 int
-tls_context_new(
-	struct tls_context **out, const char *certificate, const char *private_key, struct err *err)
+tls_context_new(struct tls_context **out, const struct tls_settings *settings, struct err *err)
 {
 	struct tls_context *context = calloc(1, sizeof(*context));
-	int result;
+	int rc;
 
+	assert(settings->n_files > 0);
 	if (!context)
 		return err_set(err, -ENOMEM, "out of memory");
 	pthread_mutex_init(&context->lock, NULL);
-	context->certificate = strdup(certificate);
-	context->private_key = strdup(private_key);
-	if (!context->certificate || !context->private_key ||
-		RAND_bytes(context->ticket_keys, sizeof(context->ticket_keys)) != 1)
-		result = err_set(err, -ENOMEM, "out of memory");
-	else
-		result = make(context, &context->ssl_ctx, err);
-	if (result < 0) {
+	context->settings = settings;
+	rc = tls_tickets_new(&context->tickets, settings->ticket_keys, err);
+	if (rc == 0)
+		rc = load(context, &context->certificates, err);
+	if (rc < 0) {
 		tls_context_free(context);
-		return result;
+		return rc;
 	}
 	*out = context;
 	return 0;
@@ -156,29 +143,59 @@ tls_context_free(struct tls_context *context)
 {
 	if (!context)
 		return;
-	SSL_CTX_free(context->ssl_ctx);
-	OPENSSL_cleanse(context->ticket_keys, sizeof(context->ticket_keys));
+	drop(context->certificates, context->settings->n_files);
+	tls_tickets_free(context->tickets);
 	pthread_mutex_destroy(&context->lock);
-	free(context->certificate);
-	free(context->private_key);
 	free(context);
 }
 
 int
 tls_context_reload(struct tls_context *context, struct err *err)
 {
-	SSL_CTX *fresh = NULL;
-	SSL_CTX *old;
-	int result = make(context, &fresh, err);
+	struct tls_certificate *fresh = NULL;
+	struct tls_certificate *old;
+	struct tls_tickets *tickets;
+	int rc = tls_tickets_read(context->tickets, &tickets, err);
 
-	if (result < 0)
-		return result;
+	if (rc == 0)
+		rc = load(context, &fresh, err);
+	if (rc < 0) {
+		tls_tickets_free(tickets);
+		return rc;
+	}
+	tls_tickets_take(context->tickets, tickets);
 	pthread_mutex_lock(&context->lock);
-	old = context->ssl_ctx;
-	context->ssl_ctx = fresh;
+	old = context->certificates;
+	context->certificates = fresh;
 	pthread_mutex_unlock(&context->lock);
-	SSL_CTX_free(old);
+	drop(old, context->settings->n_files);
 	return 0;
+}
+
+static void
+describe(const struct tls_certificate *certificate, struct tls_certificate_state *state)
+{
+	const ASN1_TIME *until = X509_get0_notAfter(SSL_CTX_get0_certificate(certificate->ctx));
+	struct tm tm;
+
+	state->not_after = ASN1_TIME_to_tm(until, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
+	state->is_stapled = tls_certificate_has_response(certificate, time(NULL));
+	state->staple_until = certificate->response_until;
+}
+
+void
+tls_context_each(struct tls_context *context,
+	void (*each)(void *ctx, const struct tls_certificate_state *state), void *ctx)
+{
+	pthread_mutex_lock(&context->lock);
+	for (size_t i = 0; i < context->settings->n_files; i++) {
+		struct tls_certificate_state state = {
+			.file = context->settings->files[i].certificate};
+
+		describe(&context->certificates[i], &state);
+		each(ctx, &state);
+	}
+	pthread_mutex_unlock(&context->lock);
 }
 
 SSL *
@@ -187,7 +204,7 @@ tls_session_new(struct tls_context *context, int fd)
 	SSL *ssl;
 
 	pthread_mutex_lock(&context->lock);
-	ssl = SSL_new(context->ssl_ctx);
+	ssl = SSL_new(context->certificates[0].ctx);
 	pthread_mutex_unlock(&context->lock);
 	if (!ssl)
 		return NULL;

@@ -35,8 +35,9 @@ static const struct scheduler {
 		"weir does not send by destination: dh would send all of one address to one "
 		"server"},
 	{"fo", "maglev", false,
-		"fo sends all to the server of the highest weight: give the others weight 0, and "
-		"them to a person or a script for when it fails"},
+		"fo sends all to the server of the highest weight that is up: in a pool with a "
+		"check "
+		"the others are sorry backends, which all serve while it is down"},
 	{"ovf", "maglev", false,
 		"ovf fills one server after the other: 'max_flows' of each backend is what it may "
 		"take at once"},
@@ -130,7 +131,88 @@ write_backends(struct import *import, struct document_node *pool,
 			document_text(document, item, "port", "%u", port);
 		if (backend->max_flows)
 			document_text(document, item, "max_flows", "%u", backend->max_flows);
+		if (backend->sorry)
+			document_text(document, item, "sorry", "yes");
 	}
+}
+
+/* How many servers of the weight 'each' come to 'sum'. */
+static long long
+count(long long sum, long long each)
+{
+	long long n = (sum + each - 1) / each;
+
+	return n > 0 ? n : 1;
+}
+
+/* keepalived sums up weights and goes as far below its quorum as above it; weir counts backends,
+ * and goes above only. */
+static void
+write_quorum(
+	struct import *import, struct document_node *pool, const struct import_service *service)
+{
+	long long n = 0, each = 0, needed = 1, again = 1;
+	bool equal = true;
+
+	for (size_t i = 0; i < service->n_backends; i++) {
+		const struct import_backend *backend = &service->backends[i];
+
+		if (backend->sorry)
+			continue;
+		each = n++ == 0 ? backend->weight : each;
+		equal = equal && backend->weight == each;
+	}
+	if (!service->quorum)
+		return;
+	if (n == (long long)service->n_backends) {
+		import_note(import, service->notes, service->quorum,
+			"without a sorry backend nothing depends on a quorum: the service goes on "
+			"with the backends that are up");
+		return;
+	}
+	if (equal && each > 0) {
+		needed = count(service->least - service->more, each);
+		again = count(service->least + service->more, each);
+	} else {
+		import_note(import, service->notes, service->quorum,
+			"keepalived sums up weights, weir counts backends; as the weights differ "
+			"it is 1");
+	}
+	if (again > n)
+		import_note(import, service->notes, service->quorum,
+			"more than all backends together: it is as many as there are");
+	needed = needed < n ? needed : n;
+	again = again < n ? again : n;
+	document_text(import->document, pool, "quorum", "%lld", needed);
+	if (again > needed)
+		document_text(import->document, pool, "quorum_hysteresis", "%lld", again - needed);
+}
+
+/* Makes sorry backends of all but the one of the highest weight. */
+static void
+keep_highest(struct import_service *service)
+{
+	size_t highest = 0;
+
+	for (size_t i = 0; i < service->n_backends; i++) {
+		if (service->backends[i].weight > service->backends[highest].weight)
+			highest = i;
+	}
+	for (size_t i = 0; i < service->n_backends; i++)
+		service->backends[i].sorry = i != highest;
+}
+
+/* The sorry server is one more backend; without a check nobody would know when. */
+static void
+add_sorry(struct import *import, struct import_service *service)
+{
+	if (!service->sorry.from)
+		return;
+	if (service->check && service->n_backends > 0)
+		import_service_add_backend(import, service, &service->sorry);
+	else
+		import_note(import, service->notes, service->sorry.from,
+			"left out: without a check the pool never loses its quorum");
 }
 
 static const char *
@@ -158,6 +240,7 @@ write_pool(struct import *import, const struct import_service *service, bool equ
 	document_text(import->document, pool, "name", "%s", name);
 	if (service->check)
 		document_text(import->document, pool, "check", "%s", service->check);
+	write_quorum(import, pool, service);
 	write_backends(import, pool, service, equal);
 	document_move_comments(pool, service->notes);
 	return name;
@@ -305,6 +388,9 @@ import_service_write(struct import *import, struct import_service *service)
 	const struct scheduler *scheduler = find_scheduler(import, service);
 	const char *ours = scheduler->ours, *pool;
 
+	if (strcmp(scheduler->word, "fo") == 0 && service->check)
+		keep_highest(service);
+	add_sorry(import, service);
 	if (scheduler->reason)
 		import_note(import, service->notes, service->from, "%s", scheduler->reason);
 	if (service->by_port && strcmp(ours, "source-hash") == 0)

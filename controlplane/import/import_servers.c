@@ -232,6 +232,43 @@ take_server(struct import *import, void *ctx, const struct statement *statement)
 		check_server(import, serving, statement);
 }
 
+static void
+take_quorum(struct import *import, void *ctx, const struct statement *statement)
+{
+	struct serving *serving = ctx;
+
+	serving->service.quorum = statement;
+	if (!import_number(statement_word(statement, 1), 1, INT32_MAX, &serving->service.least))
+		import_note(import, serving->service.notes, statement, "not a number from 1 on");
+}
+
+static void
+take_hysteresis(struct import *import, void *ctx, const struct statement *statement)
+{
+	struct serving *serving = ctx;
+
+	if (!import_number(statement_word(statement, 1), 0, INT32_MAX, &serving->service.more))
+		import_note(import, serving->service.notes, statement, "not a number from 0 on");
+}
+
+static void
+take_sorry(struct import *import, void *ctx, const struct statement *statement)
+{
+	struct serving *serving = ctx;
+	struct import_backend sorry = {.from = statement, .weight = 1, .sorry = true};
+	const char *port = statement_word(statement, 2);
+	long long number = 0;
+
+	if (!import_addr(statement_word(statement, 1), &sorry.addr) ||
+		(port && !import_number(port, 0, 65535, &number))) {
+		import_note(import, serving->service.notes, statement,
+			"left out: not an address with a port");
+		return;
+	}
+	sorry.port = (unsigned int)number;
+	serving->service.sorry = sorry;
+}
+
 static const struct import_keyword keywords[] = {
 	{"lvs_sched", take_nothing, NULL},
 	{"lb_algo", take_nothing, NULL},
@@ -266,11 +303,11 @@ static const struct import_keyword keywords[] = {
 	{"quorum_up", NULL, no_script},
 	{"quorum_down", NULL, no_script},
 	{"smtp_alert", NULL, no_mail},
-	{"quorum", NULL, "weir's services go on with what backends are up"},
-	{"hysteresis", NULL, "weir's services go on with what backends are up"},
-	{"sorry_server", NULL, "weir's pools have no sorry backend"},
-	{"sorry_server_inhibit", NULL, "weir's pools have no sorry backend"},
-	{"sorry_server_lvs_method", NULL, "weir's pools have no sorry backend"},
+	{"quorum", take_quorum, NULL},
+	{"hysteresis", take_hysteresis, NULL},
+	{"sorry_server", take_sorry, NULL},
+	{"sorry_server_inhibit", NULL, inhibit},
+	{"sorry_server_lvs_method", take_own_method, NULL},
 	/* Of DPVS, whose format is keepalived's. */
 	{"syn_proxy", take_syn_proxy, NULL},
 	{"laddr_group_name", take_locals, NULL},

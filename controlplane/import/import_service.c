@@ -10,7 +10,8 @@ void
 import_service_init(
 	struct import_service *service, struct import *import, const struct statement *from)
 {
-	*service = (struct import_service){.from = from, .protocol = "tcp", .mode = MODE_NAT};
+	*service = (struct import_service){
+		.from = from, .protocol = "tcp", .mode = MODE_NAT, .least = 1};
 	service->notes = document_loose(import->document);
 }
 

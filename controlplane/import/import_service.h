@@ -14,8 +14,8 @@ struct import_backend {
 	struct addr addr;
 	unsigned int port; /* 0: the service's. */
 	long long weight;
-	unsigned int max_flows;         /* 0: any number. */
-	const struct statement *method; /* Its own, NULL: the service's. */
+	unsigned int max_flows; /* 0: any number. */
+	bool sorry;             /* For when there are too few others. */
 };
 
 /* Where a service is reached. */
@@ -40,7 +40,10 @@ struct import_service {
 	bool syn_cookies;
 	struct addr locals[MODEL_LOCALS_MAX];
 	size_t n_locals;
-	const char *check; /* Name; NULL: none. */
+	const char *check;              /* Name; NULL: none. */
+	struct import_backend sorry;    /* 'from' NULL: none. */
+	const struct statement *quorum; /* What says it; NULL: nothing does. */
+	long long least, more;          /* Sum of weights that is a quorum, and its hysteresis. */
 	struct import_backend *backends;
 	size_t n_backends, backends_capacity;
 	struct import_target *targets;

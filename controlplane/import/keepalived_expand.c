@@ -10,8 +10,8 @@
 #define PARAMETERS_MAX 1000
 #define OVERHEAD 64 /* Of making a text, beside its bytes. */
 
-static size_t
-name_size(const char *text)
+size_t
+expand_name_size(const char *text)
 {
 	size_t size = 0;
 
@@ -27,7 +27,7 @@ expand_is_definition(const char *line, size_t *size, const char **value)
 {
 	if (*line != '$')
 		return false;
-	*size = name_size(line + 1);
+	*size = expand_name_size(line + 1);
 	if (*size == 0 || line[1 + *size] != '=')
 		return false;
 	*value = line + 1 + *size + 1;
@@ -79,7 +79,7 @@ find_place(const struct expander *expander, const char *line, struct place *plac
 	for (const char *c = strchr(line, '$'); c; c = strchr(c + 1, '$')) {
 		bool braces = c[1] == '{';
 		const char *name = c + 1 + braces;
-		size_t size = name_size(name);
+		size_t size = expand_name_size(name);
 		const char *end = name + size;
 		const struct parameter_value *value;
 

@@ -25,6 +25,9 @@ struct expander {
 	size_t budget; /* Bytes that may still be made: what keeps "$A=$B$B" in bounds. */
 };
 
+/* The size of the name that 'text' begins with; 0 if it begins with none. */
+size_t expand_name_size(const char *text);
+
 /* Sets the parameter called by the first 'size' bytes of 'name'. Returns 0, -ENOMEM, or -E2BIG
  * if there are too many. */
 int expand_define(struct expander *expander, const char *name, size_t size, const char *value);

@@ -51,6 +51,12 @@ part(struct piece text, struct piece words[static WORDS_MAX])
 	return n;
 }
 
+static bool
+is_name(struct piece word)
+{
+	return word.size > 0 && expand_name_size(word.text) == word.size;
+}
+
 /* What is made of the rest of the line, again and again. */
 struct series {
 	struct expander *expander;
@@ -60,32 +66,15 @@ struct series {
 	FILE *out;
 };
 
-/* Appends the rest with the variables, ended by an empty one, set to these values. */
+/* Appends lines that set the variables, ended by an empty one, and the rest behind them: so it is
+ * replaced in what the rest stands for as well. */
 static void
 append(const struct series *series, const struct piece *names, const struct piece *values)
 {
-	const char *c = series->rest;
-
-	while (*c) {
-		const struct piece *name = names, *value = values;
-		bool braces = c[0] == '$' && c[1] == '{';
-		const char *word = c + 1 + braces;
-
-		while (*c == '$' && name->size > 0 &&
-			!(strncmp(word, name->text, name->size) == 0 &&
-				(braces ? word[name->size] == '}'
-					: strchr(" \t", word[name->size]) != NULL))) {
-			name++;
-			value++;
-		}
-		if (*c != '$' || name->size == 0) {
-			fputc(*c++, series->out);
-			continue;
-		}
-		fwrite(value->text, 1, value->size, series->out);
-		c = word + name->size + braces;
-	}
-	fputc('\n', series->out);
+	for (; names->size > 0; names++, values++)
+		fprintf(series->out, "$%.*s=%.*s\n", (int)names->size, names->text,
+			(int)values->size, values->text);
+	fprintf(series->out, "%s\n", series->rest);
 }
 
 static bool
@@ -120,7 +109,7 @@ write_numbers(const struct series *series, bool hexadecimal, const struct piece 
 {
 	struct piece names[2] = {words[0], {NULL, 0}};
 	long long first = 1, step = 0, last = 0;
-	bool good = n >= 2 && n <= 4 && words[0].size > 0;
+	bool good = n >= 2 && n <= 4 && is_name(words[0]);
 
 	good = good && read_number(words[n - 1], &last);
 	if (good && n == 2)
@@ -166,6 +155,11 @@ write_list(const struct series *series, const struct piece *words, size_t n, str
 	if (n < 2 || n_names == 0 || n_names > VARIABLES_MAX)
 		return err_set(err, -EINVAL, "~LST wants (VARIABLE, value, ...)");
 	names[n_names].size = 0;
+	for (size_t i = 0; i < n_names; i++) {
+		if (!is_name(names[i]))
+			return err_set(err, -EINVAL, "~LST: '%.*s' is no name of a variable",
+				(int)names[i].size, names[i].text);
+	}
 	for (size_t i = 1; i < n; i++) {
 		size_t n_values = open_braces(words[i], values);
 

@@ -148,18 +148,23 @@ start_ports(struct session *session, struct err *err)
 	int rc;
 
 	for (uint16_t i = 0; i < worker->n_ports; i++) {
-		n += port_n_buffers(&worker->ports[i]);
+		uint32_t n_rx, n_tx;
+
+		port_n_buffers(&worker->ports[i], &n_rx, &n_tx);
+		n += n_rx + n_tx;
 		mtu = RTE_MAX(mtu, worker->ports[i].mtu);
 	}
-	rc = pool_new(&worker->pool, n, BUFFERS_CACHED, mtu);
+	rc = pool_new(&worker->pool, SOCKET_ID_ANY, n, BUFFERS_CACHED, mtu);
 	if (rc < 0)
 		return err_set(err, rc,
 			"--memory-mb: %u MB are not enough for %u packet buffers of %u MB together "
 			"(%s): raise it",
 			session->settings->memory_mb, n, (uint32_t)(pool_size(n, mtu) >> 20),
 			strerror(-rc));
-	for (uint16_t i = 0; i < worker->n_ports && rc == 0; i++)
-		rc = port_start(&worker->ports[i], worker->pool, session->eal, err);
+	for (uint16_t i = 0; i < worker->n_ports && rc == 0; i++) {
+		worker->ports[i].pool = worker->pool;
+		rc = port_start(&worker->ports[i], session->eal, err);
+	}
 	return rc;
 }
 

@@ -6,7 +6,8 @@ import re
 
 from lablib.errors import LabError
 
-# What moves. The addresses of mode nat and of its gateway stay together.
+# What moves. The addresses of mode nat and of its gateway stay together; the local ones go with
+# that of mode fullnat.
 MOVED = re.compile(r"[.:](101|102|104)$")
 
 ROUTER = re.compile(r"""
@@ -15,6 +16,7 @@ ROUTER = re.compile(r"""
     (?P<before>(?:\ {4}.*\n)*?)
     \ {4}addresses:\ \[(?P<addresses>[^]]*)\]\n
     (?P<after>(?:\ {4}.*\n)*)""", re.MULTILINE | re.VERBOSE)
+LOCAL = re.compile(r"^\ {4}local_addresses:.*\n", re.MULTILINE)
 PRIORITY = re.compile(r"(priority: )(\d+)")
 
 
@@ -33,7 +35,7 @@ def _split(match):
     priorities = [found[1] for found in PRIORITY.findall(match["after"])]
     turned = iter(reversed(priorities))
     after = PRIORITY.sub(lambda found: found[1] + next(turned), match["after"])
-    return (_router(match, match["name"], match["vrid"], stay, match["after"])
+    return (_router(match, match["name"], match["vrid"], stay, LOCAL.sub("", match["after"]))
             + _router(match, match["name"] + "b", int(match["vrid"]) + 1, moved, after))
 
 

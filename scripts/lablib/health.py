@@ -4,7 +4,7 @@
 from lablib import mariadb, processes, snapshot, waiting
 from lablib.errors import LabError
 
-HEALTHY_S = 40  # The longest until everybody has started and finds everybody else healthy.
+HEALTHY_S = 120  # The longest until everybody has started and finds everybody else healthy.
 
 
 def _raise_if_dead(among):

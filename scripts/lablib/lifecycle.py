@@ -11,8 +11,8 @@ from lablib.errors import LabError
 from lablib.health import await_database, await_healthy
 from lablib.progress import complain, say, step
 
-STOP_S = 5  # How long a process may take to end when asked to.
-REAP_S = 3  # How long init may take to forget processes that have ended.
+STOP_S = 15  # How long a process may take to end when asked to.
+REAP_S = 10  # How long init may take to forget processes that have ended.
 
 SESSION_KEY = "session_key"      # Signs the app tier's cookies.
 FLOW_SYNC_KEY = "flow_sync_key"  # Signs what the load balancers tell each other of connections.

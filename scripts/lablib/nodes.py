@@ -6,7 +6,7 @@ from lablib.errors import LabError
 from lablib.health import await_database, await_healthy
 from lablib.progress import say, step
 
-TAKEOVER_S = 10  # The other load balancer needs far less.
+TAKEOVER_S = 30  # The other load balancer needs far less.
 
 
 def require_lab():

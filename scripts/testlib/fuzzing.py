@@ -3,6 +3,7 @@
 
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from lablib import paths
 from lablib.progress import complain, say
@@ -56,8 +57,10 @@ def _run_target(name, folder, seconds):
 def run(folder):
     """Fuzzes with the programs of the build in 'folder'."""
     seconds = settings.positive("FUZZ_SECONDS", SECONDS, "how many seconds each target may run")
-    total = Counts()
-    for corpus in sorted((TESTS / "corpus").iterdir()):
-        good = _run_target(corpus.name, folder, seconds * SHARES.get(corpus.name, 1))
-        total += Counts(passed=1) if good else Counts(failed=1)
-    return total
+    times = {corpus.name: seconds * SHARES.get(corpus.name, 1)
+             for corpus in (TESTS / "corpus").iterdir()}
+    # The longest first, beside which the others run.
+    names = sorted(times, key=lambda name: (-times[name], name))
+    with ThreadPoolExecutor(settings.processors()) as pool:
+        found = pool.map(lambda name: _run_target(name, folder, times[name]), names)
+        return sum((Counts(passed=1) if good else Counts(failed=1) for good in found), Counts())

@@ -6,6 +6,11 @@ import os
 from lablib.errors import LabError
 
 
+def processors():
+    """How many programs that only compute can run side by side."""
+    return len(os.sched_getaffinity(0))
+
+
 def positive(name, default, meaning):
     """The whole number that the variable 'name' holds; 'default' if it is not set."""
     text = os.environ.get(name, str(default))

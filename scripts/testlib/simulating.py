@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs the simulated cluster (tests/sim): named scripts, and as many seeded scenarios as asked for."""
 
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -44,5 +43,5 @@ def run(folder):
     counts = _finish(_start(program, *sorted(SCRIPTS.glob("*.sim"))))
     # A run keeps to one processor.
     running = [_start(program, "--from", str(first), "--seeds", str(n))
-               for first, n in _parts(n_seeds, os.cpu_count() or 1)]
+               for first, n in _parts(n_seeds, settings.processors())]
     return sum((_finish(process) for process in running), counts)

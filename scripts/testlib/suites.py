@@ -38,6 +38,9 @@ FUZZED = Build("fuzz", paths.REPOSITORY / "build-fuzz",
                ("--native-file", fuzzing.TESTS / "clang.ini"), ("fuzzers",))
 
 SANITIZED_SUITES = {"unit", "packet"}
+# Only when asked for: its nodes have to keep up with each other's adverts, which takes a machine that
+# does nothing else.
+SANITIZED_ON_REQUEST = {"interop"}
 
 # A finding of a sanitizer is a failure, wherever the process would have gone on.
 SANITIZER_ENVIRONMENT = {
@@ -62,6 +65,7 @@ def _environment(build):
     environment = {**os.environ, "WEIR_BUILD": str(build.folder), "PYTHONDONTWRITEBYTECODE": "1"}
     if build is SANITIZED:
         environment.update(SANITIZER_ENVIRONMENT)
+        environment.setdefault("WEIR_MODEL_PACKETS", "50000")  # The plain build has them all.
     return environment
 
 
@@ -117,13 +121,22 @@ def _run(suite, build):
 
 
 def _usage(suites):
-    say("usage: scripts/test [--plain] [SUITE...]\n\n"
+    say("usage: scripts/test [--plain | --sanitized] [SUITE...]\n\n"
         "Installs what is missing, builds, and runs the suites (all by default):\n"
         f"  {' '.join(suites)}\n"
         f"of which {', '.join(sorted(SANITIZED_SUITES))} also run under AddressSanitizer and "
-        "UBSan;\n--plain leaves that out. FUZZ_SECONDS is how long each fuzz target runs "
-        f"({fuzzing.SECONDS}),\nSIM_SEEDS how many scenarios the simulator runs "
+        "UBSan;\n--plain leaves that out; --sanitized does it with "
+        f"{', '.join(sorted(SANITIZED_ON_REQUEST))} as well, on an idle machine.\n"
+        f"FUZZ_SECONDS is how long each fuzz target runs ({fuzzing.SECONDS}), SIM_SEEDS how many\n"
+        "scenarios the simulator runs "
         f"({simulating.SEEDS}).\nThe last line is `N passed, N failed`.")
+
+
+def _sanitized(options):
+    """The suites that also run in the sanitized build."""
+    if "--plain" in options:
+        return set()
+    return SANITIZED_SUITES | (SANITIZED_ON_REQUEST if "--sanitized" in options else set())
 
 
 def main(args):
@@ -132,8 +145,9 @@ def main(args):
     if {"-h", "--help"} & set(args):
         _usage(suites)
         return 0
-    plain = "--plain" in args
-    wanted = [word for word in args if word != "--plain"] or suites
+    options = {"--plain", "--sanitized"} & set(args)
+    sanitized = _sanitized(options)
+    wanted = [word for word in args if word not in options] or suites
     unknown = [word for word in wanted if word not in suites]
     if unknown:
         complain(f"test: there is no suite '{unknown[0]}': the suites are {', '.join(suites)}")
@@ -148,7 +162,7 @@ def main(args):
     total = Counts()
     for suite in wanted:
         total += _run(suite, FUZZED if suite == "fuzz" else PLAIN)
-        if suite in SANITIZED_SUITES and not plain:
+        if suite in sanitized:
             total += _run(suite, SANITIZED)
     say(f"\n{total}")
     return 0 if total.failed == 0 else 1

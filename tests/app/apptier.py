@@ -8,7 +8,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-from databases import REPOSITORY, free_port, until
+from databases import PATIENCE_S, REPOSITORY, until
+from ports import free_port
 
 BUILD = Path(os.environ.get("WEIR_BUILD", REPOSITORY / "build"))
 PROGRAM = BUILD / "apptier" / "weir-apptier"
@@ -22,7 +23,7 @@ nodes:
   - {{name: db2, role: db, listen: "127.0.0.1:{db2}", database: replica}}
 app:
   public_url: https://short.test
-  limits: {{threads: {threads}, drain_timeout_ms: 3000}}
+  limits: {{threads: {threads}, drain_timeout_ms: 20000}}
   connections: 4
   query_timeout_ms: 2000
   session_key_file: secret/session_key
@@ -66,7 +67,8 @@ class Client:
         if self.cookie and self.cookies:
             sent["Cookie"] = f"theme=dark; {self.cookie}"
         if not self.connection:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+            self.connection = http.client.HTTPConnection("127.0.0.1", self.port,
+                                                          timeout=PATIENCE_S)
         try:
             self.connection.request(method, path, body=body, headers=sent)
             answer = Answer(self.connection.getresponse())
@@ -139,20 +141,21 @@ class AppTier:
     def health(self):
         return self.client().get("/health")
 
-    def await_health(self, status, seconds=15):
+    def await_health(self, status, seconds=PATIENCE_S):
         return until(f"{self.node} says {status}",
                      lambda: self.health().json["status"] == status, seconds)
 
     def metrics(self):
         """{'name{labels}': value} of /metrics."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port,
+                                                timeout=PATIENCE_S)
         connection.request("GET", "/metrics")
         lines = connection.getresponse().read().decode().splitlines()
         connection.close()
         pairs = (line.rpartition(" ") for line in lines if not line.startswith("#"))
         return {name: float(value) for name, _, value in pairs}
 
-    def stop(self, seconds=15):
+    def stop(self, seconds=PATIENCE_S):
         """Ends it by SIGTERM; returns its exit status."""
         if not self.process:
             return None

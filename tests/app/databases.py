@@ -4,14 +4,19 @@
 Servers run as the user mysql and die with the test run, whatever becomes of it (setpriv)."""
 
 import shutil
-import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from ports import free_port  # noqa: E402
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 OPTIONS = REPOSITORY / "apptier" / "mariadb" / "weir.cnf"
-START_S = 30
+START_S = 90
+PATIENCE_S = 60
 
 AS_MYSQL = ["setpriv", "--reuid=mysql", "--regid=mysql", "--clear-groups", "--pdeathsig=KILL"]
 
@@ -50,7 +55,7 @@ START SLAVE;
 """
 
 
-def until(what, condition, seconds=15):
+def until(what, condition, seconds=PATIENCE_S):
     """Calls 'condition' until it returns something true, and returns that."""
     deadline = time.monotonic() + seconds
     while True:
@@ -59,12 +64,6 @@ def until(what, condition, seconds=15):
             return value
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
         time.sleep(0.02)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Database:
@@ -94,7 +93,7 @@ class Database:
         return subprocess.run(
             ["mariadb", "--no-defaults", f"--socket={self.folder}/socket", "--user=root",
              "--batch", "--skip-column-names"],
-            input=sql, capture_output=True, text=True, timeout=30, check=False)
+            input=sql, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
     def sql(self, sql):
         """Runs SQL as root; returns the rows, each a list of texts."""
@@ -133,7 +132,7 @@ class Pair:
             ["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={template}",
              "--auth-root-authentication-method=socket", "--skip-test-db",
              "--skip-name-resolve", "--innodb-log-file-size=16M"],
-            check=True, capture_output=True, timeout=60)
+            check=True, capture_output=True, timeout=START_S)
         for database in (self.db1, self.db2):
             subprocess.run(["cp", "-a", template, database.folder / "data"], check=True)
 

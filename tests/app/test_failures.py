@@ -7,7 +7,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from apptier import AppTier, Cluster
-from databases import free_port, until
+from databases import PATIENCE_S, until
+from ports import free_port
 
 KEPT = "https://example.org/kept"
 
@@ -237,7 +238,7 @@ def test_the_end_waits_for_visits_that_are_only_in_memory(app, pair):
         assert client.get(f"/l/{code}").status == 302
     app.process.send_signal(signal.SIGTERM)
     pair.db1.open()
-    assert app.process.wait(15) == 0
+    assert app.process.wait(PATIENCE_S) == 0
     assert pair.db1.value(f"SELECT hits FROM weir.links WHERE code='{code}'") == "5"
 
 

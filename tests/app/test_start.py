@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from apptier import PROGRAM, AppTier, Cluster
-from databases import REPOSITORY, until
+from databases import PATIENCE_S, REPOSITORY, until
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_bad_migration_is_told_and_nothing_is_served(app, apart, migrations, n
 def fails(cluster, *words, status=1):
     """Starts it in vain; returns what it said."""
     done = subprocess.run([PROGRAM, "--config", cluster.file, "--node", "app1"],
-                          capture_output=True, text=True, timeout=20, check=False)
+                          capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == status, done.stderr
     for word in words:
         assert word in done.stderr

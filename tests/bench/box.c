@@ -66,10 +66,11 @@ open_port(struct box *box, struct err *err)
 	if (rc < 0)
 		return rc;
 	box->port_open = true;
-	rc = pool_new(&box->pool, POOL_SIZE, WORKER_CACHE, MTU);
+	rc = pool_new(&box->pool, SOCKET_ID_ANY, POOL_SIZE, WORKER_CACHE, MTU);
 	if (rc < 0)
 		return err_set(err, rc, "no memory for %u packet buffers", POOL_SIZE);
-	return port_start(&box->port, box->pool, box->eal, err);
+	box->port.pool = box->pool;
+	return port_start(&box->port, box->eal, err);
 }
 
 static int

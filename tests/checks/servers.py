@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 BUILD = Path(os.environ.get("WEIR_BUILD", Path(__file__).resolve().parents[2] / "build"))
-WAIT_S = 20
+WAIT_S = 60
 
 
 def until(what, condition, seconds=WAIT_S):
@@ -25,12 +25,6 @@ def until(what, condition, seconds=WAIT_S):
             return value
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
         time.sleep(0.02)
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def is_open(port):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from servers import free_port, until
+from ports import free_port
+from servers import until
 
 
 class Echo:
@@ -72,7 +73,7 @@ def test_udp_any_answer(echo, checks):
 
 def test_udp_closed_port(checks):
     """ICMP's word of it is the end at once, long before the timeout."""
-    checks(f"type: udp\nport: {free_port(socket.SOCK_DGRAM)}\nsend: x", timeout_ms=60000
+    checks(f"type: udp\nport: {free_port()}\nsend: x", timeout_ms=60000
            ).await_result("down", "Connection refused")
 
 
@@ -123,7 +124,7 @@ class Nsd:
 
     def begin(self, run):
         """Whether NSD runs, which also listens by TCP: somebody may have the port there."""
-        self.port = free_port(socket.SOCK_DGRAM)
+        self.port = free_port()
         (self.folder / "nsd.conf").write_text(NSD.format(folder=self.folder, port=self.port))
         self.process = run("nsd", "-d", "-c", str(self.folder / "nsd.conf"),
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

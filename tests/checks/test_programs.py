@@ -130,7 +130,8 @@ def test_script_good_bad_slow_silent(folder, script, checks):
     script(f"echo $$ >{folder}/pid; sleep 1000 & echo $! >{folder}/child; wait")
     check.await_result("down", "no end of the script within 1000 ms")
     # What it has started is killed with it, though it does not wait for it.
-    child = int((folder / "child").read_text())
+    child = int(until("it has told of its child", lambda: (folder / "child").exists()
+                      and (folder / "child").read_text()))
     script("exit 0")
     until("the child is dead", lambda: not lives(child))
     check.await_result("up", "exit status 0")

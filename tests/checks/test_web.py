@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from servers import free_port, is_open, until
+from ports import free_port
+from servers import is_open, until
 
 NGINX = """\
 daemon off;

@@ -159,6 +159,8 @@ static const struct {
 	{"    type: tcp\n    command: [/bin/true]\n", 1, "no use for it; it is for: script"},
 	{"    type: tcp\n    jitter_pct: 51\n", 1, "not a whole number from 0 to 50"},
 	{"    type: tcp\n    start: maybe\n", 1, "choose from: wait, up, down"},
+	{"    type: icmp\n    via: vip\n", 1, "no use for it; it is for: tcp, http"},
+	{"    type: tcp\n    via: router\n", 1, "choose from: backend, vip"},
 	{"    type: http\n    method: BREW\n", 1, "choose from: GET, HEAD, OPTIONS, POST"},
 	{"    type: http\n    expect_status: 99\n", 1, "'99' is not a status from 100 to 599"},
 	{"    type: http\n    expect_status: 200-\n", 1, "is not a status"},
@@ -219,6 +221,94 @@ what_cannot_be_is_refused_with_line_and_reason(void **state)
 	}
 }
 
+/* A check by the virtual address, and services of its pool. */
+static int
+parse_via(const char *check, const char *services, const char *top, struct model **out,
+	struct err *err)
+{
+	char text[4096];
+
+	snprintf(text, sizeof(text),
+		"    %s\n    via: vip\n"
+		"virtual_routers:\n"
+		"  - {name: r, vrid: 1, port: front, addresses: [192.0.2.100],"
+		" members: [{node: lb1, priority: 200}]}\n"
+		"pools:\n"
+		"  - {name: other, check: c, backends: []}\n"
+		"  - {name: p, check: c, backends: [{name: a, address: 192.0.2.1},"
+		" {name: b, address: 192.0.2.2}]}\n"
+		"services:\n%s%s",
+		check, services, top);
+	return parse(text, out, err);
+}
+
+#define SERVICE(name, rest) "  - {name: " name ", address: 192.0.2.100, pool: p, " rest "}\n"
+
+static void
+a_check_by_the_virtual_address_finds_its_service_and_ports(void **state)
+{
+	static const struct {
+		const char *check, *services, *top;
+		size_t service; /* That it goes by. */
+		uint16_t port;
+	} cases[] = {
+		{"type: tcp", SERVICE("x", "port: 80"), "", 0, 61000},
+		{"type: tcp", SERVICE("x", "port: 80"), "probe_ports: 65534\n", 0, 65534},
+		{"type: dns\n    query: x",
+			SERVICE("x", "port: 53") SERVICE("y", "port: 53, protocol: udp"), "", 1,
+			61000},
+		{"type: http\n    port: 443", SERVICE("x", "port: 80") SERVICE("y", "port: 443"),
+			"", 1, 61000},
+		{"type: http\n    port: 443", SERVICE("x", "port: any"), "", 0, 61000},
+		{"type: tcp",
+			SERVICE("x", "port: 80, mode: nat")
+				SERVICE("y", "port: 81, mode: tunnel, tunnel: {type: ipip, "
+					     "source4: 192.0.2.9}"),
+			"", 1, 61000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct model *model = NULL;
+		struct err err = {""};
+
+		if (parse_via(cases[i].check, cases[i].services, cases[i].top, &model, &err) < 0)
+			fail_msg("%zu: %s", i, err.text);
+		assert_true(model->checks[0].via_vip);
+		for (size_t j = 0; j < model->n_services; j++)
+			assert_int_equal(model->services[j].probe_port,
+				j == cases[i].service ? cases[i].port : 0);
+		model_free(model);
+	}
+}
+
+static void
+a_check_by_the_virtual_address_needs_a_service_and_ports(void **state)
+{
+	static const struct {
+		const char *check, *services, *top, *says;
+	} cases[] = {
+		{"type: tcp", SERVICE("x", "port: 80, mode: nat"), "", "no service for it"},
+		{"type: udp\n    send: x", SERVICE("x", "port: 80"), "", "no service for it"},
+		{"type: tcp\n    port: 81", SERVICE("x", "port: 80"), "", "no service for it"},
+		{"type: tcp", SERVICE("x", "port: any"), "", "without a port to probe"},
+		{"type: tcp", SERVICE("x", "port: 80"), "probe_ports: 65535\n", "do not suffice"},
+		{"type: tcp", SERVICE("x", "port: 80"), "probe_ports: 80\n", "1024 to 65535"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct model *model = NULL;
+		struct err err = {""};
+
+		assert_int_equal(
+			parse_via(cases[i].check, cases[i].services, cases[i].top, &model, &err),
+			-EINVAL);
+		if (!strstr(err.text, cases[i].says))
+			fail_msg("%zu: %s", i, err.text);
+	}
+}
+
 int
 main(void)
 {
@@ -227,6 +317,8 @@ main(void)
 		cmocka_unit_test(all_keys_of_http_and_tls_reach_the_model),
 		cmocka_unit_test(all_keys_of_other_types_reach_the_model),
 		cmocka_unit_test(what_cannot_be_is_refused_with_line_and_reason),
+		cmocka_unit_test(a_check_by_the_virtual_address_finds_its_service_and_ports),
+		cmocka_unit_test(a_check_by_the_virtual_address_needs_a_service_and_ports),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

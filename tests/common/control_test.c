@@ -22,6 +22,7 @@ static const char *const good_state =
 	"  {\"name\": \"none\", \"backends\": []}],"
 	" \"services\": [{\"name\": \"http4\", \"address\": \"192.0.2.1\", \"port\": 80,"
 	"   \"protocol\": \"tcp\", \"mode\": \"dr\", \"scheduler\": \"maglev\", \"pool\": 0,"
+	"   \"probe_port\": 61000,"
 	"   \"limits\": {\"new_flows_per_s\": 7, \"packets_per_s\": 10000000}},"
 	"  {\"name\": \"dns6\", \"address\": \"2001:db8::1\", \"port\": 65535,"
 	"   \"protocol\": \"udp\", \"mode\": \"fullnat\", \"scheduler\": \"maglev\", \"pool\": 1},"
@@ -53,6 +54,8 @@ a_state_survives_the_way_to_json_and_back(void **state)
 	assert_int_equal(decoded->services[0].limits.new_flows_per_s, 7);
 	assert_int_equal(decoded->services[0].limits.packets_per_s, 10000000);
 	assert_int_equal(decoded->services[1].limits.packets_per_s, 0);
+	assert_int_equal(decoded->services[0].probe_port, 61000);
+	assert_int_equal(decoded->services[1].probe_port, 0);
 	assert_int_equal(decoded->pools[0].backends[0].port, 0);
 	assert_int_equal(decoded->pools[0].backends[1].port, 8080);
 	assert_int_equal(decoded->n_locals, 1);

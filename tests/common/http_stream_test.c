@@ -77,7 +77,7 @@ a_stalled_sink_stops_the_client(void **state)
 	uint64_t sent;
 	char *response;
 	char header[200];
-	const struct timeval limit = {.tv_sec = 10};
+	const struct timeval limit = {.tv_sec = 60};
 
 	(void)state;
 	streams.moved = 0;

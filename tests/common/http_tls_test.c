@@ -30,6 +30,8 @@ static char folder[] = "/tmp/weir-tls-XXXXXX";
 static char certificate[64];
 static char private_key[64];
 static char other_key[64];
+static struct tls_files files = {certificate, private_key, NULL};
+static struct tls_settings settings = {.files = &files, .n_files = 1};
 
 static void
 write_key(EVP_PKEY *key, const char *path)
@@ -157,7 +159,7 @@ setup(void **state)
 	write_key(key, other_key);
 	EVP_PKEY_free(key);
 	make_file();
-	if (tls_context_new(&context, certificate, private_key, &err) < 0)
+	if (tls_context_new(&context, &settings, &err) < 0)
 		fail_msg("%s", err.text);
 	fixture_start(&fixture, routes, NULL, configure);
 	return 0;
@@ -548,18 +550,23 @@ a_new_certificate_is_used_after_a_reload(void **state)
 static void
 wrong_files_are_named(void **state)
 {
+	struct tls_files wrong = files;
+	const struct tls_settings broken = {.files = &wrong, .n_files = 1};
 	struct tls_context *none = NULL;
 	struct err err = {""};
 
 	(void)state;
 	make_certificate("three");
-	assert_int_equal(tls_context_new(&none, "/none/crt", private_key, &err), -EINVAL);
+	wrong.certificate = "/none/crt";
+	assert_int_equal(tls_context_new(&none, &broken, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "/none/crt: "));
 	assert_non_null(strstr(err.text, "No such file"));
-	assert_int_equal(tls_context_new(&none, certificate, "/none/key", &err), -EINVAL);
+	wrong = (struct tls_files){certificate, "/none/key", NULL};
+	assert_int_equal(tls_context_new(&none, &broken, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "/none/key: "));
 	assert_non_null(strstr(err.text, "No such file"));
-	assert_int_equal(tls_context_new(&none, certificate, other_key, &err), -EINVAL);
+	wrong.private_key = other_key;
+	assert_int_equal(tls_context_new(&none, &broken, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "does not belong to the certificate"));
 	assert_null(none);
 }

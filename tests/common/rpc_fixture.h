@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#define DEADLINE_MS 20000
+#define DEADLINE_MS 60000
 
 struct fixture {
 	uv_loop_t loop;

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 static const char stats_text[] =
 	"{\"generation\": 1, \"flows\": {\"active\": 1234, \"capacity\": 131072},"

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 60000
 
 struct fixture {
 	uv_loop_t loop;

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 
 struct fixture {
 	uv_loop_t loop;
@@ -40,6 +40,8 @@ struct fixture {
 	struct rpc_pending *pending[64]; /* Held back when 'silent'. */
 	unsigned int n_pending;
 	bool silent;
+	json_int_t n_signs;      /* That the dataplane has counted. */
+	unsigned int n_on_signs; /* Calls. */
 	uv_timer_t patience;
 	bool timed_out;
 };
@@ -128,12 +130,27 @@ serve_stats(void *ctx, json_t *params, struct err *err)
 	return json_pack("{s:i}", "flows", ++fixture->n_stats);
 }
 
+static json_t *
+serve_signs(void *ctx, json_t *params, struct err *err)
+{
+	struct fixture *fixture = ctx;
+	bool known = json_integer_value(json_object_get(params, "known")) == fixture->n_signs;
+
+	(void)err;
+	if (fixture->silent)
+		return hold_back(fixture);
+	if (known)
+		return json_pack("{s:I, s:[]}", "total", fixture->n_signs, "backends");
+	return json_pack("{s:I, s:[{s:s}]}", "total", fixture->n_signs, "backends", "name", "web1");
+}
+
 static const struct rpc_method methods[] = {
 	{"hello", serve_hello},
 	{"state", serve_state},
 	{"lease", serve_lease},
 	{"ready", serve_ready},
 	{"stats", serve_stats},
+	{"signs", serve_signs},
 	{NULL, NULL},
 };
 
@@ -147,6 +164,15 @@ static void
 on_lease_done(void *ctx)
 {
 	((struct fixture *)ctx)->n_lease_done++;
+}
+
+static void
+on_signs(void *ctx, json_t *backends)
+{
+	struct fixture *fixture = ctx;
+
+	assert_int_equal(json_array_size(backends), 1);
+	fixture->n_on_signs++;
 }
 
 static void
@@ -213,6 +239,12 @@ has_stats(struct fixture *fixture)
 }
 
 static bool
+has_signs(struct fixture *fixture)
+{
+	return fixture->n_on_signs > 0;
+}
+
+static bool
 sees_backend_up(struct fixture *fixture)
 {
 	return fixture->state && fixture->state->pools[0].backends[0].up;
@@ -244,8 +276,10 @@ static int
 set_up(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	struct dataplane_client_config config = {
-		.on_change = on_change, .on_lease_done = on_lease_done, .ctx = fixture};
+	struct dataplane_client_config config = {.on_change = on_change,
+		.on_lease_done = on_lease_done,
+		.on_signs = on_signs,
+		.ctx = fixture};
 
 	if (!fixture || config_load(getenv("WEIR_SAMPLE"), &fixture->model, NULL) < 0)
 		return -1;
@@ -456,6 +490,24 @@ a_dataplane_that_answers_nothing_counts_as_gone(void **state)
 	assert_true(fixture->n_state > n_state);
 }
 
+static void
+signs_of_trouble_are_told_once(void **state)
+{
+	struct fixture *fixture = *state;
+	json_int_t n_stats;
+
+	serve(fixture);
+	AWAIT(fixture, is_connected);
+	assert_int_equal(fixture->n_on_signs, 0);
+	fixture->n_signs = 3;
+	AWAIT(fixture, has_signs);
+	/* Many ticks later there were still no others. */
+	n_stats = fixture->n_stats;
+	while (fixture->n_stats < n_stats + 2)
+		uv_run(&fixture->loop, UV_RUN_ONCE);
+	assert_int_equal(fixture->n_on_signs, 1);
+}
+
 int
 main(void)
 {
@@ -468,6 +520,7 @@ main(void)
 		CASE(a_refused_state_is_told_and_tried_again),
 		CASE(the_dataplane_of_another_node_or_version_is_not_used),
 		CASE(one_lease_at_a_time_is_unanswered),
+		CASE(signs_of_trouble_are_told_once),
 		CASE(a_dataplane_that_answers_nothing_counts_as_gone),
 	};
 

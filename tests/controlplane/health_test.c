@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#define DEADLINE_MS 20000
+#define DEADLINE_MS 60000
 
 /* A server that answers each connection's first bytes with 'answer', after 'delay_ms'. */
 struct server {

@@ -17,7 +17,7 @@
 /* More changes than the socket of somebody who does not listen holds messages. */
 #define N_UNHEARD 3000
 
-#define PATIENCE_MS 5000
+#define PATIENCE_MS 60000
 
 struct fixture {
 	uv_loop_t loop;

@@ -2,6 +2,7 @@
 /* Header values that the web tier reads: Range, dates and conditions. The input: size of the
  * representation, then texts that end with a zero byte. */
 #include "fuzz.h"
+#include "webtier/coding.h"
 #include "webtier/conditional.h"
 #include "webtier/proxy_headers.h"
 #include "webtier/range.h"
@@ -14,15 +15,24 @@
 static void
 check_range(const char *text, uint64_t total)
 {
-	struct range range = {0, 0};
-	enum range_verdict verdict = range_parse(text, total, &range);
+	struct ranges ranges = {0};
+	enum range_verdict verdict = range_parse(text, total, &ranges);
 
-	if (verdict == RANGE_PART)
-		fuzz_require(range.size >= 1 && range.offset < total &&
-				     range.size <= total - range.offset,
+	fuzz_require((verdict == RANGE_PARTS) == (ranges.n > 0), "only parts are told");
+	for (size_t i = 0; i < ranges.n; i++)
+		fuzz_require(ranges.parts[i].size >= 1 && ranges.parts[i].offset < total &&
+				     ranges.parts[i].size <= total - ranges.parts[i].offset,
 			"a part lies within the whole");
-	else
-		fuzz_require(range.size == 0 && range.offset == 0, "only a part is told");
+}
+
+static void
+check_coding(const char *text)
+{
+	unsigned int had = CODING_BIT(CODING_GZIP);
+	enum coding coding = coding_choose(text, had);
+
+	fuzz_require(coding == CODING_IDENTITY || (had & CODING_BIT(coding)),
+		"no coding is chosen that there is not");
 }
 
 static void
@@ -69,6 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < N_TEXTS; i++) {
 		check_range(texts[i], total);
 		check_date(texts[i]);
+		check_coding(texts[i]);
 		fuzz_require(proxy_target_path(texts[i]) != NULL, "a target has a path");
 	}
 	check_conditions(texts);

@@ -11,7 +11,7 @@ import json
 import socket
 import sys
 
-PATIENCE_S = 15
+PATIENCE_S = 30
 
 
 def ask(connection):

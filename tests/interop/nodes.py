@@ -12,10 +12,10 @@ import signal
 import subprocess
 from pathlib import Path
 
-from conftest import BUILD, PREFIX, VIPS, Namespace, Programs, connect, until
+from conftest import BUILD, PREFIX, STOP_S, VIPS, Namespace, Programs, connect, until
 
 ADVERT_S = 0.1
-PATIENCE_S = 20
+PATIENCE_S = 60
 NODES = ("lb1", "lb2")
 
 HEAD = """\
@@ -118,7 +118,7 @@ class Node(Programs):
     def ctl(self, *words):
         done = subprocess.run([BUILD / "controlplane" / "weirctl", "--socket",
                                self.folder / "admin.sock", "--json", *words],
-                              capture_output=True, text=True, timeout=10, check=False)
+                              capture_output=True, text=True, timeout=STOP_S, check=False)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     def routers(self):
@@ -181,7 +181,7 @@ class Observer:
 
     def stop(self):
         self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(STOP_S)
 
 
 def _overlap(frames):

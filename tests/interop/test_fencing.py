@@ -13,7 +13,7 @@ import pytest
 from conftest import mute, unmute, until
 from nodes import ADVERT_S, PATIENCE_S, make_world
 
-SLACK_S = 0.15  # The machine may be busy.
+SLACK_S = 0.5  # The machine may be busy.
 
 
 @pytest.fixture
@@ -85,11 +85,18 @@ def test_what_was_stopped_and_goes_on_does_not_dispute_its_successor(world, prog
 
 
 def test_a_stop_that_nobody_noticed_has_no_consequences(world):
-    start = time.monotonic()
-    for _ in range(5):
+    start, n_stops = time.monotonic(), 0
+    while n_stops < 5:
+        stopped = time.monotonic()
         world.nodes[0].send(signal.SIGSTOP)
         pass_time(ADVERT_S / 2)
         world.nodes[0].send(signal.SIGCONT)
+        n_stops += 1
+        if time.monotonic() - stopped > 2 * ADVERT_S:  # A busy machine made it a stop to be noticed.
+            pass_time(3 * ADVERT_S)
+            world.await_holder(0)
+            world.await_answers_of(0, time.monotonic())
+            start, n_stops = time.monotonic(), 0
         pass_time(3 * ADVERT_S)
     assert world.nodes[0].is_all("master")
     assert world.observer.answerers(start) == \

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import mute, unmute, until
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 # keepalived 2.2 sends IPv6 adverts by unicast with a hop limit of 64.
 UNICAST = {"unicast": True, "more": "min_ttl: 64"}

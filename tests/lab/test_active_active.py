@@ -6,11 +6,12 @@ The tests run in this order in one lab; each leaves it healthy."""
 
 import json
 
+from conftest import PATIENCE_S
 from lablib import topology
 from lablib.waiting import until
 
 UP_OPTIONS = ("--active-active",)
-LONGEST_GAP_MS = 1000  # What a client may miss when the owner of its address dies.
+LONGEST_GAP_MS = 3000  # What a client may miss when its owner dies: a busy machine.
 
 # Which address is whose while both live.
 WHOLE = {**dict.fromkeys(topology.HELD, "lb1"), **dict.fromkeys(topology.OTHER.vips, "lb2")}
@@ -28,7 +29,7 @@ def sent(lab, node, service):
 
 
 def await_owners(lab, owners):
-    until("the addresses are where they belong", lambda: lab.owners() == owners, 15)
+    until("the addresses are where they belong", lambda: lab.owners() == owners, PATIENCE_S)
 
 
 def test_each_load_balancer_holds_its_own_and_dns_answers_both(whole):
@@ -49,7 +50,8 @@ def test_both_serve_at_once(whole):
     for address in (*topology.VIPS, *topology.OTHER.vips):
         assert whole.curl(*at(address), f"{whole.url}/")[0] == 200
     until("each has sent what its service got", lambda: all(
-        sent(whole, node, service) > before[node] for node, service in services.items()), 5)
+        sent(whole, node, service) > before[node] for node, service in services.items()),
+        PATIENCE_S)
 
 
 def test_the_survivor_of_a_death_holds_both_and_gives_back(whole, poll):
@@ -84,5 +86,5 @@ def test_one_hands_over_on_request_and_the_routers_go_back_one_by_one(whole, pol
 
 
 def test_up_again_keeps_the_shape(whole):
-    assert topology.OTHER.vips[0] in whole.ok("up", timeout=60)
+    assert topology.OTHER.vips[0] in whole.ok("up")
     assert whole.status()["active_active"]

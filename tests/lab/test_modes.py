@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import second_server
+from conftest import PATIENCE_S
 from lablib import dns, lifecycle, namespaces, topology
 from lablib.command import run
 from lablib.waiting import until
@@ -21,7 +22,7 @@ from lablib.waiting import until
 FAMILIES = (4, 6)
 MODES = {mode.name: mode for mode in topology.MODES}
 STATELESS = [name for name, mode in MODES.items() if mode.on_loopback]
-TIMEOUT_S = 10
+TIMEOUT_S = 30
 SIZE = 100_000
 USUAL_MTU = 1500
 LOWERED_MTU = 1400
@@ -262,7 +263,7 @@ class Download:
             self.check()
             return self.size >= target
 
-        until("the download goes on", arrived, 30)
+        until("the download goes on", arrived, PATIENCE_S)
 
 
 @pytest.fixture
@@ -270,7 +271,7 @@ def downloads(whole, servers):
     """By every mode, all from the load balancer that holds all addresses: lb1."""
     if set(whole.owners().values()) != {"lb1"}:
         whole.ok("failover")
-    until("lb1 owns the addresses", lambda: set(whole.owners().values()) == {"lb1"}, 10)
+    until("lb1 owns the addresses", lambda: set(whole.owners().values()) == {"lb1"}, PATIENCE_S)
     servers.resume()
     running = [Download(vip_of(mode, family)) for mode in MODES for family in FAMILIES]
     try:
@@ -302,7 +303,7 @@ def packets(lab, node):
 def test_downloads_go_on_through_a_planned_failover(whole, servers, downloads):
     before = packets(whole, "lb2")
     # On a busy machine there may just be no holder to ask.
-    until("it is handed over", lambda: whole.run("failover").returncode == 0, 30)
+    until("it is handed over", lambda: whole.run("failover").returncode == 0, PATIENCE_S)
     after = packets(whole, "lb2")
     # The addresses may have gone back by now; the downloads have been lb2's all the same.
     assert all(after[vip] > before[vip] for mode in MODES.values() for vip in mode.vips)
@@ -313,7 +314,7 @@ def test_downloads_go_on_through_a_planned_failover(whole, servers, downloads):
 
 def test_downloads_go_on_when_the_load_balancer_dies(whole, servers, downloads):
     whole.ok("kill", "lb1")
-    until("lb2 owns the addresses", lambda: set(whole.owners().values()) == {"lb2"}, 10)
+    until("lb2 owns the addresses", lambda: set(whole.owners().values()) == {"lb2"}, PATIENCE_S)
     for download in downloads:
         download.await_more()
     acknowledged = {row["address"] for row in services(whole, "lb2") if row["packets"] > 0}
@@ -326,5 +327,5 @@ def test_downloads_go_on_when_the_load_balancer_dies(whole, servers, downloads):
 
 
 def test_all_is_served_after_it_came_back(whole, servers):
-    until("lb1 owns the addresses", lambda: set(whole.owners().values()) == {"lb1"}, 10)
+    until("lb1 owns the addresses", lambda: set(whole.owners().values()) == {"lb1"}, PATIENCE_S)
     assert failures(do_all_at_once()) == {}

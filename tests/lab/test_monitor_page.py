@@ -9,6 +9,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
+from conftest import PATIENCE_S
 from lablib.waiting import until
 
 PAGE = "http://127.0.0.1:8600/"
@@ -18,7 +19,7 @@ NODES = {"lb1", "lb2", "web1", "web2", "app1", "app2", "db1", "db2"}
 
 def view():
     """What the page is drawn from."""
-    with urllib.request.urlopen(PAGE + "api/state", timeout=5) as answer:
+    with urllib.request.urlopen(PAGE + "api/state", timeout=PATIENCE_S) as answer:
         return json.load(answer)
 
 
@@ -72,7 +73,7 @@ def requested_hosts(page):
 
 
 def test_every_node_and_edge_is_drawn_and_well(page, lab):
-    until("the page shows all as well", lambda: all_well(page), 15)
+    until("the page shows all as well", lambda: all_well(page), PATIENCE_S)
     assert NODES | {"client", "dns", "vip", "monitor"} == set(states(page))
     watched = {f"monitor>{node}" for node in NODES}
     paths = {f"{a}{i}>{b}{j}" for a, b in (("lb", "web"), ("web", "app"), ("app", "db"))
@@ -85,7 +86,7 @@ def test_every_node_and_edge_is_drawn_and_well(page, lab):
 
 
 def test_the_services_of_every_mode_are_listed(page, lab):
-    until("the page shows all as well", lambda: all_well(page), 15)
+    until("the page shows all as well", lambda: all_well(page), PATIENCE_S)
     rows = page.execute_script(
         "return Array.from(document.querySelectorAll('#services tbody tr'), (row) => "
         "Array.from(row.cells, (cell) => cell.textContent))")
@@ -100,11 +101,11 @@ def test_the_services_of_every_mode_are_listed(page, lab):
 
 def test_a_killed_node_turns_red_and_green_again(page, lab):
     lab.ok("kill", "web2")
-    until("web2 is red", lambda: states(page)["web2"] == "failed", 15)
-    until("lb1 finds it down", lambda: edges(page)["lb1>web2"] == "failed", 15)
+    until("web2 is red", lambda: states(page)["web2"] == "failed", PATIENCE_S)
+    until("lb1 finds it down", lambda: edges(page)["lb1>web2"] == "failed", PATIENCE_S)
     assert states(page)["web1"] == "ok"
     lab.ok("heal", "web2")
-    until("all is well again", lambda: all_well(page), 30)
+    until("all is well again", lambda: all_well(page), PATIENCE_S)
     changes = page.find_element(By.ID, "events").text
     assert "web2" in changes and "failed" in changes
 
@@ -116,13 +117,13 @@ def test_a_failover_moves_the_holder(page, lab):
     (before,) = holders()
     lab.ok("kill", before[0])
     other = ({"lb1", "lb2"} - set(before)).pop()
-    until("the other node holds the addresses", lambda: holders() == {(other,)}, 15)
-    until("the page says so", lambda: other in page.find_element(By.ID, "routers").text, 10)
+    until("the other node holds the addresses", lambda: holders() == {(other,)}, PATIENCE_S)
+    until("the page says so", lambda: other in page.find_element(By.ID, "routers").text, PATIENCE_S)
     lab.ok("heal", before[0])
 
 
 def test_the_page_asks_nobody_else_and_complains_of_nothing(page):
-    until("the page shows all as well", lambda: all_well(page), 15)
+    until("the page shows all as well", lambda: all_well(page), PATIENCE_S)
     assert requested_hosts(page) == {"127.0.0.1:8600"}
     assert [entry for entry in page.get_log("browser") if entry["level"] == "SEVERE"] == []
 
@@ -131,6 +132,6 @@ def test_the_page_fits_a_phone(page):
     page.set_window_size(400, 900)
     until("the picture stands upright", lambda: page.execute_script(
         "const box = document.getElementById('picture').viewBox.baseVal;"
-        "return box.height > box.width"), 10)
+        "return box.height > box.width"), PATIENCE_S)
     assert page.execute_script(
         "return document.documentElement.scrollWidth <= document.documentElement.clientWidth")

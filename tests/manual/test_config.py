@@ -15,7 +15,7 @@ PLACES = {"Top level": "", "nodes": "nodes[]", "virtual_routers": "virtual_route
           "scripts": "scripts[]", "checks": "checks[]", "pools": "pools[]",
           "source_lists": "source_lists[]", "services": "services[]",
           "virtual_routers[].track": "virtual_routers[].track[]",
-          "web.limits, app.limits": "web.limits"}
+          "web.limits, app.limits": "web.limits", "web: TLS": "web", "web: files": "web"}
 
 
 class Key:

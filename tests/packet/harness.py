@@ -40,6 +40,7 @@ NOISE = b"not worth a look"  # Frames with it are not taken apart when they arri
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33  # More than the system's limit.
 TIMEOUT_S = 30  # Of whatever comes at once unless the machine is busy.
+START_S = 120  # Of a process that has much to read and to allocate.
 # What a state says unless a test wants otherwise: no flow is forgotten in the middle of a test.
 PATIENT = {"embryonic_ms": 120000, "closed_ms": 10000, "udp_new_ms": 120000, "udp_ms": 120000}
 
@@ -125,6 +126,14 @@ class Namespace:
         subprocess.run(["ip", "netns", "del", self.name], capture_output=True, check=False)
 
 
+def keep_order(namespace, interface, queues=1):
+    """Frames of a thread that the scheduler moves between processors would wait in a queue of each,
+    and overtake one another on their way to the interface: let all wait in one."""
+    write = "; ".join(f"echo 1 > /sys/class/net/{interface}/queues/rx-{queue}/rps_cpus"
+                      for queue in range(queues))
+    run(*namespace.command("sh", "-ec", write))
+
+
 class Wire:
     """The far end of the port's cable. Plays hosts: {address: link-layer address}. With 'vlan' it
     is an access port of a switch: frames get that tag on their way in and lose it on their way
@@ -203,6 +212,11 @@ class Wire:
         if self.vlan:
             data = data[:12] + struct.pack("!HH", 0x8100, self.vlan) + data[12:]
         self.send_as_it_is(data)
+
+    def send_all(self, frames):
+        """Sends frames one right behind the other: later fragments do not wait long for the first."""
+        for frame in [bytes(frame) for frame in frames]:
+            self.send(frame)
 
     def send_as_it_is(self, data):
         self.sock.send(data)
@@ -337,16 +351,9 @@ class Dataplane:
             self.net.name, "numrxqueues", str(queues), "numtxqueues", str(queues))
         self.net.sysctl(f"net/ipv6/conf/{peer}/disable_ipv6", 1)
         self.net.ip("link", "set", peer, "arp", "off", "up")
-        self._keep_order(peer, queues)
+        keep_order(self.net, peer, queues)
         self.wires[port] = Wire(self.net, peer, self.vlans.get(port, 0))
         stack.callback(self.wires[port].close)
-
-    def _keep_order(self, peer, queues):
-        """Frames of a worker that the scheduler moves between processors would wait in a queue of
-        each, and overtake one another: let all wait in one."""
-        write = "; ".join(f"echo 1 > /sys/class/net/{peer}/queues/rx-{queue}/rps_cpus"
-                          for queue in range(queues))
-        run(*self.net.command("sh", "-ec", write))
 
     def lost_by_kernel(self):
         """A number that rises when the kernel loses frames between the dataplane and the wires, for
@@ -403,7 +410,7 @@ class Dataplane:
                 raise AssertionError(f"the dataplane ended:\n{self.log()}")
             return self.log().count(" is ready: ") > already
 
-        wait_until(is_ready, "start of the dataplane", 30)
+        wait_until(is_ready, "start of the dataplane", START_S)
         self.connect()
         return self
 

@@ -102,8 +102,7 @@ def test_fragments_follow_their_first_one(dataplane, wire, family, order):
         ident = key_of(parts[0])[0]
         before = dataplane.stats()["path_events"]
         wire.forget()
-        for part in order(parts):
-            wire.send(part)
+        wire.send_all(order(parts))
         got = wire.expect(is_forwarded(ident), "fragments", n=len(parts))
         assert {frame.dst for frame in got} == {mac}
         assert reassembled(got)[8:] == load
@@ -120,8 +119,7 @@ def test_checksums_of_fragments_are_right(wire, family):
     sport = next(client_ports)
     parts, _ = datagram(family, sport)
     wire.forget()
-    for part in parts:
-        wire.send(part)
+    wire.send_all(parts)
     for frame in wire.expect(is_forwarded(key_of(parts[0])[0]), "fragments", n=len(parts)):
         if family == 4:
             copy = frame.copy()
@@ -135,8 +133,8 @@ def test_options_between_fragment_header_and_ports_are_no_obstacle(wire):
     options = bytes(IPv6ExtHdrDestOpt(nh=17))
     wire.forget()
     # The later one says destination options as well (RFC 8200 4.5).
-    wire.send(piece(6, ident, len(options) + 56, bytes(20), more=False, protocol=60))
-    wire.send(piece(6, ident, 0, options + head(sport, 56), protocol=60))
+    wire.send_all([piece(6, ident, len(options) + 56, bytes(20), more=False, protocol=60),
+                   piece(6, ident, 0, options + head(sport, 56), protocol=60)])
     got = wire.expect(is_forwarded(ident), "fragments", n=2)
     assert {frame.dst for frame in got} == {mac}
 
@@ -251,8 +249,7 @@ def test_fragments_of_other_protocols_are_refused(dataplane, wire, family, proto
 def test_fragments_for_a_port_without_service_are_counted(dataplane, wire):
     parts, _ = datagram(4, next(client_ports), dport=54)
     with dataplane.counts("drop_no_service", n=len(parts)):
-        for part in parts:
-            wire.send(part)
+        wire.send_all(parts)
 
 
 def test_fragments_for_the_host_are_the_hosts(dataplane, wire):

@@ -26,6 +26,12 @@ PACKETS = int(os.environ.get("WEIR_MODEL_PACKETS", "100000"))
 BATCH = 200          # Well below what the port's queue holds.
 LOST_EVERY = 20      # Batches.
 LEAVE = ("forward", "reply", "reply_too_big", "return")
+VERDICTS = {
+    "forward", "return", "reply", "reply_too_big", "host", "drop_fragment_tiny",
+    "drop_fragment_bad", "drop_fragment_overlap", "drop_fragment_duplicate", "drop_fragment_lost",
+    "drop_no_flow", "drop_ttl", "drop_no_backend", "drop_not_held", "drop_no_service",
+    "drop_other_station", "drop_icmp", "drop_bad_checksum", "drop_bad_header", "drop_truncated",
+    "drop_truncated_l4", "drop_bad_option"}
 WINDOW_S = 1.0       # In which a batch is expected to be through, to begin with,
 WINDOW_MAX_S = 16.0  # ... and on a machine that was too busy for that.
 CHANGE_EVERY = 5     # Batches.
@@ -266,6 +272,10 @@ class Comparison:
         self.n_spoilt += is_late
         return is_late
 
+    def missing(self):
+        """Verdicts that there have been none of yet, though all kinds of packets come sometime."""
+        return VERDICTS - set(+self.verdicts)
+
     def assert_worth(self):
         assert self.n_lost <= LOST_MAX, "the kernel loses frames"
         assert self.n_spoilt <= 5 + SPOILT_MAX * self.n_batches, "the machine is too busy"
@@ -276,9 +286,9 @@ class Comparison:
     def _is_decided(self, sent, before):
         """Whether all that came in has its verdict, and nothing is held any more."""
         stats = self.dataplane.stats()
-        n = sum(stats["verdicts"].values()) - sum(before["verdicts"].values())
-        n_received = stats["ports"][0]["rx_packets"] - before["ports"][0]["rx_packets"]
-        return n == n_received >= len(sent)
+        n = sum(stats["verdicts"].values())
+        return n == stats["ports"][0]["rx_packets"] and \
+            n >= sum(before["verdicts"].values()) + len(sent)
 
     def _is_out(self, sent, before):
         """Whether as many frames have been seen as the verdicts say; adverts leave of themselves,
@@ -352,7 +362,8 @@ def test_the_dataplane_does_what_the_model_says(tmp_path):
         dataplane.add_host_addresses()
         comparison = Comparison(dataplane)
         comparison.push()
-        while comparison.n_compared < PACKETS:
+        while comparison.n_compared < PACKETS or (
+                comparison.missing() and comparison.n_compared < 2 * PACKETS):
             if comparison.n_batches % CHANGE_EVERY == CHANGE_EVERY - 1:
                 comparison.change()
             if comparison.n_batches == PACKETS // BATCH // 2:
@@ -367,9 +378,4 @@ def test_the_dataplane_does_what_the_model_says(tmp_path):
           f"{comparison.n_spoilt} of {comparison.n_batches} batches spoilt, {comparison.n_lost} lost")
     # The traffic was worth something.
     assert events["rescheduled"] and events["created"] and not events["untracked"]
-    assert {"forward", "return", "reply", "reply_too_big", "host", "drop_fragment_tiny",
-            "drop_fragment_bad", "drop_fragment_overlap", "drop_fragment_duplicate",
-            "drop_fragment_lost", "drop_no_flow", "drop_ttl", "drop_no_backend", "drop_not_held",
-            "drop_no_service", "drop_other_station", "drop_icmp", "drop_bad_checksum",
-            "drop_bad_header", "drop_truncated", "drop_truncated_l4",
-            "drop_bad_option"} <= set(comparison.verdicts)
+    assert not comparison.missing()

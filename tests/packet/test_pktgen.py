@@ -14,7 +14,7 @@ import pytest
 
 from conftest import BACKENDS4, BACKENDS6, SERVICES, pools
 from harness import (BUILD, CLIENT4, CLIENT6, ENVIRONMENT, PORT_MAC, ROOT, VIP4, VIP6, Dataplane,
-                     Namespace, wait_until)
+                     Namespace, keep_order, wait_until)
 
 PKTGEN = os.path.join(ROOT, BUILD, "dataplane", "pktgen", "weir-pktgen")
 TIMEOUT_S = 60
@@ -182,6 +182,7 @@ def cable():
         for end in ("left", "right"):
             namespace.sysctl(f"net/ipv6/conf/{end}/disable_ipv6", 1)
             namespace.ip("link", "set", end, "arp", "off", "up")
+            keep_order(namespace, end)
         yield namespace
     finally:
         namespace.close()

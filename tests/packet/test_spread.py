@@ -142,8 +142,7 @@ def test_fragments_go_where_whole_packets_go(spread, mode):
         parts = fragment(IP(src=CLIENT4, dst=VIP4, id=sport) / UDP(sport=sport, dport=53)
                          / (load * 100), fragsize=600)
         dataplane.wire.forget()
-        for part in parts:
-            dataplane.wire.send(Ether(dst=PORT_MAC, src=CLIENT_MAC) / part)
+        dataplane.wire.send_all(Ether(dst=PORT_MAC, src=CLIENT_MAC) / part for part in parts)
         frames = dataplane.wire.expect(at_backend(load[:8]), "fragments", n=len(parts))
         assert {frame.dst for frame in frames} == {got.dst}
     assert dataplane.stats()["flows"]["active"] - before == 8

@@ -5,6 +5,7 @@ errors, towards backends and back, and of drops."""
 import itertools
 import socket
 import struct
+import time
 
 import pytest
 
@@ -237,6 +238,19 @@ def ends(text):
     return address.strip("[]"), int(port)
 
 
+def within_a_second(is_so):
+    """Asserts it of a limit that lets one more by each second: where a trace and the packet were
+    further apart, once more."""
+    for attempts_left in range(5, -1, -1):
+        begin = time.monotonic()
+        try:
+            assert is_so()
+            return
+        except AssertionError:
+            if time.monotonic() - begin < 0.9 or not attempts_left:
+                raise
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("family", [4, 6])
 def test_drops_are_named_as_they_are_counted(balancer, mode, family):
@@ -252,9 +266,9 @@ def test_drops_are_named_as_they_are_counted(balancer, mode, family):
     assert verdict(flags="ack") == "drop_no_neighbour"
     push(balancer, mode, limits={"new_flows_per_s": 1, "packets_per_s": 10000000})
     balancer.wait_ready()
-    assert "drop_new_flow_limit" in (verdict(), verdict())
+    within_a_second(lambda: "drop_new_flow_limit" in (verdict(), verdict()))
     push(balancer, mode, limits={"new_flows_per_s": 1, "packets_per_s": 1})
-    assert "drop_packet_limit" in (verdict(flags="ack"), verdict(flags="ack"))
+    within_a_second(lambda: "drop_packet_limit" in (verdict(flags="ack"), verdict(flags="ack")))
     names = {4: BACKENDS4, 6: BACKENDS6}[family]
     full = [backend(name, address, max_flows=1) for name, (address, _) in names.items()]
     push(balancer, mode, {**pools(), f"web{family}": full})

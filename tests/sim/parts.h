@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the parts of the simulated cluster know of each other: world.c, control.c and dataplane.c.
- */
+/* What the parts of the simulated cluster know of each other: world.c, deeds.c, control.c and
+ * dataplane.c. */
 #ifndef TESTS_SIM_PARTS_H
 #define TESTS_SIM_PARTS_H
 
@@ -21,6 +21,9 @@ void world_send_over(struct world *world, const struct message *message);
 void world_broadcast(struct world *world, struct message message, bool to_client);
 /* What does not fit is lost, as in a socket's buffer. */
 void world_keep(struct waiting *waiting, const struct message *message);
+
+/* Something has come to a dataplane that runs. */
+void world_pass(struct world *world, size_t n, const struct message *message);
 
 /* --- control.c --- */
 

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SNAPSHOTS_MAX 512 /* That stage_tidy() keeps. */
-#define IDS 64            /* More than there are backends and services. */
+#define SNAPSHOTS_MAX 96 /* That stage_tidy() keeps. */
+#define IDS 64           /* More than there are backends and services. */
 
 static const uint8_t backend_mac[5] = {2, 0, 0, 0, 0xbe};
 static const char client[] = "198.51.100.7";

@@ -20,6 +20,7 @@
 struct scene {
 	char folder[32];
 	char root[48];
+	struct web_config web;
 	struct mime_types *types;
 	struct file_cache *cache;
 };
@@ -64,8 +65,9 @@ set_up(struct scene *scene, uint64_t bytes_max)
 	write_file(scene, "root/a.txt", "hello");
 	write_file(scene, "root/sub/b.html", "<p>");
 	assert_int_equal(mime_types_new(&scene->types, "/nonexistent"), 0);
+	scene->web.root = scene->root;
 	assert_int_equal(
-		file_cache_new(&scene->cache, scene->root, scene->types, bytes_max, &err), 0);
+		file_cache_new(&scene->cache, &scene->web, scene->types, bytes_max, &err), 0);
 }
 
 static void
@@ -160,6 +162,7 @@ a_root_that_is_a_link_can_be_switched(void **state)
 {
 	const struct cached_file *file = NULL;
 	struct file_cache *cache = NULL;
+	struct web_config web = {0};
 	struct scene scene;
 	struct err err;
 	char path[96];
@@ -171,7 +174,8 @@ a_root_that_is_a_link_can_be_switched(void **state)
 	write_file(&scene, "next/a.txt", "the next one");
 	link_file(&scene, "root", "live");
 	snprintf(path, sizeof(path), "%s/live", scene.folder);
-	assert_int_equal(file_cache_new(&cache, path, scene.types, 1 << 20, &err), 0);
+	web.root = path;
+	assert_int_equal(file_cache_new(&cache, &web, scene.types, 1 << 20, &err), 0);
 	assert_int_equal(file_cache_get(cache, "a.txt", NOW, &file), FILE_FOUND);
 	assert_int_equal(file->size, 5);
 	link_file(&scene, "next", "live");
@@ -219,13 +223,15 @@ static void
 a_root_that_cannot_be_served_is_named(void **state)
 {
 	struct file_cache *cache = NULL;
+	struct web_config web = {.root = "/nonexistent/site"};
 	struct err err;
 
 	(void)state;
-	assert_true(file_cache_new(&cache, "/nonexistent/site", NULL, 1, &err) < 0);
+	assert_true(file_cache_new(&cache, &web, NULL, 1, &err) < 0);
 	assert_null(cache);
 	assert_non_null(strstr(err.text, "/nonexistent/site"));
-	assert_true(file_cache_new(&cache, "/etc/passwd", NULL, 1, &err) < 0);
+	web.root = "/etc/passwd";
+	assert_true(file_cache_new(&cache, &web, NULL, 1, &err) < 0);
 }
 
 int

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_S 10
+#define PATIENCE_S 60
 
 static void
 set_patience(int fd)
