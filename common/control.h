@@ -25,7 +25,7 @@
  *                                               returns_home, steered_in, steered_out,
  *                                               steer_drops}],
  *                                    probes: {sent, answered, dropped}, sync}
- *   signs   {known?}             -> {total, backends: [{pool, name, resets, unreachables}]}
+ *   signs   {}                   -> {backends: [{pool, name, resets, unreachables}]}
  *   sync    {}                   -> {sync}
  *   flows   {limit, service?, client?, backend?, protocol?, state?} -> {total,
  *                                    flows: [{service, protocol, client,
@@ -37,6 +37,16 @@
  *                                    backend: {pool, name, address}, next_hop: {port, mac},
  *                                    sent: {protocol, from, to, about: {from, to}, bytes},
  *                                    verdict, meaning}
+ *   capture_start {service?, client?, protocol?, backend?, port?, before?, after?, snap?, count?}
+ *   capture_read  {id}         -> {id, pcapng, frames, lost, done}
+ *   capture_stop  {id}            all three answer so
+ *
+ * A capture keeps frames that all filters want: 'port' is one of the dataplane's, 'before' and
+ * 'after' (true or missing; without either both) are as they came in and as they leave; at most
+ * 'snap' bytes of each, and no more than 'count' of them. 'pcapng' is the next piece of the file in
+ * base64, 'frames' and 'lost' are how many are in all pieces and have found no room so far, 'done'
+ * says that no more will come. There is one capture at a time, and it ends by itself when nobody
+ * has read from it for ten seconds.
  *
  * A trace tells what would become of a packet: 'protocol' is tcp, udp or icmp (an echo request),
  * 'from' and 'to' are endpoints (of icmp addresses), 'flags' syn (default), ack, fin or rst, 'size'
@@ -71,8 +81,8 @@
  * handed to other workers, 'steer_drops' those for which the other had no room.
  *
  * Signs are of trouble with backends: connections that they have reset, and ICMP errors that say
- * that they cannot be reached. They are listed of those that have had any, and of none if 'known'
- * is the 'total', which rises with each sign.
+ * that they cannot be reached. Listed are backends whose counts have changed since they were listed
+ * last, at most 64 of them in an answer.
  *
  * Stats about a 'service' or the 'backend's of one name have only these of all services and
  * backends: of ten thousand it would take both ends long to tell.

@@ -266,6 +266,37 @@ handle_trace(void *ctx, json_t *params, struct err *err)
 	return ask_dataplane(ctx, "trace", json_incref(params), NULL, NULL);
 }
 
+/* The dataplane checks what it alone knows. */
+static json_t *
+handle_capture_start(void *ctx, json_t *params, struct err *err)
+{
+	struct admin *admin = ctx;
+	char service_buf[CONTROL_NAME_SIZE], backend_buf[CONTROL_NAME_SIZE];
+	const char *service, *backend;
+
+	if (optional_name(params, "service", service_buf, &service, err) < 0 ||
+		optional_name(params, "backend", backend_buf, &backend, err) < 0 ||
+		check_service(admin, service, err) < 0 ||
+		check_backend(admin, NULL, backend, err) < 0)
+		return NULL;
+	LOG_INFORM("capture asked for by the operator");
+	return ask_dataplane(admin, "capture_start", json_incref(params), NULL, NULL);
+}
+
+static json_t *
+handle_capture_read(void *ctx, json_t *params, struct err *err)
+{
+	(void)err;
+	return ask_dataplane(ctx, "capture_read", json_incref(params), NULL, NULL);
+}
+
+static json_t *
+handle_capture_stop(void *ctx, json_t *params, struct err *err)
+{
+	(void)err;
+	return ask_dataplane(ctx, "capture_stop", json_incref(params), NULL, NULL);
+}
+
 /* Has 'change' done to all backends that the parameters 'backend' and 'pool' mean. Returns what it
  * returned of each, or NULL with 'err' set. */
 static json_t *
@@ -439,6 +470,9 @@ static const struct rpc_method methods[] = {
 	{"stats", handle_stats},
 	{"sync", handle_sync},
 	{"trace", handle_trace},
+	{"capture_start", handle_capture_start},
+	{"capture_read", handle_capture_read},
+	{"capture_stop", handle_capture_stop},
 	{"drain", handle_drain},
 	{"undrain", handle_undrain},
 	{"weight", handle_weight},

@@ -2,6 +2,8 @@
 /* The operator's requests: an RPC server (rpc.h) on the node's admin socket, asked by weirctl.
  *
  *   status    {}                         -> {node, cluster, ready, waiting, dataplane: {...},
+ *                                            backends: {total, up, drained, weights_set},
+ *                                            pools_without_quorum: [name, ...],
  *                                            routers: [...]}
  *   services  {service?}                 -> [{name, address, port (0: any), protocol, mode,
  *                                            scheduler, persistence: {timeout_s, prefix}?,
@@ -16,6 +18,7 @@
  * (control.h) stats     {}                         -> as the dataplane's (control.h) sync      {}
  * -> as the dataplane's trace     {protocol, from, to, flags?, size?} -> as the dataplane's
  * (control.h) drain     {backend, pool?}           -> {backends: [{pool, backend, changed}, ...]}
+ *   capture_start, capture_read, capture_stop -> as the dataplane's
  *   undrain   {backend, pool?}           -> as drain
  *   weight    {backend, pool?, weight | reset: true} -> {backends: [{pool, backend, changed,
  *                                            weight, configured_weight}, ...]}

@@ -4,10 +4,14 @@
 #include "common/config.h"
 #include "common/source_lists.h"
 #include "controlplane/weirctl_args.h"
+#include "controlplane/weirctl_capture.h"
+#include "controlplane/weirctl_completion.h"
+#include "controlplane/weirctl_manual.h"
 #include "controlplane/weirctl_drain.h"
 #include "controlplane/weirctl_import.h"
 #include "controlplane/weirctl_print.h"
 #include "controlplane/weirctl_request.h"
+#include "controlplane/weirctl_top.h"
 #include "controlplane/weirctl_watch.h"
 
 #include <errno.h>
@@ -219,10 +223,14 @@ static const struct command commands[] = {
 		print_flows},
 	{"stats", "show counters of ports and of what became of packets", NULL, run_request,
 		print_stats},
+	{"top", "show services and backends on the whole terminal, with rates", top_parameters,
+		top_run, NULL},
 	{"sync", "show what other nodes are told of flows, and tell", NULL, run_request,
 		print_sync},
 	{"trace", "tell what would become of a packet, and why", trace_parameters, run_request,
 		print_trace},
+	{"capture", "write packets as they come in and as they leave to a file", capture_parameters,
+		capture_run, capture_print},
 	{"drain", "send no new flows from this node to a backend, and keep its old ones",
 		drain_parameters, run_drain, print_drained},
 	{"undrain", "send new flows to a drained backend again", undrain_parameters, run_request,
@@ -235,6 +243,8 @@ static const struct command commands[] = {
 		run_request, print_history},
 	{"check", "check a cluster file without starting anything", check_parameters, run_check,
 		print_checked},
+	{"completion", "print what makes a shell complete weirctl's words", completion_parameters,
+		completion_run, NULL},
 	{"import", "make a cluster file of a keepalived.conf, or of IPVS's rules",
 		weirctl_import_parameters, run_import, NULL},
 	{NULL, NULL, NULL, NULL, NULL},
@@ -247,6 +257,14 @@ main(int argc, char **argv)
 	struct err err = {""};
 	int status = 0;
 
+	if (argc > 1 && strcmp(argv[1], COMPLETION_WORD) == 0) {
+		completion_print(commands, argv + 2, (size_t)argc - 2, stdout);
+		return EXIT_DONE;
+	}
+	if (argc > 1 && strcmp(argv[1], MANUAL_WORD) == 0) {
+		manual_print(commands, stdout);
+		return EXIT_DONE;
+	}
 	if (arguments_parse(&arguments, argc, argv, commands, &err) < 0)
 		return complain(&err, EXIT_USAGE);
 	if (arguments.help)

@@ -325,18 +325,40 @@ arguments_fini(struct arguments *arguments)
 
 /* --- Help --- */
 
-/* "drain BACKEND [--pool POOL]" into 'buf'. */
-static void
-write_usage(const struct command *command, char *buf, size_t size)
-{
-	size_t used = (size_t)snprintf(buf, size, "%s", command->name);
-	const struct parameter *parameter = command->parameters;
+#define LINE_WIDTH 79
+#define HELP_COLUMN 30 /* Of commands' help in the list of all. */
+#define USAGE_INDENT 6 /* Of its further lines. */
 
-	for (; parameter && parameter->member && used < size; parameter++)
-		used += (size_t)snprintf(buf + used, size - used, " %s%s%s%s%s",
+/* Prints a command with its parameters, "drain BACKEND [--pool POOL]", broken into lines where it
+ * gets too long; 'column' is where it begins. Returns the column behind it, or LINE_WIDTH when
+ * there were several lines. */
+static size_t
+print_usage(const struct command *command, size_t column, FILE *file)
+{
+	const struct parameter *parameter = command->parameters;
+	bool broken = false;
+
+	fputs(command->name, file);
+	column += strlen(command->name);
+	for (; parameter && parameter->member; parameter++) {
+		char text[64];
+		size_t size = (size_t)snprintf(text, sizeof(text), "%s%s%s%s%s",
 			parameter->required ? "" : "[", parameter->flag ? parameter->flag : "",
 			parameter->flag && parameter->value ? " " : "",
 			parameter->value ? parameter->value : "", parameter->required ? "" : "]");
+
+		if (column + 1 + size > LINE_WIDTH) {
+			fprintf(file, "\n%*s", USAGE_INDENT, "");
+			column = USAGE_INDENT;
+			broken = true;
+		} else {
+			fputs(" ", file);
+			column++;
+		}
+		fputs(text, file);
+		column += size;
+	}
+	return broken ? LINE_WIDTH : column;
 }
 
 static void
@@ -359,11 +381,10 @@ static void
 explain_command(const struct command *command, FILE *file)
 {
 	const struct parameter *parameter = command->parameters;
-	char usage[512];
 
-	write_usage(command, usage, sizeof(usage));
-	fprintf(file, "Usage: weirctl [OPTION...] %s\n\n%c%s.\n\n", usage,
-		toupper((unsigned char)command->help[0]), command->help + 1);
+	fputs("Usage: weirctl [OPTION...] ", file);
+	print_usage(command, strlen("Usage: weirctl [OPTION...] "), file);
+	fprintf(file, "\n\n%c%s.\n\n", toupper((unsigned char)command->help[0]), command->help + 1);
 	for (; parameter && parameter->member; parameter++) {
 		char left[64];
 
@@ -403,13 +424,14 @@ arguments_explain(const struct command *commands, const struct command *command,
 	      "Asks and tells the control plane of a weir load balancer.\n\nCommands:\n",
 		file);
 	for (; commands->name; commands++) {
-		char usage[512];
+		size_t column;
 
-		write_usage(commands, usage, sizeof(usage));
-		if (strlen(usage) > 26)
-			fprintf(file, "  %s\n  %-28s%s\n", usage, "", commands->help);
+		fputs("  ", file);
+		column = print_usage(commands, 2, file);
+		if (column > HELP_COLUMN - 2)
+			fprintf(file, "\n%*s%s\n", HELP_COLUMN, "", commands->help);
 		else
-			fprintf(file, "  %-28s%s\n", usage, commands->help);
+			fprintf(file, "%*s%s\n", (int)(HELP_COLUMN - column), "", commands->help);
 	}
 	fputs("  help COMMAND                explain one command\n\n", file);
 	explain_options(file);

@@ -5,6 +5,7 @@
 #include "controlplane/weirctl_rates.h"
 
 #include <math.h>
+#include <string.h>
 
 #define KEY_SIZE 64
 
@@ -98,6 +99,20 @@ cell_list(struct table *table, json_t *object, const char *key)
 				buf + size, sizeof(buf) - size, "%s%s", i > 0 ? "," : "", text);
 	}
 	table_cell(table, "%s", buf);
+}
+
+void
+cell_endpoint(struct table *table, json_t *object)
+{
+	const char *address = text_of(object, "address");
+	bool v6 = strchr(address, ':') != NULL;
+
+	if (json_is_integer(json_object_get(object, "port")) && integer_of(object, "port") == 0) {
+		table_cell(table, "%s%s%s:any", v6 ? "[" : "", address, v6 ? "]" : "");
+		return;
+	}
+	table_cell(table, "%s%s%s:%" JSON_INTEGER_FORMAT, v6 ? "[" : "", address, v6 ? "]" : "",
+		integer_of(object, "port"));
 }
 
 void

@@ -29,6 +29,9 @@ void cell_unit(struct table *table, json_t *object, const char *key,
 void cell_counter(struct table *table, json_t *object, const char *key,
 	const char *(*format)(uint64_t, char[static UNIT_TEXT_SIZE]));
 
+/* "192.0.2.1:80", "[2001:db8::1]:any" of the members 'address' and 'port'. */
+void cell_endpoint(struct table *table, json_t *object);
+
 /* The strings of an array, with commas between them. */
 void cell_list(struct table *table, json_t *object, const char *key);
 

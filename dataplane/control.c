@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/control.h"
 #include "common/json_field.h"
+#include "dataplane/control_capture.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/intake.h"
 #include "dataplane/show.h"
@@ -124,6 +125,9 @@ control_methods(void)
 		{"flows", show_flows},
 		{"trace", show_trace},
 		{"sync", show_sync},
+		{"capture_start", capture_start},
+		{"capture_read", capture_read},
+		{"capture_stop", capture_stop},
 		{NULL, NULL},
 	};
 

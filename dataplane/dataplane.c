@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "dataplane/control.h"
+#include "dataplane/control_capture.h"
 #include "dataplane/exception_probes.h"
 #include "dataplane/fragment.h"
 #include "dataplane/handover.h"
@@ -424,6 +425,7 @@ close_loop(struct dataplane *dataplane)
 	rpc_server_free(dataplane->server);
 	intake_free(dataplane->intake);
 	pulse_free(dataplane->pulse);
+	capture_end(dataplane);
 	sync_close(dataplane->sync);
 	holder_free(dataplane->holder);
 	netlink_free(dataplane->netlink);
@@ -446,6 +448,7 @@ dataplane_stop(struct dataplane *dataplane)
 	if (dataplane->loop_ready)
 		close_loop(dataplane);
 	exception_probes_free(dataplane->probes);
+	free(dataplane->signs_told);
 	snapshot_free((struct snapshot *)(uintptr_t)dataplane->shared.snapshot);
 	for (unsigned int w = 0; w < dataplane->n_workers; w++)
 		worker_free(dataplane->workers[w]);

@@ -3,6 +3,7 @@
  * pipeline.h. The packets themselves are gone through in passes.c. */
 #include "dataplane/pipeline.h"
 
+#include "dataplane/capture.h"
 #include "dataplane/fragment.h"
 #include "dataplane/passes.h"
 #include "dataplane/pipeline_data.h"
@@ -41,6 +42,33 @@ decide(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet
 		virtual_mac_receive(snapshot->virtual_macs, pipeline->local.leases,
 			pipeline->local.ports, packets, n, now_ns);
 	return passes_run(pipeline, snapshot, packets, n, now_ns);
+}
+
+/* As decide(), while somebody captures. */
+static __attribute__((noinline)) uint64_t
+decide_tapped(struct capture_tap *tap, const struct burst *burst)
+{
+	struct pipeline *pipeline = burst->pipeline;
+	uint64_t n_bytes;
+
+	capture_before(tap, burst->packets, burst->n);
+	n_bytes = decide(pipeline, burst->snapshot, burst->packets, burst->n, burst->now_ns);
+	capture_after(tap, pipeline, burst->snapshot, burst->packets, burst->n, burst->now_ns);
+	return n_bytes;
+}
+
+static uint64_t
+handle(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
+	unsigned int n, uint64_t now_ns)
+{
+	struct capture_tap *tap = __atomic_load_n(&pipeline->tap, __ATOMIC_ACQUIRE);
+
+	if (__builtin_expect(tap != NULL, 0)) {
+		const struct burst burst = {pipeline, snapshot, packets, n, now_ns};
+
+		return decide_tapped(tap, &burst);
+	}
+	return decide(pipeline, snapshot, packets, n, now_ns);
 }
 
 int
@@ -110,7 +138,7 @@ pipeline_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct 
 
 	assert(n <= PACKET_BURST_MAX);
 	stats_add(&stats->n_packets, n);
-	stats_add(&stats->n_bytes, decide(pipeline, snapshot, packets, n, now_ns));
+	stats_add(&stats->n_bytes, handle(pipeline, snapshot, packets, n, now_ns));
 	stats_add(&stats->n_bursts, 1);
 }
 
@@ -120,7 +148,7 @@ pipeline_take(struct pipeline *pipeline, const struct snapshot *snapshot, struct
 {
 	assert(n <= PACKET_BURST_MAX);
 	stats_add(&pipeline->stats->path_events[PATH_STEERED_IN], n);
-	decide(pipeline, snapshot, packets, n, now_ns);
+	handle(pipeline, snapshot, packets, n, now_ns);
 }
 
 unsigned int
@@ -130,7 +158,7 @@ pipeline_release(struct pipeline *pipeline, const struct snapshot *snapshot, str
 	unsigned int n = fragment_release(pipeline->fragments, packets, PACKET_BURST_MAX, now_ns);
 
 	if (n > 0)
-		decide(pipeline, snapshot, packets, n, now_ns);
+		handle(pipeline, snapshot, packets, n, now_ns);
 	return n;
 }
 
@@ -150,6 +178,12 @@ void
 pipeline_join(struct pipeline *pipeline, struct sync_path *sync)
 {
 	__atomic_store_n(&pipeline->sync, sync, __ATOMIC_RELEASE);
+}
+
+void
+pipeline_tap(struct pipeline *pipeline, struct capture_tap *tap)
+{
+	__atomic_store_n(&pipeline->tap, tap, __ATOMIC_RELEASE);
 }
 
 void

@@ -75,6 +75,11 @@ void pipeline_sweep(struct pipeline *pipeline, uint64_t now_ns, uint32_t n_bucke
 struct sync_path;
 void pipeline_join(struct pipeline *pipeline, struct sync_path *sync);
 
+/* From now on bursts pass 'tap' (capture.h); NULL: none. The one before may be freed when the
+ * worker has passed a quiescent state. Control thread; the worker may run. */
+struct capture_tap;
+void pipeline_tap(struct pipeline *pipeline, struct capture_tap *tap);
+
 /* Goes on with what is to be told again of flows; without flow sync does nothing. Worker only; call
  * it about once a millisecond. */
 void pipeline_share(struct pipeline *pipeline, const struct snapshot *snapshot, uint64_t now_ns);

@@ -41,9 +41,10 @@ struct pipeline {
 	struct syn_opening opening; /* Of the packet at hand, if it opens a flow: syn_gate.h. */
 	struct outbox outbox;
 	struct steering steering;
-	struct sync_path *sync; /* control: writes once, worker: reads; NULL: no flow sync. */
-	bool news;              /* sync_path_tell() is to be called for the packet's flow. */
-	bool only_looks;        /* A double: tells nobody of anything. */
+	struct sync_path *sync;  /* control: writes once, worker: reads; NULL: no flow sync. */
+	struct capture_tap *tap; /* control: writes, worker: reads; NULL: nobody captures. */
+	bool news;               /* sync_path_tell() is to be called for the packet's flow. */
+	bool only_looks;         /* A double: tells nobody of anything. */
 };
 
 /* Flow sync, or NULL. */
