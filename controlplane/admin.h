@@ -3,7 +3,10 @@
  *
  *   status    {}                         -> {node, cluster, ready, waiting, dataplane: {...},
  *                                            reload: {done, failed, since_s, restart:
- *                                            [PROCESS], problem}, routers: [...]}
+ *                                            [PROCESS], problem},
+ *                                            backends: {total, up, drained, weights_set},
+ *                                            pools_without_quorum: [name, ...],
+ *                                            routers: [...]}
  *   services  {service?}                 -> [{name, address, port (0: any), protocol, mode,
  *                                            scheduler, persistence: {timeout_s, prefix}?,
  *                                            pool, router, router_state, backends, backends_up,

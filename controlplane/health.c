@@ -160,7 +160,7 @@ health_free(struct health *health)
 		health_end_target(health->targets[i]);
 	free(health->targets);
 	for (size_t i = 0; i < N_CHECK_TYPES; i++) {
-		if (health->engines[i])
+		if (health_kinds[i] && health->engines[i])
 			health_kinds[i]->engine_free(health->engines[i]);
 	}
 	health->freed = true;

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -474,6 +475,7 @@ dataplane_stop(struct dataplane *dataplane)
 	if (dataplane->loop_ready)
 		close_loop(dataplane);
 	exception_probes_free(dataplane->probes);
+	free(dataplane->signs_told);
 	snapshot_free((struct snapshot *)(uintptr_t)dataplane->shared.snapshot);
 	for (unsigned int w = 0; w < dataplane->n_workers; w++)
 		worker_free(dataplane->workers[w]);

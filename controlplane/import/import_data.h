@@ -178,8 +178,15 @@ void import_vrrp(struct import *import);
 void import_scripts(struct import *import);
 void import_sync_groups(struct import *import);
 /* A new draft in the list; NULL if there are too many. import_routers.c */
-struct import_router *import_add_router(struct import *import, const char *name, uint8_t family);
+struct import_router *import_add_router(struct import *import, const char *wanted, uint8_t family);
 void import_write_routers(struct import *import);
+
+/* The priority that an instance says, or keepalived's default. import_members.c */
+unsigned int import_priority(const struct statement *instance);
+/* Finds the members of 'router', which has its addresses, of the instance 'from'. import_members.c
+ */
+void import_find_members(struct import *import, const struct statement *from, bool unicast,
+	struct import_router *router);
 
 /* What the block of an instance or of a group tracks, added to 'routers'; those behind the first
  * have its fate. import_track.c */

@@ -12,8 +12,8 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from conftest import BACKENDS4, BACKENDS6
-from harness import (BUILD, CLIENT4, CLIENT6, CLIENT_MAC, PORT_MAC, ROOT, VIP4, VIP6, Namespace,
-                     Wire, backend, run)
+from harness import (BUILD, CLIENT4, CLIENT6, CLIENT_MAC, PORT_MAC, ROOT, TIMEOUT_S, VIP4, VIP6,
+                     Namespace, Wire, backend, run)
 from test_tunnel import (GUE_PORT, KINDS, SOURCE4, SOURCE6, at_backend, client_ports, state,
                          tunnel_services)
 
@@ -69,7 +69,7 @@ def real():
 def serve(namespace, vip, to_all=False):
     """A UDP socket on the virtual address, or on all."""
     sock = namespace.socket(socket.AF_INET if vip == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
-    sock.settimeout(5)
+    sock.settimeout(TIMEOUT_S)
     sock.bind(("" if to_all else VIP4 if vip == 4 else VIP6, 53))
     return sock
 
@@ -143,7 +143,7 @@ def test_gue_of_another_kind_is_left_to_the_host(real, case, outer):
     frame = NOT_OURS[case](wrapped(message(4, b"other"), outer))
     family = socket.AF_INET if outer == 4 else socket.AF_INET6
     with real.namespace.socket(family, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(5)
+        sock.settimeout(TIMEOUT_S)
         sock.bind((ADDRESS4 if outer == 4 else ADDRESS6, GUE_PORT))
         real.wire.send(frame)
         assert sock.recvfrom(2048)[0] == bytes(frame[UDP].payload)

@@ -131,11 +131,13 @@ def test_the_file_is_fine(node):
 
 def test_weirctl_lists_all_services(node):
     wait_until(node.is_master, "mastership", PATIENCE_S)
-    services = node.ctl("services")
+    # Without them while the dataplane has not told yet.
+    services = wait_until(lambda: (all_of_them := node.ctl("services")) and
+                          all("packets" in s for s in all_of_them) and all_of_them,
+                          "counters of all services", PATIENCE_S)
     assert [s["name"] for s in services] == [f"s{i}" for i in range(N_SERVICES)]
     assert {(s["backends"], s["backends_up"], s["router_state"]) for s in services} == {
         (N_BACKENDS, N_BACKENDS, "master")}
-    assert all("packets" in s for s in services)
     lines = node.run("services").splitlines()
     assert sum(1 for line in lines if re.match(r"s\d+ ", line)) == N_SERVICES
 
