@@ -2,8 +2,10 @@
 /* /metrics of a load balancer; see metrics_page.h. */
 #include "controlplane/metrics_page.h"
 
+#include "common/clock.h"
 #include "common/http/metrics_http.h"
 #include "common/process_metrics.h"
+#include "controlplane/metrics_info.h"
 #include "controlplane/metrics_sync.h"
 
 #include <errno.h>
@@ -357,6 +359,7 @@ metrics_page_write(struct metrics *metrics, const struct cluster *cluster, json_
 	metrics_value(metrics, (double)dataplane->generation, NULL);
 	write_routers(metrics, cluster);
 	write_backends(metrics, cluster);
+	metrics_info_write(metrics, cluster, stats, clock_now_ns());
 	if (stats)
 		write_stats(metrics, stats);
 }

@@ -57,6 +57,12 @@ the_page_tells_all_that_the_monitor_reads(void **state)
 		"weir_source_list_bytes{list=\"bad\"} 2048",
 		"weir_worker_returns_home_total{worker=\"0\",port=\"front\"} 70",
 		"weir_worker_steer_drops_total{worker=\"0\",port=\"front\"} 1",
+		"weir_service_info{service=\"http4\",address=\"10.77.1.100\",port=\"80\","
+		"protocol=\"tcp\",mode=\"dr\",scheduler=\"maglev\",pool=\"web4\","
+		"router=\"front4\"} 1",
+		"weir_backend_info{pool=\"web4\",backend=\"web1\",address=\"10.77.1.21\","
+		"state=\"up\"} 1",
+		"weir_port_up{port=\"front\"} 1",
 	};
 	struct fixture *fixture = *state;
 	struct metrics metrics;
