@@ -73,7 +73,8 @@ void config_build_checks(
 void config_build_upstream_check(
 	struct config_reader *reader, const struct raw_check *raw, struct check *check);
 
-/* What the web tier has beside ports, files and limits: TLS, files' headers, what a client may do. */
+/* What the web tier has beside ports, files and limits: TLS, files' headers, what a client may do.
+ */
 void config_build_web_front(
 	struct config_reader *reader, const struct raw_web *raw, struct web_config *web);
 

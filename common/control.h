@@ -25,7 +25,7 @@
  *                                               returns_home, steered_in, steered_out,
  *                                               steer_drops}],
  *                                    probes: {sent, answered, dropped}, sync}
- *   signs   {known?}             -> {total, backends: [{pool, name, resets, unreachables}]}
+ *   signs   {}                   -> {backends: [{pool, name, resets, unreachables}]}
  *   sync    {}                   -> {sync}
  *   flows   {limit, service?, client?, backend?, protocol?, state?} -> {total,
  *                                    flows: [{service, protocol, client,
@@ -81,8 +81,8 @@
  * handed to other workers, 'steer_drops' those for which the other had no room.
  *
  * Signs are of trouble with backends: connections that they have reset, and ICMP errors that say
- * that they cannot be reached. They are listed of those that have had any, and of none if 'known'
- * is the 'total', which rises with each sign.
+ * that they cannot be reached. Listed are backends whose counts have changed since they were listed
+ * last, at most 64 of them in an answer.
  *
  * Stats about a 'service' or the 'backend's of one name have only these of all services and
  * backends: of ten thousand it would take both ends long to tell.

@@ -2,6 +2,8 @@
 /* The operator's requests: an RPC server (rpc.h) on the node's admin socket, asked by weirctl.
  *
  *   status    {}                         -> {node, cluster, ready, waiting, dataplane: {...},
+ *                                            backends: {total, up, drained, weights_set},
+ *                                            pools_without_quorum: [name, ...],
  *                                            routers: [...]}
  *   services  {service?}                 -> [{name, address, port (0: any), protocol, mode,
  *                                            scheduler, persistence: {timeout_s, prefix}?,

@@ -55,6 +55,41 @@ view_router(const struct cluster_router *router, uint64_t now_ns)
 		text_or_null(router->why));
 }
 
+/* How the backends are in sum, and what the operator has changed of them. */
+static json_t *
+summarize_backends(const struct cluster *cluster)
+{
+	size_t n = 0, n_up = 0, n_drained = 0, n_set = 0;
+
+	for (size_t i = 0; i < cluster_n_pools(cluster); i++) {
+		const struct cluster_pool *pool = cluster_pool(cluster, i);
+
+		n += pool->n_backends;
+		for (size_t j = 0; j < pool->n_backends; j++) {
+			n_up += pool->backends[j].health == HEALTH_UP;
+			n_drained += pool->backends[j].drained;
+			n_set += pool->backends[j].weight_set;
+		}
+	}
+	return json_pack("{s:I, s:I, s:I, s:I}", "total", (json_int_t)n, "up", (json_int_t)n_up,
+		"drained", (json_int_t)n_drained, "weights_set", (json_int_t)n_set);
+}
+
+/* The names of pools whose sorry backends serve. */
+static json_t *
+pools_without_quorum(const struct cluster *cluster)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < cluster_n_pools(cluster); i++) {
+		const struct cluster_pool *pool = cluster_pool(cluster, i);
+
+		if (pool->quorum_lost)
+			json_array_append_new(names, json_string(pool->config->name));
+	}
+	return names;
+}
+
 json_t *
 admin_view_status(const struct cluster *cluster, uint64_t now_ns)
 {
@@ -70,9 +105,11 @@ admin_view_status(const struct cluster *cluster, uint64_t now_ns)
 
 	for (size_t i = 0; i < cluster_n_routers(cluster); i++)
 		json_array_append_new(routers, view_router(cluster_router(cluster, i), now_ns));
-	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "node", cluster_node(cluster)->name,
-		"cluster", cluster_model(cluster)->cluster, "ready", (int)ready, "waiting",
-		text_or_null(ready ? NULL : why), "dataplane", link, "routers", routers);
+	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "node",
+		cluster_node(cluster)->name, "cluster", cluster_model(cluster)->cluster, "ready",
+		(int)ready, "waiting", text_or_null(ready ? NULL : why), "dataplane", link,
+		"backends", summarize_backends(cluster), "pools_without_quorum",
+		pools_without_quorum(cluster), "routers", routers);
 }
 
 /* The state of the virtual router on this node; "absent" if the node is not a member. */

@@ -45,7 +45,6 @@ struct dataplane_client {
 	bool ready_open;       /* A question is unanswered. */
 	bool stats_open;
 	bool signs_open;
-	json_int_t n_signs; /* Known of. */
 	json_t *stats;
 };
 
@@ -215,15 +214,12 @@ static void
 on_signs_reply(void *ctx, json_t *result, const char *error)
 {
 	struct dataplane_client *client = ctx;
-	json_int_t total = json_integer_value(json_object_get(result, "total"));
+	json_t *backends = json_object_get(result, "backends");
 
 	client->signs_open = false;
 	client->n_silent = 0;
-	if (error || total == client->n_signs)
-		return;
-	client->n_signs = total;
-	if (client->config.on_signs)
-		client->config.on_signs(client->config.ctx, json_object_get(result, "backends"));
+	if (!error && json_array_size(backends) > 0 && client->config.on_signs)
+		client->config.on_signs(client->config.ctx, backends);
 }
 
 /* Asks for signs of trouble with backends. That is something small, and a silence of the dataplane
@@ -239,8 +235,7 @@ on_tick(uv_timer_t *timer)
 
 	if (!client->signs_open && (!is_owed || client->n_silent == 0))
 		client->signs_open =
-			rpc_call(client->rpc, "signs", json_pack("{s:I}", "known", client->n_signs),
-				on_signs_reply, client) == 0;
+			rpc_call(client->rpc, "signs", NULL, on_signs_reply, client) == 0;
 	client->n_silent = is_owed ? client->n_silent + 1 : 0;
 	if (client->n_silent < (client->pushed ? SILENT_TICKS_PUSHING : SILENT_TICKS))
 		return;

@@ -310,7 +310,7 @@ health_free(struct health *health)
 		uv_close((uv_handle_t *)&target->timer, on_timer_closed);
 	}
 	for (size_t i = 0; i < N_KINDS; i++) {
-		if (health->engines[i])
+		if (kinds[i] && health->engines[i])
 			kinds[i]->engine_free(health->engines[i]);
 	}
 	if (health->n_handles == 0)

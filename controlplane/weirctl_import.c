@@ -84,7 +84,7 @@ static int
 translate(const struct files *files, struct err *err)
 {
 	struct import_sources sources = {.fill = tell_fill};
-	struct import_result result;
+	struct import_result result = {.text = NULL};
 	int rc = sort_out(files, &sources, err);
 
 	if (rc == 0)

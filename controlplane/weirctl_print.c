@@ -27,6 +27,30 @@ print_dataplane(json_t *dataplane, FILE *file)
 	fprintf(file, "%s%s\n", problem[0] ? ": " : "", problem);
 }
 
+/* Of what the operator has changed, and of pools, only what is not as configured. */
+static void
+print_summary(json_t *answer, FILE *file)
+{
+	json_t *backends = json_object_get(answer, "backends");
+	json_int_t n_drained = integer_of(backends, "drained");
+	json_int_t n_set = integer_of(backends, "weights_set");
+	json_t *pool;
+	size_t i;
+
+	if (!backends)
+		return;
+	fprintf(file, "backends: %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT " up",
+		integer_of(backends, "up"), integer_of(backends, "total"));
+	if (n_drained > 0)
+		fprintf(file, ", %" JSON_INTEGER_FORMAT " drained", n_drained);
+	if (n_set > 0)
+		fprintf(file, ", %" JSON_INTEGER_FORMAT " with another weight than configured",
+			n_set);
+	fputs("\n", file);
+	json_array_foreach(json_object_get(answer, "pools_without_quorum"), i, pool) fprintf(
+		file, "pool %s has no quorum: its sorry backends serve\n", json_string_value(pool));
+}
+
 void
 print_status(json_t *answer, FILE *file)
 {
@@ -51,6 +75,7 @@ print_status(json_t *answer, FILE *file)
 		text_of(answer, "cluster"), ready ? "ready" : "not ready", waiting[0] ? ": " : "",
 		waiting);
 	print_dataplane(json_object_get(answer, "dataplane"), file);
+	print_summary(answer, file);
 	fputs("\n", file);
 	table_init(&table, columns);
 	json_array_foreach(json_object_get(answer, "routers"), i, router)

@@ -448,6 +448,7 @@ dataplane_stop(struct dataplane *dataplane)
 	if (dataplane->loop_ready)
 		close_loop(dataplane);
 	exception_probes_free(dataplane->probes);
+	free(dataplane->signs_told);
 	snapshot_free((struct snapshot *)(uintptr_t)dataplane->shared.snapshot);
 	for (unsigned int w = 0; w < dataplane->n_workers; w++)
 		worker_free(dataplane->workers[w]);

@@ -56,6 +56,8 @@ struct dataplane {
 	struct pulse *pulse;
 	struct capture *capture; /* NULL: nobody captures. */
 	struct exception_probes *probes;
+	uint64_t *signs_told;  /* By backend id; NULL until somebody asks: show_signs.c. */
+	uint64_t n_signs_told; /* When all were told. */
 	uv_async_t host_frames;
 	uv_signal_t on_term;
 	uv_signal_t on_int;

@@ -127,6 +127,21 @@ keep_pair(const struct nat_job *job, struct flow_slot flow, const struct flow_ke
 	return V_FORWARD;
 }
 
+static const struct nat_locals *
+locals_of(const struct snapshot *snapshot, uint8_t family, uint8_t port)
+{
+	return family == ADDR_V4 ? &snapshot->nat->locals4[port] : &snapshot->nat->locals6[port];
+}
+
+static const struct nat_local *
+local_by_id(const struct nat_locals *locals, uint16_t id)
+{
+	for (uint32_t i = 0; i < locals->n; i++)
+		if (locals->locals[i].id == id)
+			return &locals->locals[i];
+	return NULL;
+}
+
 /* Whether another node has given a flow this second key: it may come here yet. */
 static bool
 is_remote(const struct nat_job *job, const struct flow_key *key)
@@ -207,11 +222,10 @@ take_local(const struct nat_job *job, struct flow_slot flow, uint8_t port,
 static enum verdict
 keep_local(const struct nat_job *job, struct flow_slot flow, uint8_t port, struct nat_ends *ends)
 {
-	const struct nat_locals *locals =
-		nat_locals_of(job->snapshot->nat, job->parsed->key.family, port);
+	const struct nat_locals *locals = locals_of(job->snapshot, job->parsed->key.family, port);
 	struct flow_slot other = flow_other(job->flows, flow);
 	const struct flow_key *is = other.bucket ? &flow_entry_at(other)->key : NULL;
-	const struct nat_local *local = is ? nat_local_by_id(locals, is->vip) : NULL;
+	const struct nat_local *local = is ? local_by_id(locals, is->vip) : NULL;
 	struct flow_key key = {.client_port = ends->destination_port,
 		.protocol = job->parsed->key.protocol,
 		.family = job->parsed->key.family | FLOW_REVERSE | FLOW_LOCAL};
@@ -230,7 +244,7 @@ keep_local(const struct nat_job *job, struct flow_slot flow, uint8_t port, struc
 		if (verdict != V_FORWARD)
 			return verdict;
 		note_pair(job, flow);
-		local = nat_local_by_id(locals, key.vip);
+		local = local_by_id(locals, key.vip);
 	}
 	memcpy(ends->source, local->address, sizeof(ends->source));
 	ends->source_port = key.vip_port;

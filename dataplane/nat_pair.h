@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What both ways through a translation need of a flow's two entries; for nat.c, which makes them,
- * and nat_steady.c, which finds them as they should be. */
+/* What both ways of translating, nat.c and nat_steady.c, do with a flow's two entries. */
 #ifndef DATAPLANE_NAT_PAIR_H
 #define DATAPLANE_NAT_PAIR_H
 
 #include "dataplane/flow_table.h"
 #include "dataplane/packet.h"
-#include "dataplane/snapshot_data.h"
-#include "dataplane/snapshot_nat.h"
+#include "dataplane/wire.h"
 
 /* Keeps where the client's packets come from; writes nothing if that is known. */
 static inline void
@@ -28,21 +26,6 @@ nat_remember_hop(const struct packet *packet, struct flow_slot flow, struct flow
 	__atomic_store_n(&first->link, link, __ATOMIC_RELAXED);
 	__atomic_store_n(&second->backend, parts[1], __ATOMIC_RELAXED);
 	__atomic_store_n(&second->hop, parts[2], __ATOMIC_RELAXED);
-}
-
-static inline const struct nat_locals *
-nat_locals_of(const struct snapshot_nat *nat, uint8_t family, uint8_t port)
-{
-	return family == ADDR_V4 ? &nat->locals4[port] : &nat->locals6[port];
-}
-
-static inline const struct nat_local *
-nat_local_by_id(const struct nat_locals *locals, uint16_t id)
-{
-	for (uint32_t i = 0; i < locals->n; i++)
-		if (locals->locals[i].id == id)
-			return &locals->locals[i];
-	return NULL;
 }
 
 #endif /* DATAPLANE_NAT_PAIR_H */

@@ -7,6 +7,7 @@
 #include "dataplane/nat_rewrite.h"
 #include "dataplane/patch.h"
 #include "dataplane/rewrite.h"
+#include "dataplane/snapshot_nat.h"
 
 /* One hop less to live is a delta of minus one, of a word of two bytes. */
 #define TTL_DELTA 0xfffeu
@@ -99,20 +100,19 @@ follows_nat(const struct flow_key *first, const struct nat_real *real, const str
 		       (is->client_words[1] ^ first->client_words[1]) | (is->rest ^ rest)) == 0;
 }
 
-/* The same in mode fullnat: both ends are others, and the local one must still be one of those
- * of the port that leads to the backend. */
+/* The same in mode fullnat: both ends are others, and the local one, 'local', must still be one of
+ * 'port', which leads to the backend. */
 static inline bool
 follows_fullnat(const struct flow_key *first, const struct nat_real *real,
-	const struct flow_key *is, const struct nat_locals *locals, struct way *way)
+	const struct flow_key *is, const struct snapshot_vip *local, uint8_t port, struct way *way)
 {
-	const struct nat_local *local = nat_local_by_id(locals, is->vip);
 	uint64_t rest = flow_key_rest(way->destination_port, 0, 0, FLOW_REVERSE | FLOW_LOCAL) |
 			(first->rest & UINT64_C(0xffff) << 48) |
 			(is->rest & UINT64_C(0xffffffff) << 16);
 
-	if (!local)
+	if (!local || !local->local || local->port != port || local->addr.family != first->family)
 		return false;
-	way->source = local->address;
+	way->source = local->addr.bytes;
 	way->source_port = (uint16_t)(is->rest >> 16);
 	return ((is->client_words[0] ^ load64(real->address)) |
 		       (is->client_words[1] ^ load64(real->address + 8)) | (is->rest ^ rest)) == 0;
@@ -123,8 +123,7 @@ nat_steady(const struct burst *burst, struct packet *packet, const struct work *
 	uint16_t backend, const struct nexthop *hop)
 {
 	const struct flow_table *flows = burst->pipeline->flows;
-	const struct snapshot_nat *nat = burst->snapshot->nat;
-	const struct nat_real *real = &nat->reals[backend];
+	const struct nat_real *real = &burst->snapshot->nat->reals[backend];
 	const struct parsed *parsed = &work->parsed;
 	const struct flow_key *first = &parsed->key;
 	struct flow_slot other = flow_other(flows, work->slot);
@@ -140,8 +139,8 @@ nat_steady(const struct burst *burst, struct packet *packet, const struct work *
 	is = &flow_entry_at(other)->key;
 	if (work->service->key.beside & SERVICE_NAT
 			? !follows_nat(first, real, is, &way)
-			: !follows_fullnat(first, real, is,
-				  nat_locals_of(nat, first->family, hop->port), &way))
+			: !follows_fullnat(first, real, is, burst->snapshot->vips_by_id[is->vip],
+				  hop->port, &way))
 		return false;
 	if (first->family == ADDR_V4 ? !translate4(packet, parsed, &way)
 				     : !translate6(packet, parsed, &way))

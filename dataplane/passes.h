@@ -8,7 +8,7 @@
 
 /* Decides about 'n' packets, at least one, rewrites those that leave and counts the verdicts.
  * Returns how many bytes came. */
-uint64_t passes_run(struct pipeline *pipeline, const struct snapshot *snapshot, struct packet *packets,
-	unsigned int n, uint64_t now_ns);
+uint64_t passes_run(struct pipeline *pipeline, const struct snapshot *snapshot,
+	struct packet *packets, unsigned int n, uint64_t now_ns);
 
 #endif /* DATAPLANE_PASSES_H */

@@ -97,7 +97,7 @@ range_parse(const char *text, uint64_t total, struct ranges *out)
 	for (; *p != '\0'; n++) {
 		struct range part;
 
-		if (!parse_part(&p, total, &part) || !next_part(&p) || found.n == RANGES_MAX)
+		if (!parse_part(&p, total, &part) || !next_part(&p) || n == RANGES_MAX)
 			return RANGE_WHOLE;
 		if (part.size == 0)
 			continue;

@@ -201,6 +201,38 @@ send_304(struct connection *connection, const char *header, size_t size, int fla
 	return n;
 }
 
+/* libmicrohttpd 0.9.75 writes the header of an error page of its own (for a Content-Length that is
+ * no number, say) twice, one behind the other. */
+static bool
+is_twin(const struct iovec *header)
+{
+	size_t half = header->iov_len / 2;
+	const char *text = header->iov_base;
+
+	return header->iov_len % 2 == 0 && half > 4 && memcmp(text, "HTTP", 4) == 0 &&
+	       memcmp(text, text + half, half) == 0;
+}
+
+/* Sends such a page with one header, and reports both as sent. */
+static ssize_t
+send_twin(struct connection *connection, const struct iovec *header, const struct iovec *body,
+	int flags)
+{
+	struct iovec iov[2] = {*header, *body};
+	ssize_t n;
+
+	iov[0].iov_len /= 2;
+	n = raw_sendv(connection, iov, 2, flags);
+	if (n == (ssize_t)(iov[0].iov_len + iov[1].iov_len))
+		return n + (ssize_t)iov[0].iov_len;
+	if (n >= 0) { /* A part: cannot be told in the library's bytes. */
+		connection_cut(connection, false);
+		errno = EPIPE;
+		return -1;
+	}
+	return n;
+}
+
 ssize_t
 connection_recv(struct connection *connection, void *buf, size_t size, int flags)
 {
@@ -238,6 +270,8 @@ connection_sendv(struct connection *connection, const struct iovec *iov, size_t 
 		errno = EPIPE;
 		return -1;
 	}
+	if (n_iov == 2 && is_twin(&iov[0]))
+		return sent(connection, send_twin(connection, &iov[0], &iov[1], flags));
 	return sent(connection, raw_sendv(connection, iov, n_iov, flags));
 }
 

@@ -4,7 +4,7 @@
 
 #include "controlplane/import/import_data.h"
 
-#include <ctype.h>
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +141,7 @@ write_head(struct import *import, const struct import_sources *sources)
 	struct document_node *head = document_head(import->document);
 	const struct source *of = sources->keepalived ? sources->keepalived : sources->ipvsadm;
 
+	assert(of);
 	document_comment(import->document, head,
 		"Made by weirctl import from %s. Comments name the lines that have no counterpart, "
 		"or another meaning, and why.",

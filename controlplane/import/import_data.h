@@ -178,7 +178,7 @@ void import_vrrp(struct import *import);
 void import_scripts(struct import *import);
 void import_sync_groups(struct import *import);
 /* A new draft in the list; NULL if there are too many. import_routers.c */
-struct import_router *import_add_router(struct import *import, const char *name, uint8_t family);
+struct import_router *import_add_router(struct import *import, const char *wanted, uint8_t family);
 void import_write_routers(struct import *import);
 
 /* What the block of an instance or of a group tracks, added to 'routers'; those behind the first

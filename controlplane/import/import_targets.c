@@ -47,7 +47,7 @@ read_range(const char *text, struct addr *first, struct addr *last)
 	}
 	if (!slash)
 		return true;
-	if (!import_number(slash + 1, 0, (long long)(8 * addr_size(first)), &bits))
+	if (!import_number(slash + 1, 0, 8 * (long long)addr_size(first), &bits))
 		return false;
 	for (size_t bit = (size_t)bits; bit < 8 * addr_size(first); bit++) {
 		uint8_t mask = (uint8_t)(0x80 >> bit % 8);

@@ -182,6 +182,8 @@ import_command(struct import *import, struct document_node *list, struct documen
 const char *
 import_quote(struct import *import, const char *text)
 {
+	/* Out of the quotes, the quote itself, and in again. */
+	static const char escaped[4] = {'\'', '\\', '\'', '\''};
 	const char *c = text;
 	char *quoted, *end;
 
@@ -196,8 +198,8 @@ import_quote(struct import *import, const char *text)
 	*end++ = '\'';
 	for (; *c; c++) {
 		if (*c == '\'') {
-			memcpy(end, "'\\''", 4);
-			end += 4;
+			memcpy(end, escaped, sizeof(escaped));
+			end += sizeof(escaped);
 		} else {
 			*end++ = *c;
 		}

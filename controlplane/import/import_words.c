@@ -81,20 +81,26 @@ import_block(struct import *import, const struct statement *parent,
 	}
 }
 
+/* What a name has in the place of 'c'. */
+static char
+clean(char c)
+{
+	c = (char)tolower((unsigned char)c);
+	return c == '_' || islower((unsigned char)c) || isdigit((unsigned char)c) ? c : '-';
+}
+
 const char *
 import_clean_name(struct import *import, const char *wanted)
 {
-	char name[MODEL_NAME_MAX + 1];
+	char name[MODEL_NAME_MAX + 1] = "";
 	size_t size = 0;
 
 	while (*wanted && !isalpha((unsigned char)*wanted))
 		wanted++;
 	for (; *wanted && size < MODEL_NAME_MAX; wanted++) {
-		char c = (char)tolower((unsigned char)*wanted);
+		char c = clean(*wanted);
 
-		if (c != '_' && !islower((unsigned char)c) && !isdigit((unsigned char)c))
-			c = '-';
-		if (c != '-' || name[size - 1] != '-')
+		if (c != '-' || (size > 0 && name[size - 1] != '-'))
 			name[size++] = c;
 	}
 	while (size > 0 && name[size - 1] == '-')

@@ -45,25 +45,25 @@ find(const struct expander *expander, const char *name, size_t size)
 }
 
 int
-expand_define(struct expander *expander, const char *name, size_t size, const char *text)
+expand_define(struct expander *expander, const char *name, size_t size, const char *value)
 {
-	struct parameter_value *value = find(expander, name, size);
+	struct parameter_value *parameter = find(expander, name, size);
 
-	if (!value) {
+	if (!parameter) {
 		char *copy = arena_array(expander->arena, size + 1, 1);
 
 		if (expander->n_values++ == PARAMETERS_MAX)
 			return -E2BIG;
-		value = arena_array(expander->arena, 1, sizeof(*value));
-		if (!value || !copy)
+		parameter = arena_array(expander->arena, 1, sizeof(*parameter));
+		if (!parameter || !copy)
 			return -ENOMEM;
 		memcpy(copy, name, size);
-		value->name = copy;
-		value->next = expander->values;
-		expander->values = value;
+		parameter->name = copy;
+		parameter->next = expander->values;
+		expander->values = parameter;
 	}
-	value->value = arena_strdup(expander->arena, text);
-	return value->value ? 0 : -ENOMEM;
+	parameter->value = arena_strdup(expander->arena, value);
+	return parameter->value ? 0 : -ENOMEM;
 }
 
 /* What of a line is a parameter. */

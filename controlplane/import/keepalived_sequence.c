@@ -149,7 +149,7 @@ open_braces(struct piece word, struct piece parts[static WORDS_MAX])
 static int
 write_list(const struct series *series, const struct piece *words, size_t n, struct err *err)
 {
-	struct piece names[WORDS_MAX], values[WORDS_MAX];
+	struct piece names[WORDS_MAX] = {{NULL, 0}}, values[WORDS_MAX] = {{NULL, 0}};
 	size_t n_names = n > 0 ? open_braces(words[0], names) : 0;
 
 	if (n < 2 || n_names == 0 || n_names > VARIABLES_MAX)

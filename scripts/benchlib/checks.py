@@ -59,17 +59,6 @@ def configuration(kind, n):
 
 
 @contextmanager
-def _namespace():
-    name = f"weir-bench-{os.getpid()}"
-    run_program(["ip", "netns", "add", name])
-    try:
-        run_program(["ip", "-n", name, "link", "set", "lo", "up"])
-        yield name
-    finally:
-        run_program(["ip", "netns", "del", name])
-
-
-@contextmanager
 def _server(namespace, cpu):
     process = subprocess.Popen(
         ["ip", "netns", "exec", namespace, *FIRST, "taskset", "--cpu-list", str(cpu),
@@ -88,7 +77,8 @@ def _server(namespace, cpu):
 def measure(kind, rate, seconds):
     """What bench-checks says of one run, and what follows from it."""
     cpus = machine.cpus()
-    with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder, _namespace() as namespace, \
+    with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder, \
+            machine.namespace(f"weir-bench-{os.getpid()}") as namespace, \
             _server(namespace, cpus[0]):
         file = Path(folder) / "weir.yaml"
         file.write_text(configuration(kind, rate * INTERVAL_MS // 1000), encoding="ascii")

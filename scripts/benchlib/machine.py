@@ -114,6 +114,17 @@ def alone():
 
 
 @contextmanager
+def namespace(name):
+    """A network namespace with nothing but its loopback interface."""
+    run(["ip", "netns", "add", name])
+    try:
+        run(["ip", "-n", name, "link", "set", "lo", "up"])
+        yield name
+    finally:
+        run(["ip", "netns", "del", name])
+
+
+@contextmanager
 def huge_pages(megabytes):
     """Sees to it that so much memory of huge pages is free while the body runs; yields whether it
     is. What the machine had before it has again afterwards."""

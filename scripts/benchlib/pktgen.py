@@ -18,6 +18,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from benchlib import machine
 from lablib import building, namespaces, paths
 from lablib.command import run as command
 from lablib.errors import LabError
@@ -101,16 +102,6 @@ def _config(cluster, socket):
 
 
 @contextmanager
-def _namespace(name):
-    command(["ip", "netns", "add", name])
-    try:
-        command(["ip", "-n", name, "link", "set", "lo", "up"])
-        yield name
-    finally:
-        command(["ip", "netns", "del", name])
-
-
-@contextmanager
 def _daemon(namespace, program, folder):
     """Runs a daemon of the node in the namespace; its output goes to a file in the folder."""
     log = folder / f"{program.name}.log"
@@ -151,7 +142,7 @@ def _measure_own(options):
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weir-pktgen-")))
         socket = folder / "memif.sock"
         (folder / "weir.yaml").write_text(_config(cluster, socket), encoding="ascii")
-        namespace = stack.enter_context(_namespace(f"weir-{cluster}"))
+        namespace = stack.enter_context(machine.namespace(f"weir-{cluster}"))
         with step("starting a load balancer"):
             stack.callback(shutil.rmtree, f"/var/run/dpdk/weir-{cluster}-lb1", ignore_errors=True)
             dataplane = stack.enter_context(_daemon(namespace, DATAPLANE, folder))

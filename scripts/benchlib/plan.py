@@ -79,6 +79,8 @@ IDLE_ASLEEP = {**IDLE, "waits": "no"}
 
 # Stages of the packet core, the parameters that each is measured with.
 STAGES = (
+    ("memory: one line after the other", {"stage": "memory-wait"}),
+    ("memory: 32 lines at once, each", {"stage": "memory-lines"}),
     ("parse", {"stage": "parse"}),
     ("service look-up", {"stage": "service"}),
     ("service look-up, 10 000 services", {"stage": "service", "services": 10000}),

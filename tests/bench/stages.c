@@ -4,10 +4,11 @@
 #include "stages.h"
 
 #include "dataplane/maglev.h"
-#include "dataplane/nat.h"
+#include "dataplane/nat_steady.h"
 #include "dataplane/pipeline_data.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/scheduler.h"
+#include "dataplane/tunnel_steady.h"
 
 #include <stdlib.h>
 
@@ -151,60 +152,55 @@ run_rewrite_dr(struct stand *stand)
 			&stand->scene.ports.ports[0]);
 }
 
+/* The short ways, which most packets take. */
 static void
 run_rewrite_tunnel(struct stand *stand)
 {
-	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++) {
-		const struct tunnel_way way = {
-			.tunnel = &stand->snapshot->path_encaps[0].tunnel,
-			.backend = &stand->snapshot->path_addrs[stand->backends[i]],
-			.hop = &stand->hops[i],
-			.out = &stand->scene.ports.ports[0],
-			.in = &stand->scene.ports.ports[0],
-			.hash = stand->hashes[i],
-			.now_ns = stand->now_ns,
-		};
+	const struct burst burst = {
+		stand->pipeline, stand->snapshot, stand->packets, PACKET_BURST_MAX, stand->now_ns};
 
-		stand->sum +=
-			tunnel_send(&stand->tunnel, &way, &stand->packets[i], &stand->parsed[i]);
-	}
-}
-
-static inline void
-translate(struct stand *stand, uint8_t mode)
-{
-	struct pipeline *pipeline = stand->pipeline;
-
-	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++) {
-		const struct nat_job job = {
-			.flows = stand->flows,
-			.snapshot = stand->snapshot,
-			.ports = &stand->scene.ports,
-			.nexthops = stand->scene.nexthops,
-			.packet = &stand->packets[i],
-			.parsed = &stand->parsed[i],
-			.now_ns = stand->now_ns,
-			.next_local = &pipeline->next_local,
-			.stats = pipeline->stats,
-			.too_big = &pipeline->tunnel.too_big,
-			.steering = &pipeline->steering,
-			.pipeline = pipeline,
-		};
-
-		stand->sum += nat_forward(&job, mode, stand->backends[i], stand->slots[i]);
-	}
+	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++)
+		stand->sum += tunnel_steady(&burst, &stand->packets[i], &stand->works[i],
+			stand->backends[i], &stand->hops[i]);
 }
 
 static void
 run_rewrite_nat(struct stand *stand)
 {
-	translate(stand, MODE_NAT);
+	const struct burst burst = {
+		stand->pipeline, stand->snapshot, stand->packets, PACKET_BURST_MAX, stand->now_ns};
+
+	/* A few flows have found no room. */
+	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++)
+		if (stand->works[i].slot.bucket)
+			flow_prefetch_other(stand->flows, stand->works[i].slot);
+	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++)
+		if (stand->works[i].slot.bucket)
+			stand->sum += nat_steady(&burst, &stand->packets[i], &stand->works[i],
+				stand->backends[i], &stand->hops[i]);
 }
 
+/* Which bucket comes next is not known before the last one has been read: each waits as long as the
+ * memory takes. */
 static void
-run_rewrite_fullnat(struct stand *stand)
+run_memory_wait(struct stand *stand)
 {
-	translate(stand, MODE_FULLNAT);
+	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++) {
+		stand->sum = hash_mix(stand->sum + 1);
+		stand->sum += flow_home(stand->flows, stand->sum)->version;
+	}
+}
+
+/* As many, all on their way at once: what two lines a packet cost at least is twice this. */
+static void
+run_memory_lines(struct stand *stand)
+{
+	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++) {
+		stand->hashes[i] = hash_mix(stand->sum + i);
+		__builtin_prefetch(flow_home(stand->flows, stand->hashes[i]));
+	}
+	for (unsigned int i = 0; i < PACKET_BURST_MAX; i++)
+		stand->sum += flow_home(stand->flows, stand->hashes[i])->version + 1u;
 }
 
 static void
@@ -227,10 +223,12 @@ const struct stage stages[N_STAGES] = {
 	{"rewrite-dr", BURST, fill_and_locate, run_rewrite_dr, NULL},
 	{"rewrite-tunnel", BURST, fill_and_locate, run_rewrite_tunnel, NULL},
 	{"rewrite-nat", BURST, fill_and_locate, run_rewrite_nat, NULL},
-	{"rewrite-fullnat", BURST, fill_and_locate, run_rewrite_fullnat, NULL},
+	{"rewrite-fullnat", BURST, fill_and_locate, run_rewrite_nat, NULL},
 	{"pipeline", BURST, stand_fill, run_pipeline, NULL},
+	{"memory-wait", BURST, NULL, run_memory_wait, NULL},
+	{"memory-lines", BURST, NULL, run_memory_lines, NULL},
 };
 
 const char *const stage_names[N_STAGES + 1] = {"parse", "service", "flow-hit", "flow-miss",
 	"flow-insert", "maglev-pick", "maglev-build", "rewrite-dr", "rewrite-tunnel", "rewrite-nat",
-	"rewrite-fullnat", "pipeline", NULL};
+	"rewrite-fullnat", "pipeline", "memory-wait", "memory-lines", NULL};

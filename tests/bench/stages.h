@@ -14,7 +14,7 @@ struct stage {
 	void (*undo)(struct stand *stand);
 };
 
-#define N_STAGES 12
+#define N_STAGES 14
 
 extern const struct stage stages[N_STAGES];
 extern const char *const stage_names[N_STAGES + 1]; /* The last one is NULL. */

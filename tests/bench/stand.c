@@ -67,6 +67,7 @@ stand_parse(struct stand *stand)
 		parsed->key.rest |= flow_key_rest(0, slot->vip, 0, 0);
 		stand->backends[i] = scheduler_flow_choice(
 			snapshot->path_services[slot->service].maglev, &parsed->key);
+		stand->works[i].service = slot;
 	}
 }
 
@@ -83,6 +84,9 @@ stand_locate(struct stand *stand)
 			stand->backends[i] = flow_entry_at(stand->slots[i])->backend;
 		stand->hops[i] = nexthop_get(stand->scene.nexthops,
 			stand->snapshot->path_backends[stand->backends[i]].nexthop);
+		stand->works[i].parsed = stand->parsed[i];
+		stand->works[i].hash = stand->hashes[i];
+		stand->works[i].slot = stand->slots[i];
 	}
 }
 

@@ -5,9 +5,7 @@
 #define TESTS_BENCH_STAND_H
 
 #include "dataplane/flow_table.h"
-#include "dataplane/pipeline.h"
-#include "dataplane/snapshot_data.h"
-#include "dataplane/tunnel.h"
+#include "dataplane/pipeline_data.h"
 #include "load.h"
 
 /* Between frames: a multiple of the cache's line, but not of its sets, as mempools see to. */
@@ -20,7 +18,6 @@ struct stand {
 	struct snapshot *snapshot;
 	struct pipeline *pipeline;
 	struct flow_table *flows; /* The pipeline's. */
-	struct tunnel_state tunnel;
 	struct err err;
 	uint64_t now_ns;
 	bool still;          /* Time stands still, so that the same is done every time. */
@@ -31,6 +28,7 @@ struct stand {
 	struct parsed parsed[PACKET_BURST_MAX];
 	uint64_t hashes[PACKET_BURST_MAX];
 	struct flow_slot slots[PACKET_BURST_MAX];
+	struct work works[PACKET_BURST_MAX]; /* All of it, of packets whose flows are known. */
 	struct nexthop hops[PACKET_BURST_MAX];
 	uint16_t backends[PACKET_BURST_MAX];
 	uint8_t *frames;

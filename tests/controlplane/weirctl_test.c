@@ -139,6 +139,7 @@ every_command_shows_a_table_and_json(void **state)
 		{"undrain web1", "backend web1 of pool web4: takes new flows again"},
 		{"weight web2 7", "backend web2 of pool web4: weight is now 7, configured is 100"},
 		{"backends web2", "unknown, weight set"},
+		{"status", "backends: 0 of 4 up, 2 with another weight than configured"},
 		{"weight web2 --reset --pool web4", "weight is now 100, configured is 100"},
 		{"history", "front4  init  master"},
 		{"history front6", "no virtual router has changed its state"},

@@ -65,7 +65,7 @@ put_settings(struct writer *writer, uint32_t n_nodes)
 	put(writer, "nodes %u\nrouters %u\nadvert %u\n", n_nodes, n_routers, advert_ms);
 	if (grouped)
 		put(writer, "group\n");
-	if (chance(writer, 90))
+	if (chance(writer, 50))
 		put(writer, "sync\n");
 	if (chance(writer, 20))
 		put(writer, "stay\n");

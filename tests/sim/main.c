@@ -101,7 +101,7 @@ main(int argc, char **argv)
 
 	/* Dataplanes come and go, and their tables shall not be given back to the kernel each time;
 	 * but for the queues of sessions, of which little is ever used. */
-	mallopt(M_MMAP_THRESHOLD, 160 << 10);
+	mallopt(M_MMAP_THRESHOLD, 60 << 10);
 	mallopt(M_TRIM_THRESHOLD, 256 << 20);
 	totals.stage = stage_new();
 

@@ -21,7 +21,7 @@ GOOD = [
     ("plain", GET + HOST + END, [200]),
     ("pipelined", (GET + HOST + END) * 20, [200] * 20),
     ("empty lines before", b"\r\n\r\n" + GET + HOST + END, [200]),
-    ("spaces around a value", GET + b"Host: \t www.example.org \t \r\n" + END, [200]),
+    ("blanks around a value", GET + HOST + b"X-A: \t b \t \r\n" + END, [200]),
     ("no space before a value", GET + b"Host:www.example.org\r\n" + END, [200]),
     ("field names in capitals", GET + b"HOST: www.example.org\r\n" + END, [200]),
     ("an empty value", GET + HOST + b"X-Empty:\r\n" + END, [200]),
@@ -56,10 +56,9 @@ GOOD = [
     ("not found, pipelined", b"GET /none HTTP/1.1\r\n" + HOST + END + GET + HOST + END,
      [404, 200]),
     ("a method that files do not have", b"DELETE /digits HTTP/1.1\r\n" + HOST + END, [405]),
-    ("a method of the app's own", b"PURGE /api/x HTTP/1.1\r\n" + HOST + END, [200]),
+    ("a method that nobody has", b"PURGE /api/x HTTP/1.1\r\n" + HOST + END, [501]),
     ("a version of 1.1 with keep-alive", GET + HOST + b"Connection: keep-alive\r\n" + END, [200]),
-    ("a path that is broken", b"GET /%zz HTTP/1.1\r\n" + HOST + END, [400]),
-    ("a path with an escaped NUL", b"GET /digits%00.txt HTTP/1.1\r\n" + HOST + END, [400]),
+    ("a later version of 1", b"GET /digits HTTP/1.2\r\n" + HOST + END, [200]),
     ("100 fields", GET + HOST + b"".join(b"X-%d: y\r\n" % i for i in range(100)) + END, [200]),
 ]
 
@@ -145,7 +144,10 @@ BAD = [
     ("two hosts", GET + HOST + b"Host: other.example.org\r\n" + END),
     ("a host twice", GET + HOST + HOST + END),
     ("no version", b"GET /digits\r\n" + HOST + END),
-    ("an unknown version", b"GET /digits HTTP/1.2\r\n" + HOST + END),
+    ("a path that is broken", b"GET /%zz HTTP/1.1\r\n" + HOST + END),
+    ("a path that is cut", b"GET /digits%4 HTTP/1.1\r\n" + HOST + END),
+    ("a path with an escaped NUL", b"GET /digits%00.txt HTTP/1.1\r\n" + HOST + END),
+    ("a target with a fragment", b"GET /digits#a HTTP/1.1\r\n" + HOST + END),
     ("version 2 in the wrong dress", b"GET /digits HTTP/2.0\r\n" + HOST + END),
     ("version 0.9", b"GET /digits HTTP/0.9\r\n" + HOST + END),
     ("a version in small letters", b"GET /digits http/1.1\r\n" + HOST + END),
@@ -191,7 +193,7 @@ def test_what_can_be_read_in_two_ways_ends_the_connection(tier, app, sent):
         client.send(sent + NEXT)
         answer = client.answer()
         # A request whose body breaks the rules may have been passed on, but has no good answer.
-        assert answer is None or answer.status in (400, 431, 501, 505), answer
+        assert answer is None or answer.status in (400, 413, 431, 501, 505), answer
         assert client.has_ended()
     assert tier.get("/health").status == 200
 

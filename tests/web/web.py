@@ -30,7 +30,7 @@ class Authority:
         self.folder = folder
         self.ca, self.key = folder / "ca.pem", folder / "ca.key"
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                "-keyout", self.key, "-out", self.ca, "-subj", "/CN=authority", "-days", "30")
+                "-keyout", self.key, "-out", self.ca, "-subj", "/CN=authority", "-days", "90")
 
     def issue(self, *names, subject="server"):
         """(certificate with its chain, key), made out to 'names'."""
@@ -42,7 +42,7 @@ class Authority:
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                 key, "-out", request, "-subj", f"/CN={subject}")
         openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.key,
-                "-CAcreateserial", "-days", "20", "-extfile", more, "-out", certificate)
+                "-CAcreateserial", "-days", "90", "-extfile", more, "-out", certificate)
         certificate.write_bytes(certificate.read_bytes() + self.ca.read_bytes())
         return certificate, key
 

@@ -161,7 +161,7 @@ conditions_save_the_transfer(void **state)
 }
 
 static void
-one_range_is_sent_of_small_and_large_files(void **state)
+ranges_are_sent_of_small_and_large_files(void **state)
 {
 	struct stand stand;
 	char *answer;
@@ -175,7 +175,9 @@ one_range_is_sent_of_small_and_large_files(void **state)
 		"\r\n\r\nhel");
 	expect(&stand, "GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=8-\r\n\r\n", "HTTP/1.1 416 ",
 		"\r\nContent-Range: bytes */8\r\n");
-	expect(&stand, "GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1,3-4\r\n\r\n", "HTTP/1.1 200 ",
+	expect(&stand, "GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1,3-4\r\n\r\n", "HTTP/1.1 206 ",
+		"\r\nContent-Range: bytes 3-4/8\r\n\r\nhe\r\n--");
+	expect(&stand, "GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=0-5,3-7\r\n\r\n", "HTTP/1.1 200 ",
 		"<p>hello");
 	expect(&stand, "GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\nIf-Range: \"x\"\r\n\r\n",
 		"HTTP/1.1 200 ", "<p>hello");
@@ -235,7 +237,7 @@ main(void)
 		cmocka_unit_test(what_must_not_be_seen_is_not_there),
 		cmocka_unit_test(head_says_what_get_would),
 		cmocka_unit_test(conditions_save_the_transfer),
-		cmocka_unit_test(one_range_is_sent_of_small_and_large_files),
+		cmocka_unit_test(ranges_are_sent_of_small_and_large_files),
 		cmocka_unit_test(health_says_when_the_node_takes_its_leave),
 	};
 
