@@ -342,7 +342,7 @@ struct service {
 	struct tunnel tunnel;    /* Mode tunnel only. */
 	uint16_t mss;            /* TCP: the largest that a SYN may offer; 0: any. */
 	enum client_address client_address; /* Mode fullnat only. */
-	bool syn_cookies; /* TCP in modes nat and fullnat: the dataplane answers SYNs itself. */
+	bool syn_cookies;    /* TCP in modes nat and fullnat: the dataplane answers SYNs itself. */
 	uint16_t probe_port; /* From it on its pool's backends are probed by it; 0: they are not. */
 	const struct virtual_router *router; /* The one that holds 'address'. */
 	struct service_limits limits;

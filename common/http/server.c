@@ -70,11 +70,14 @@ is_unused(const struct connection *connection)
 	       !connection->request;
 }
 
-/* Between requests, which is nothing to hold against it. */
+/* Whether a client that is overdue was too slow: not if it only kept its connection after an
+ * answer, or does not go after the last one. */
 static bool
-is_kept_alive(const struct connection *connection)
+is_slow(const struct connection *connection)
 {
-	return is_unused(connection) && connection->n_requests > 0;
+	bool kept_alive = is_unused(connection) && connection->n_requests > 0;
+
+	return !kept_alive && connection->phase != CONNECTION_LINGERING;
 }
 
 static void
@@ -88,7 +91,7 @@ find_overdue(struct http_server *server, uint32_t tick_ms)
 		if (at->dead)
 			continue;
 		if (connection_is_overdue(at, now_ns, tick_ms)) {
-			server->stats.n_overdue += !is_kept_alive(at);
+			server->stats.n_overdue += is_slow(at);
 			end_connection(at, at->phase == CONNECTION_IDLE);
 		} else if (server->draining && is_unused(at))
 			end_connection(at, true);

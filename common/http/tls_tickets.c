@@ -202,7 +202,7 @@ void
 tls_tickets_age(struct tls_tickets *tickets, uint64_t now_ns)
 {
 	pthread_mutex_lock(&tickets->lock);
-	if (!tickets->path && now_ns - tickets->made_ns >= TLS_TICKET_LIFE_S * NS_PER_S)
+	if (!tickets->path && now_ns >= tickets->made_ns + TLS_TICKET_LIFE_S * NS_PER_S)
 		make_key(tickets, now_ns);
 	pthread_mutex_unlock(&tickets->lock);
 }
@@ -262,7 +262,9 @@ use_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher
 	OPENSSL_cleanse(&key, sizeof(key));
 	if (!good)
 		return -1;
-	return found == 0 ? 1 : 2;
+	/* Clients of TLS 1.3 use a ticket once (RFC 8446 C.4), so each resumption brings new ones.
+	 */
+	return found == 0 && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
 }
 
 bool

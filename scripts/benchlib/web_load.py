@@ -17,6 +17,7 @@ from lablib.command import run
 from lablib.errors import LabError
 
 CONNECTIONS = 64
+SINGLE_THREADS = 16
 LARGE_CONNECTIONS = 16  # For what is larger than socket buffers.
 PATIENCE_S = 20
 
@@ -30,6 +31,10 @@ end
 """
 
 
+class TooBusy(LabError):
+    """Nothing was done in time."""
+
+
 def _counted(server, ask):
     """What 'ask' returns, and the server's processor time meanwhile."""
     before = server.cpu_ns()
@@ -37,7 +42,10 @@ def _counted(server, ask):
     found = ask()
     found["seconds"] = time.monotonic() - begin
     found["cpu_ns"] = server.cpu_ns() - before
-    if found["failed"] or not found["requests"]:
+    if not found["failed"] and not found["requests"]:
+        raise TooBusy(f"{server.name}: no request was done in {found['seconds']:.1f} s",
+                      "is the machine busy with something else?")
+    if found["failed"]:
         raise LabError(f"{server.name}: {found['failed']} of "
                        f"{found['requests'] + found['failed']} requests failed")
     return found
@@ -53,7 +61,8 @@ def kept(server, path, tls=False, kib=1, seconds=1):
 
     def ask():
         text = run(place.argv(place.client_cpu, [
-            "wrk", "-t", "1", "-c", str(n), "-d", f"{seconds}s", "--latency", "-s", script, url]),
+            "wrk", "-t", "1", "-c", str(n), "-d", f"{seconds}s", "--timeout",
+            f"{PATIENCE_S}s", "--latency", "-s", script, url]),
             timeout_s=seconds + PATIENCE_S)
         line = next(line for line in text.splitlines() if line.startswith("result "))
         return json.loads(line.partition(" ")[2])
@@ -68,11 +77,12 @@ def single(server, tls="none", kib=1, seconds=1):
     def ask():
         return json.loads(run(place.argv(place.client_cpu, [
             programs.PROGRAMS / "bench-web-client", "--port", str(port), "--tls", tls,
-            "--kib", str(kib), "--duration-ms", str(round(seconds * 1000))]),
+            "--kib", str(kib), "--threads", str(SINGLE_THREADS), "--duration-ms",
+            str(round(seconds * 1000))]),
             timeout_s=seconds + PATIENCE_S))
     found = _counted(server, ask)
     # The first connection of each thread has no ticket yet.
-    if tls == "resumed" and found["resumed"] * 2 < found["requests"]:
+    if tls == "resumed" and found["resumed"] + SINGLE_THREADS < found["requests"]:
         raise LabError(f"{server.name}: only {found['resumed']} of {found['requests']} "
                        "connections were resumed")
     return found

@@ -32,17 +32,28 @@ def servers(folder):
         yield made
 
 
+def patiently(load, *words, **options):
+    """What the load says, given more time where the machine does nothing in one second."""
+    for seconds in (1, 5, 25):
+        try:
+            return load(*words, **options, seconds=seconds)
+        except web_load.TooBusy:
+            pass
+    raise AssertionError("the machine does nothing at all")
+
+
 @pytest.mark.parametrize("name", web.KINDS)
 def test_kept_connections_get_whole_answers(servers, name):
-    found = web_load.kept(servers[name], f"{web_servers.PREFIX}/16k", tls=True, kib=16)
+    found = patiently(web_load.kept, servers[name], f"{web_servers.PREFIX}/16k", tls=True,
+                      kib=16)
     assert found["requests"] > 0 and found["cpu_ns"] > 0
     assert 0 < found["p50_us"] <= found["p99_us"]
 
 
 @pytest.mark.parametrize("name", ("weir", "nginx"))
 def test_handshakes_are_resumed_only_where_they_are_meant_to(servers, name):
-    new = web_load.single(servers[name], "new", seconds=0.5)
-    resumed = web_load.single(servers[name], "resumed", seconds=0.5)
+    new = patiently(web_load.single, servers[name], "new")
+    resumed = patiently(web_load.single, servers[name], "resumed")
     assert new["resumed"] == 0 < new["requests"]
     assert 0 < resumed["resumed"] <= resumed["requests"]
 

@@ -27,7 +27,7 @@
 
 #define THREADS_MAX 256
 #define ANSWER_BYTES 65536
-#define PATIENCE_S 5
+#define PATIENCE_S 20
 
 enum tls {
 	TLS_NONE,

@@ -110,7 +110,8 @@ allowed_ns(const struct world *world, uint64_t start_ns)
 {
 	const struct watch *watch = &world->watch;
 	uint64_t a_ns = advert_ns(world), delay_ns = world->network.max_ns + LOCAL_NS;
-	uint64_t allowed = delay_ns;
+	/* Of several nodes each may take over from one that has just done so. */
+	uint64_t allowed = (world->n_nodes - 1) * delay_ns;
 	bool was_impaired =
 		watch->impaired_ns != 0 && watch->impaired_ns + ONE_WAY_ADVERTS * a_ns > start_ns;
 	bool was_stopped = watch->stopped_ns != 0 && watch->stopped_ns + 8 * a_ns > start_ns;

@@ -37,8 +37,11 @@ def test_a_client_has_only_so_many_connections(start):
         assert serves("127.0.0.3")  # Another client is not meant.
         assert all(serves(address) for address in ["127.0.0.7", "127.0.1.9"] * 4)
         assert tier.figure("weir_http_connections_shed_client_total") == 2
-    until("a connection that has gone makes room",
-          lambda: is_served(stack.enter_context(open_from(tier, "127.0.0.2"))))
+
+    def serves_again():
+        with open_from(tier, "127.0.0.2") as client:
+            return is_served(client)
+    until("a connection that has gone makes room", serves_again)
 
 
 def test_a_client_may_send_only_so_many_requests(start):
@@ -76,13 +79,13 @@ def test_a_client_that_falls_silent_is_cut_off(hasty, sent):
     until("it is counted", lambda: hasty.figure("weir_http_overdue_total") > before)
 
 
-def test_a_client_that_only_waits_is_let_go_without_blame(hasty):
-    before = hasty.figure("weir_http_overdue_total")
-    with Client(hasty) as client:
+def test_a_client_that_only_waits_is_let_go_without_blame(start):
+    tier = start(limits={"header_timeout_ms": 20000, "idle_timeout_ms": 500})
+    with Client(tier) as client:
         client.send(GET)
         assert client.answer().status == 200
         assert client.has_ended()
-    assert hasty.figure("weir_http_overdue_total") == before
+    assert tier.figure("weir_http_overdue_total") == 0
 
 
 # All modes of slowhttptest: slow headers, slow bodies, ranges that overlap, slow reading.
@@ -94,17 +97,17 @@ MODES = (("/", ["-H", "-i", "1", "-x", "8"]),
 
 @pytest.mark.skipif(not shutil.which("slowhttptest"), reason="slowhttptest is not installed")
 def test_others_are_served_while_slowhttptest_does_its_worst(start):
-    tier = start(limits={"header_timeout_ms": 1000, "idle_timeout_ms": 1000,
+    tier = start(limits={"header_timeout_ms": 3000, "idle_timeout_ms": 3000,
                          "max_body_bytes": 100000})
     running = []
     try:
         for path, words in MODES:
             running.append(subprocess.Popen(
                 ["slowhttptest", *words, "-u", f"http://127.0.0.1:{tier.http}{path}", "-c", "150",
-                 "-r", "150", "-l", "6", "-p", "3"], stdin=subprocess.DEVNULL,
+                 "-r", "150", "-l", "8", "-p", "5"], stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
         until("it has opened its connections",
-              lambda: tier.figure("weir_http_connections_accepted_total") > 400)
+              lambda: tier.figure("weir_http_connections_accepted_total") > 150)
         while any(process.poll() is None for process in running):
             assert tier.get("/digits").status == 200
             assert tier.get("/api/x").status == 200
@@ -117,5 +120,5 @@ def test_others_are_served_while_slowhttptest_does_its_worst(start):
         # It asks by itself now and then whether anybody else is served.
         plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
         assert re.search(r"service available:\s*YES", plain), plain[-2000:]
-    assert tier.figure("weir_http_overdue_total") > 100
+    assert tier.figure("weir_http_overdue_total") > 20
     until("all is closed", lambda: tier.figure("weir_http_connections") == 0)

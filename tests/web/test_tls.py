@@ -82,6 +82,19 @@ def test_a_session_goes_on_at_another_node(pairs, authority, version):
     assert resume(*pairs, client_context(authority, version=version))
 
 
+@pytest.mark.parametrize("version", [TLS_1_2, TLS_1_3], ids=["1.2", "1.3"])
+def test_a_session_that_was_resumed_can_be_resumed_again(pairs, authority, version):
+    context = client_context(authority, version=version)
+    session = None
+    for number in range(6):
+        with Client(pairs[number % 2], context, session=session) as client:
+            client.send(b"GET /digits HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert client.answer().status == 200
+            assert client.socket.session_reused == (number > 0)
+            assert version == TLS_1_2 or client.socket.session is not session
+            session = client.socket.session
+
+
 def test_nodes_without_common_keys_begin_anew(tier, pairs, authority):
     assert resume(tier, tier, client_context(authority))
     assert not resume(tier, pairs[0], client_context(authority))
