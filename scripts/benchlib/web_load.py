@@ -47,7 +47,8 @@ def _counted(server, ask):
                       "is the machine busy with something else?")
     if found["failed"]:
         raise LabError(f"{server.name}: {found['failed']} of "
-                       f"{found['requests'] + found['failed']} requests failed")
+                       f"{found['requests'] + found['failed']} requests failed",
+                       server.complaints())
     return found
 
 

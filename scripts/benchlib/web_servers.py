@@ -4,6 +4,7 @@ machine's loopback, in a network namespace of this process."""
 
 import itertools
 import os
+import resource
 import shlex
 import signal
 import socket
@@ -61,7 +62,6 @@ database: {{name: unused, user: unused, password_file: unused}}
 
 NGINX = """daemon off;
 worker_processes 1;
-worker_rlimit_nofile {files};
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 user {user};
@@ -91,7 +91,7 @@ NGINX_WEB = """  {cache}
   ssl_prefer_server_ciphers on;
   ssl_ecdh_curve X25519:P-256:P-384;
   ssl_session_tickets on;
-  upstream app {{ server 127.0.0.1:{app}; keepalive 128; keepalive_requests 1000000000; }}
+  upstream app {{ server 127.0.0.1:{app} max_fails=0; keepalive 128; keepalive_requests 1000000000; }}
   server {{
     listen 127.0.0.1:{http} backlog=4096;
     listen 127.0.0.1:{https} ssl backlog=4096;
@@ -186,6 +186,9 @@ class Server:
         self.process = None
 
     def start(self, *words):
+        # As many descriptors as it may have.
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, FILES), most))
         with open(self.folder / "output", "ab") as output:
             self.process = subprocess.Popen(
                 self.place.argv(self.cpu, words), stdin=subprocess.DEVNULL, stdout=output,
@@ -209,6 +212,12 @@ class Server:
 
     def pss_bytes(self):
         return sum(map(_pss_bytes, self.pids()))
+
+    def complaints(self):
+        """The end of what it has said."""
+        found = [path.read_text(errors="replace")[-1000:] for path in
+                 (self.folder / "error.log", self.folder / "output") if path.exists()]
+        return "".join(found)
 
     def stop(self):
         if not self.process:
@@ -241,7 +250,7 @@ def _weir(place):
 def _nginx(place, name, cpu, ports, more):
     server = Server(place, name, cpu, ports)
     config = server.folder / "nginx.conf"
-    config.write_text(NGINX.format(folder=server.folder, connections=CONNECTIONS, files=FILES,
+    config.write_text(NGINX.format(folder=server.folder, connections=CONNECTIONS,
                                    user="www-data", more=more), encoding="utf-8")
     server.start("nginx", "-e", server.folder / "error.log", "-c", config)
     return server

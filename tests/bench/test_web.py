@@ -2,7 +2,9 @@
 """The benchmark of the web tier works: both servers give whole answers to every kind of work, and the
 figures become tables. Nothing here depends on how fast anything is."""
 
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,12 +19,13 @@ from lablib.errors import LabError  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder():
     building.build(web.programs.BUILD, targets=web.TARGETS)
-    made = tmp_path_factory.mktemp("web")
-    for path in (made, *made.parents[:2]):  # pytest's own, where nginx's user may not go.
-        path.chmod(0o755)
-    return made
+    # nginx's worker, another user, must be able to go there, which pytest's own folders do not allow.
+    made = Path(tempfile.mkdtemp(prefix="weir-bench-test-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

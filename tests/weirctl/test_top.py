@@ -157,7 +157,7 @@ def test_a_node_that_does_not_answer_is_told_of_and_asked_again(node):
     (("--interval", "0"), "linux", 2, "interval: 0 is not from 1 to 60")])
 def test_it_says_why_it_cannot_begin(node, words, term, status, says):
     with top(node, *words, TERM=term) as terminal:
-        assert terminal.wait() == status
+        assert terminal.wait() == status, terminal.text()
         assert says in terminal.text().replace("\n", "")
 
 
