@@ -123,10 +123,10 @@ admin_view_status(const struct cluster *cluster, uint64_t now_ns)
 		json_array_append_new(routers, view_router(cluster_router(cluster, i), now_ns));
 	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "node",
 		cluster_node(cluster)->name, "cluster", cluster_model(cluster)->cluster, "ready",
-		(int)ready, "waiting", text_or_null(ready ? NULL : why), "dataplane", link, "reload",
-		view_reload(cluster_reload(cluster), now_ns),
-		"backends", summarize_backends(cluster), "pools_without_quorum",
-		pools_without_quorum(cluster), "routers", routers);
+		(int)ready, "waiting", text_or_null(ready ? NULL : why), "dataplane", link,
+		"reload", view_reload(cluster_reload(cluster), now_ns), "backends",
+		summarize_backends(cluster), "pools_without_quorum", pools_without_quorum(cluster),
+		"routers", routers);
 }
 
 /* The state of the virtual router on this node; "absent" if the node is not a member. */
