@@ -8,7 +8,7 @@
 #include "common/clock.h"
 #include "common/json_field.h"
 #include "common/log.h"
-#include "common/rpc.h"
+#include "controlplane/admin_data.h"
 #include "controlplane/admin_view.h"
 
 #include <errno.h>
@@ -30,14 +30,6 @@ struct request {
 	struct rpc_pending *pending;
 	json_t *answer; /* What is known already; NULL: the dataplane's answer is passed on. */
 	void (*count)(json_t *answer, json_t *stats);
-};
-
-struct admin {
-	struct cluster *cluster;
-	struct dataplane_client *dataplane;
-	struct rpc_server *server;
-	struct reload *reload; /* NULL: nobody does. */
-	struct request *requests;
 };
 
 static void
@@ -101,9 +93,8 @@ ask_dataplane(struct admin *admin, const char *method, json_t *params, json_t *a
 
 /* --- Arguments --- */
 
-/* Reads the optional name 'key' into 'buf'. Sets '*out' to it, or to NULL if it is absent. */
-static int
-optional_name(json_t *params, const char *key, char *buf, const char **out, struct err *err)
+int
+admin_optional_name(json_t *params, const char *key, char *buf, const char **out, struct err *err)
 {
 	if (!json_object_get(params, key)) {
 		*out = NULL;
@@ -128,9 +119,8 @@ check_service(struct admin *admin, const char *name, struct err *err)
 		"there is no service called '%s': 'weirctl services' lists them", name);
 }
 
-/* Checks that the pool (NULL: any) exists and has the backend (NULL: any). */
-static int
-check_backend(struct admin *admin, const char *pool, const char *backend, struct err *err)
+int
+admin_check_backend(struct admin *admin, const char *pool, const char *backend, struct err *err)
 {
 	bool pool_found = !pool;
 
@@ -186,7 +176,7 @@ handle_services(void *ctx, json_t *params, struct err *err)
 	const char *service;
 
 	if (json_fields_known(params, keys, err) < 0 ||
-		optional_name(params, "service", buf, &service, err) < 0 ||
+		admin_optional_name(params, "service", buf, &service, err) < 0 ||
 		check_service(admin, service, err) < 0)
 		return NULL;
 	return ask_dataplane(admin, "stats", about("service", service),
@@ -202,9 +192,9 @@ handle_backends(void *ctx, json_t *params, struct err *err)
 	const char *pool, *backend;
 
 	if (json_fields_known(params, keys, err) < 0 ||
-		optional_name(params, "pool", pool_buf, &pool, err) < 0 ||
-		optional_name(params, "backend", backend_buf, &backend, err) < 0 ||
-		check_backend(admin, pool, backend, err) < 0)
+		admin_optional_name(params, "pool", pool_buf, &pool, err) < 0 ||
+		admin_optional_name(params, "backend", backend_buf, &backend, err) < 0 ||
+		admin_check_backend(admin, pool, backend, err) < 0)
 		return NULL;
 	return ask_dataplane(admin, "stats", about("backend", backend),
 		admin_view_backends(admin->cluster, pool, backend, clock_now_ns()),
@@ -229,10 +219,10 @@ handle_flows(void *ctx, json_t *params, struct err *err)
 			json_field_integer(params, "limit", 1, FLOWS_LIMIT_MAX, &limit, err) < 0) ||
 		(json_object_get(params, "client") &&
 			json_field_prefix(params, "client", &client, err) < 0) ||
-		optional_name(params, "service", service_buf, &service, err) < 0 ||
-		optional_name(params, "backend", backend_buf, &backend, err) < 0 ||
+		admin_optional_name(params, "service", service_buf, &service, err) < 0 ||
+		admin_optional_name(params, "backend", backend_buf, &backend, err) < 0 ||
 		check_service(admin, service, err) < 0 ||
-		check_backend(admin, NULL, backend, err) < 0)
+		admin_check_backend(admin, NULL, backend, err) < 0)
 		return NULL;
 	request = json_copy(params);
 	json_object_set_new(request, "limit", json_integer((json_int_t)limit));
@@ -275,10 +265,10 @@ handle_capture_start(void *ctx, json_t *params, struct err *err)
 	char service_buf[CONTROL_NAME_SIZE], backend_buf[CONTROL_NAME_SIZE];
 	const char *service, *backend;
 
-	if (optional_name(params, "service", service_buf, &service, err) < 0 ||
-		optional_name(params, "backend", backend_buf, &backend, err) < 0 ||
+	if (admin_optional_name(params, "service", service_buf, &service, err) < 0 ||
+		admin_optional_name(params, "backend", backend_buf, &backend, err) < 0 ||
 		check_service(admin, service, err) < 0 ||
-		check_backend(admin, NULL, backend, err) < 0)
+		admin_check_backend(admin, NULL, backend, err) < 0)
 		return NULL;
 	LOG_INFORM("capture asked for by the operator");
 	return ask_dataplane(admin, "capture_start", json_incref(params), NULL, NULL);
@@ -298,140 +288,6 @@ handle_capture_stop(void *ctx, json_t *params, struct err *err)
 	return ask_dataplane(ctx, "capture_stop", json_incref(params), NULL, NULL);
 }
 
-/* Has 'change' done to all backends that the parameters 'backend' and 'pool' mean. Returns what it
- * returned of each, or NULL with 'err' set. */
-static json_t *
-change_backends(struct admin *admin, json_t *params, const void *wanted,
-	json_t *(*change)(struct admin *admin, size_t pool, size_t backend, const void *wanted),
-	struct err *err)
-{
-	char pool_buf[CONTROL_NAME_SIZE], name[CONTROL_NAME_SIZE];
-	const char *pool_name;
-	json_t *touched;
-
-	if (optional_name(params, "pool", pool_buf, &pool_name, err) < 0 ||
-		json_field_name(params, "backend", name, err) < 0 ||
-		check_backend(admin, pool_name, name, err) < 0)
-		return NULL;
-	touched = json_array();
-	for (size_t i = 0; i < cluster_n_pools(admin->cluster); i++) {
-		const struct cluster_pool *pool = cluster_pool(admin->cluster, i);
-
-		if (pool_name && strcmp(pool->config->name, pool_name) != 0)
-			continue;
-		for (size_t j = 0; j < pool->n_backends; j++) {
-			if (strcmp(pool->backends[j].config->name, name) == 0)
-				json_array_append_new(touched, change(admin, i, j, wanted));
-		}
-	}
-	return json_pack("{s:o}", "backends", touched);
-}
-
-static json_t *
-set_drained(struct admin *admin, size_t pool_index, size_t backend_index, const void *wanted)
-{
-	const struct cluster_pool *pool = cluster_pool(admin->cluster, pool_index);
-	const struct cluster_backend *backend = &pool->backends[backend_index];
-	bool drained = *(const bool *)wanted;
-	bool changed = backend->drained != drained;
-
-	if (changed)
-		LOG_INFORM("backend %s of pool %s: %s by the operator", backend->config->name,
-			pool->config->name, drained ? "drained" : "undrained");
-	cluster_backend_set_drained(
-		admin->cluster, pool_index, backend_index, drained, clock_now_ns());
-	return json_pack("{s:s, s:s, s:b}", "pool", pool->config->name, "backend",
-		backend->config->name, "changed", (int)changed);
-}
-
-static json_t *
-handle_drain(void *ctx, json_t *params, struct err *err)
-{
-	static const char *const keys[] = {"pool", "backend", NULL};
-	const bool drained = true;
-
-	if (json_fields_known(params, keys, err) < 0)
-		return NULL;
-	return change_backends(ctx, params, &drained, set_drained, err);
-}
-
-static json_t *
-handle_undrain(void *ctx, json_t *params, struct err *err)
-{
-	static const char *const keys[] = {"pool", "backend", NULL};
-	const bool drained = false;
-
-	if (json_fields_known(params, keys, err) < 0)
-		return NULL;
-	return change_backends(ctx, params, &drained, set_drained, err);
-}
-
-/* 'wanted' is NULL for the configured weight. */
-static json_t *
-set_weight(struct admin *admin, size_t pool_index, size_t backend_index, const void *wanted)
-{
-	const struct cluster_pool *pool = cluster_pool(admin->cluster, pool_index);
-	const struct cluster_backend *backend = &pool->backends[backend_index];
-	uint16_t before = cluster_backend_full_weight(backend);
-	bool was_set = backend->weight_set;
-	bool changed;
-
-	if (wanted)
-		cluster_backend_set_weight(
-			admin->cluster, pool_index, backend_index, *(const uint16_t *)wanted);
-	else
-		cluster_backend_reset_weight(admin->cluster, pool_index, backend_index);
-	changed = was_set != backend->weight_set || before != cluster_backend_full_weight(backend);
-	if (changed)
-		LOG_INFORM("backend %s of pool %s: weight %u -> %u%s by the operator",
-			backend->config->name, pool->config->name, before,
-			cluster_backend_full_weight(backend), wanted ? "" : " (configured)");
-	return json_pack("{s:s, s:s, s:b, s:i, s:i}", "pool", pool->config->name, "backend",
-		backend->config->name, "changed", (int)changed, "weight",
-		(int)cluster_backend_full_weight(backend), "configured_weight",
-		(int)backend->config->weight);
-}
-
-static json_t *
-handle_weight(void *ctx, json_t *params, struct err *err)
-{
-	static const char *const keys[] = {"pool", "backend", "weight", "reset", NULL};
-	bool resets = json_is_true(json_object_get(params, "reset"));
-	uint64_t number = 0;
-	uint16_t weight;
-
-	if (json_fields_known(params, keys, err) < 0)
-		return NULL;
-	if (resets == (json_object_get(params, "weight") != NULL)) {
-		err_set(err, -EINVAL, "give either a weight from 0 to %d, or --reset",
-			MODEL_WEIGHT_MAX);
-		return NULL;
-	}
-	if (!resets && json_field_integer(params, "weight", 0, MODEL_WEIGHT_MAX, &number, err) < 0)
-		return NULL;
-	weight = (uint16_t)number;
-	return change_backends(ctx, params, resets ? NULL : &weight, set_weight, err);
-}
-
-static json_t *
-handle_failover(void *ctx, json_t *params, struct err *err)
-{
-	static const char *const keys[] = {"router", NULL};
-	struct admin *admin = ctx;
-	char buf[CONTROL_NAME_SIZE];
-	const char *router;
-	int n_moving;
-
-	if (json_fields_known(params, keys, err) < 0 ||
-		optional_name(params, "router", buf, &router, err) < 0)
-		return NULL;
-	n_moving = cluster_failover(admin->cluster, router, err);
-	if (n_moving < 0)
-		return NULL;
-	LOG_INFORM("failover of %s asked for by the operator", router ? router : "all");
-	return json_pack("{s:i}", "moving", n_moving);
-}
-
 static json_t *
 handle_history(void *ctx, json_t *params, struct err *err)
 {
@@ -446,7 +302,7 @@ handle_history(void *ctx, json_t *params, struct err *err)
 	if (json_fields_known(params, keys, err) < 0 ||
 		(json_object_get(params, "limit") &&
 			json_field_integer(params, "limit", 1, HISTORY_MAX, &limit, err) < 0) ||
-		optional_name(params, "router", buf, &router, err) < 0)
+		admin_optional_name(params, "router", buf, &router, err) < 0)
 		return NULL;
 	known = router == NULL;
 	for (size_t i = 0; i < cluster_n_routers(admin->cluster); i++)
@@ -461,34 +317,6 @@ handle_history(void *ctx, json_t *params, struct err *err)
 	clock_gettime(CLOCK_REALTIME, &wall);
 	return admin_view_history(admin->cluster, router, (size_t)limit, clock_now_ns(),
 		(uint64_t)wall.tv_sec * NS_PER_S + (uint64_t)wall.tv_nsec);
-}
-
-static void
-on_reloaded(void *ctx, json_t *plan, const char *error)
-{
-	rpc_answer(ctx, json_incref(plan), error);
-}
-
-static json_t *
-handle_reload(void *ctx, json_t *params, struct err *err)
-{
-	static const char *const keys[] = {NULL};
-	struct admin *admin = ctx;
-	struct rpc_pending *pending;
-	struct err why = {""};
-
-	if (json_fields_known(params, keys, err) < 0)
-		return NULL;
-	if (!admin->reload) {
-		err_set(err, -EAGAIN, "the control plane is starting or stopping: try again");
-		return NULL;
-	}
-	pending = rpc_defer(admin->server);
-	if (!pending)
-		err_set(err, -ENOMEM, "out of memory");
-	else if (reload_start(admin->reload, on_reloaded, pending, &why) < 0)
-		rpc_answer(pending, NULL, why.text);
-	return NULL;
 }
 
 static json_t *
@@ -519,12 +347,12 @@ static const struct rpc_method methods[] = {
 	{"capture_start", handle_capture_start, RPC_CHANGE},
 	{"capture_read", handle_capture_read, RPC_ROUTINE},
 	{"capture_stop", handle_capture_stop, RPC_CHANGE},
-	{"drain", handle_drain, RPC_CHANGE},
-	{"undrain", handle_undrain, RPC_CHANGE},
-	{"weight", handle_weight, RPC_CHANGE},
-	{"failover", handle_failover, RPC_CHANGE},
+	{"drain", admin_drain, RPC_CHANGE},
+	{"undrain", admin_undrain, RPC_CHANGE},
+	{"weight", admin_weight, RPC_CHANGE},
+	{"failover", admin_failover, RPC_CHANGE},
 	{"history", handle_history, RPC_READ},
-	{"reload", handle_reload, RPC_CHANGE},
+	{"reload", admin_reload_config, RPC_CHANGE},
 	{"config", handle_config, RPC_READ},
 	{NULL, NULL, RPC_READ},
 };

@@ -16,10 +16,13 @@
  *                                            weight, configured_weight, set_weight, reason,
  *                                            since_s, changes, resets, unreachables, packets,
  *                                            bytes, new_flows, active_flows}]
- *   flows     {limit?, service?, client?, backend?, protocol?, state?} -> as the dataplane's
- * (control.h) stats     {}                         -> as the dataplane's (control.h) sync      {}
- * -> as the dataplane's trace     {protocol, from, to, flags?, size?} -> as the dataplane's
- * (control.h) drain     {backend, pool?}           -> {backends: [{pool, backend, changed}, ...]}
+ *   flows     {limit?, service?, client?, backend?, protocol?, state?}
+ *                                        -> as the dataplane's (control.h)
+ *   stats     {}                         -> as the dataplane's
+ *   sync      {}                         -> as the dataplane's
+ *   trace     {protocol, from, to, flags?, size?}
+ *                                        -> as the dataplane's
+ *   drain     {backend, pool?}           -> {backends: [{pool, backend, changed}, ...]}
  *   capture_start, capture_read, capture_stop -> as the dataplane's
  *   undrain   {backend, pool?}           -> as drain
  *   weight    {backend, pool?, weight | reset: true} -> {backends: [{pool, backend, changed,
