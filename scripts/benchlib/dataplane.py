@@ -73,6 +73,7 @@ class Bench:
         self.results["latency"] = found
         self.results["idle"] = self.loop.once(**plan.IDLE)
         self.results["idle_asleep"] = self.loop.once(**plan.IDLE_ASLEEP)
+        self.results["wake"] = programs.wake(self.loop.cpus[1])
 
     def peers(self):
         """One that this machine cannot run is left out, and the results say why."""

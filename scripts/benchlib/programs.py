@@ -15,7 +15,7 @@ from lablib.command import run
 
 BUILD = Path(os.environ.get("WEIR_BUILD", paths.BUILD)).resolve()
 PROGRAMS = BUILD / "tests" / "bench"
-TARGETS = ("bench-stages", "bench-loop", "bench-kernel")
+TARGETS = ("bench-stages", "bench-loop", "bench-kernel", "bench-wake")
 TIMEOUT_S = 120
 
 # What valgrind is to take the caches for: those of a server's core, whatever runs it.
@@ -36,6 +36,11 @@ def words(parameters):
 def stage(**parameters):
     """What bench-stages says about one stage."""
     return json.loads(run([PROGRAMS / "bench-stages", *words(parameters)], timeout_s=TIMEOUT_S))
+
+
+def wake(cpu):
+    """What bench-wake says about a thread that waits for a timer on this processor."""
+    return json.loads(run([PROGRAMS / "bench-wake", "--cpu", str(cpu)], timeout_s=TIMEOUT_S))
 
 
 @dataclass

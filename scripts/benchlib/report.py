@@ -116,11 +116,11 @@ def _latency_table(results):
 def _idle_table(results):
     kinds = [results["idle"], results["idle_asleep"]]
     table = Table("an idle node (20 packets a second)", "what", "waiting for its port",
-                  "sleeping between polls")
-    table.add("processor share, %", *(100 * idle["cpu_share"] for idle in kinds))
+                  "sleeping between polls", "a thread that a timer wakes")
+    table.add("processor share, %", *(100 * idle["cpu_share"] for idle in kinds), "-")
     for name, key in (("median", "p50_us"), ("p99", "p99_us")):
         table.add(f"a packet's time in the box, {name}, us",
-                  *(idle["times"][key] for idle in kinds))
+                  *(idle["times"][key] for idle in kinds), results["wake"][key])
     return table
 
 
