@@ -89,6 +89,7 @@ VIPS = DR.vips  # Those of the site's name.
 VIP4, VIP6 = VIPS
 GATEWAYS = _front(99)  # Where web nodes send what has to go back through the load balancer.
 HELD = tuple(vip for mode in MODES for vip in mode.vips) + GATEWAYS  # All that move.
+LOCALS = _front(105)  # From which the holder speaks to backends in mode fullnat.
 TUNNEL_SOURCES = _front(98)  # Of outer packets; nobody's address.
 
 # Added to a node's number for addresses of a load balancer's dataplane (fullnat speaks from them)

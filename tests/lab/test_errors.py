@@ -93,7 +93,7 @@ def test_the_sample_configuration_names_the_labs_addresses():
     known |= {topology.FRONT.ipv6(node.host) for node in topology.NODES}
     known |= {address for role in ("lb", "web") for node in topology.nodes_of(role)
               for address in node.second_addresses}
-    known |= {*topology.HELD, *topology.TUNNEL_SOURCES}
+    known |= {*topology.HELD, *topology.LOCALS, *topology.TUNNEL_SOURCES}
     named |= set(re.findall(r"fd77:1::\d+", text))
     assert named <= known
     assert named >= set(topology.HELD)

@@ -5,6 +5,7 @@ import fcntl
 import os
 import select
 import signal
+import signal
 import struct
 import termios
 import time
@@ -24,6 +25,8 @@ class Terminal:
         if self.pid == 0:
             # Nothing of Python's may run here but this.
             try:
+                # As from a shell, also when a shell has begun the tests in the background.
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
                 fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
                 os.execvpe(command[0], command, {**os.environ, "TERM": "linux", **environment})
             finally:
