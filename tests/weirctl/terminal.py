@@ -5,7 +5,6 @@ import fcntl
 import os
 import select
 import signal
-import signal
 import struct
 import termios
 import time
