@@ -40,6 +40,11 @@ refuse_header(struct http_request *req, bool valid)
 		request_refuse(req, connection->guard.status, connection->guard.reason);
 		return true;
 	}
+	if (req->fault) {
+		req->server->stats.n_refused++;
+		request_refuse(req, req->fault_status, req->fault);
+		return true;
+	}
 	if (!valid) {
 		req->server->stats.n_refused++;
 		request_refuse(req, 400, "a malformed request target");
@@ -84,7 +89,7 @@ exchange_header(struct http_request *req, bool valid)
 		return;
 	if (req->route->body == HTTP_BODY_STREAMED && has_body(req)) {
 		req->route->handle(req, req->server->ctx);
-		assert(req->answered || req->sink || connection_is_dead(req->connection));
+		assert(req->answered || req->sink || request_is_dead(req));
 	}
 }
 
@@ -161,7 +166,7 @@ exchange_end(struct http_request *req)
 	}
 	if (!req->sink)
 		req->route->handle(req, req->server->ctx);
-	if (req->sink && !req->answered && !connection_is_dead(req->connection))
+	if (req->sink && !req->answered && !request_is_dead(req))
 		req->sink->end(req->sink_ctx, req);
 }
 
