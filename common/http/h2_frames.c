@@ -31,6 +31,14 @@ flood(struct h2_session *session)
 	return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+static int
+broken(struct h2_session *session)
+{
+	session->h2->server->stats.n_refused++;
+	h2_session_fail(session, NGHTTP2_PROTOCOL_ERROR);
+	return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 static uint64_t
 now_ns(const struct h2_session *session)
 {
@@ -60,6 +68,8 @@ on_begin_frame(nghttp2_session *nghttp2, const nghttp2_frame_hd *head, void *ctx
 	bool is_empty = head->length == 0 && !(head->flags & NGHTTP2_FLAG_END_STREAM);
 
 	(void)nghttp2;
+	if (session->is_closing)
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	switch (head->type) {
 	case NGHTTP2_HEADERS:
 		allow_windows(session, WINDOWS_PER_STREAM);
@@ -73,6 +83,10 @@ on_begin_frame(nghttp2_session *nghttp2, const nghttp2_frame_hd *head, void *ctx
 			return charge(session);
 		session->n_windows--;
 		return 0;
+	case NGHTTP2_PRIORITY:
+		if (head->stream_id == 0) /* nghttp2 does not look at what is deprecated. */
+			return broken(session);
+		return charge(session);
 	default:
 		return charge(session);
 	}
@@ -174,13 +188,26 @@ on_data(nghttp2_session *nghttp2, uint8_t flags, int32_t id, const uint8_t *data
 	return 0;
 }
 
-/* A stream that the client has reset, or made the server reset, has cost a request. */
+/* A stream that the client has reset, or made the server reset, has cost something. */
+static void
+count_reset(struct h2_session *session)
+{
+	struct http_server *server = session->h2->server;
+
+	if (session->is_closing)
+		return;
+	server->stats.n_h2_resets++;
+	if (!h2_meter_take(&session->resets, now_ns(session), server->http2.resets_per_s,
+		    server->http2.reset_burst))
+		flood(session);
+}
+
+/* Also called while frames are written, which must not fail. */
 static int
 on_stream_close(nghttp2_session *nghttp2, int32_t id, uint32_t error, void *ctx)
 {
 	struct h2_session *session = ctx;
 	struct h2_stream *stream = stream_of(nghttp2, id);
-	const struct http_server *server = session->h2->server;
 	bool is_reset = error != NGHTTP2_NO_ERROR;
 
 	session->header_ms = 0;
@@ -191,16 +218,13 @@ on_stream_close(nghttp2_session *nghttp2, int32_t id, uint32_t error, void *ctx)
 		nghttp2_session_set_stream_user_data(nghttp2, id, NULL);
 		h2_stream_end(stream);
 	}
-	if (!is_reset || session->is_closing)
-		return 0;
-	session->h2->server->stats.n_h2_resets++;
-	if (h2_meter_take(&session->resets, now_ns(session), server->http2.resets_per_s,
-		    server->http2.reset_burst))
-		return 0;
-	return flood(session);
+	if (is_reset)
+		count_reset(session);
+	return 0;
 }
 
-/* A malformed frame or header; what it costs the stream or the connection is nghttp2's. */
+/* A malformed frame or header, or a stream too many, which is refused before it is one; whether it
+ * costs the stream or the connection is for nghttp2 to say. */
 static int
 on_invalid_frame(nghttp2_session *nghttp2, const nghttp2_frame *frame, int error, void *ctx)
 {
@@ -208,8 +232,10 @@ on_invalid_frame(nghttp2_session *nghttp2, const nghttp2_frame *frame, int error
 
 	(void)nghttp2;
 	(void)frame;
-	(void)error;
-	session->h2->server->stats.n_refused++;
+	if (error == NGHTTP2_ERR_REFUSED_STREAM)
+		count_reset(session);
+	else
+		session->h2->server->stats.n_refused++;
 	return 0;
 }
 

@@ -149,16 +149,15 @@ static void
 take_input(struct h2_session *session, const uint8_t *data, size_t size)
 {
 	ssize_t n = nghttp2_session_mem_recv(session->nghttp2, data, size);
+	bool is_flood;
 
 	if (n >= 0 || session->is_closing)
 		return;
-	if (n == NGHTTP2_ERR_FLOODED)
-		session->h2->server->stats.n_h2_floods++;
-	else if (n == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
-		session->h2->server->stats.n_refused++;
+	is_flood = n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
+	session->h2->server->stats.n_h2_floods += is_flood;
+	session->h2->server->stats.n_refused += n == NGHTTP2_ERR_BAD_CLIENT_MAGIC;
 	LOG_LIMITED(LOG_DEBUG, "HTTP/2: %s", nghttp2_strerror((int)n));
-	h2_session_fail(session,
-		n == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+	h2_session_fail(session, is_flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
 }
 
 /* Reads what has come. Returns true if there may be more in OpenSSL, where no epoll sees it. */
