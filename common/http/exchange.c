@@ -19,7 +19,10 @@
 static uint64_t
 body_limit(const struct http_request *req)
 {
-	return req->route->max_body ? req->route->max_body : req->server->max_body_bytes;
+	bool has_own =
+		req->route && req->route->max_body; /* What no route serves has a body too. */
+
+	return has_own ? req->route->max_body : req->server->max_body_bytes;
 }
 
 static bool

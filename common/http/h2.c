@@ -132,7 +132,9 @@ runs_out(uint32_t *slow_ms, bool is_awaited, uint32_t tick_ms, uint32_t limit_ms
 	return *slow_ms >= limit_ms;
 }
 
-/* Resets streams on which nothing moves, though others of the connection may. */
+/* Resets streams on which nothing moves because the client sends nothing of a body, or keeps the
+ * window shut, though it may use the connection otherwise. Says which way the connection as a whole
+ * must move. */
 static void
 cut_silent(struct h2_session *session, uint64_t now_ms, bool *receives, bool *sends)
 {
@@ -143,12 +145,13 @@ cut_silent(struct h2_session *session, uint64_t now_ms, bool *receives, bool *se
 	{
 		bool receiving = h2_stream_is_receiving(stream);
 		bool sending = h2_stream_is_sending(stream);
-		uint64_t silent_ms = now_ms - stream->moved_ms;
+		bool shut = sending && h2_stream_is_shut(stream);
 
 		*receives |= receiving;
-		*sends |= sending;
-		if (stream->is_cut || !((receiving && silent_ms >= server->header_timeout_ms) ||
-					      (sending && silent_ms >= server->idle_timeout_ms)))
+		*sends |= sending && !shut;
+		if (!receiving && !shut)
+			stream->moved_ms = now_ms; /* Whatever it waits for is not the client. */
+		if (stream->is_cut || now_ms - stream->moved_ms < server->idle_timeout_ms)
 			continue;
 		server->stats.n_overdue++;
 		h2_stream_cut(stream, NGHTTP2_CANCEL);

@@ -99,6 +99,7 @@ on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *ctx
 	struct h2_stream *stream;
 
 	session->header_ms = h2_now_ms(session);
+	session->header_id = frame->hd.stream_id;
 	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
 	stream = h2_stream_new(session, frame->hd.stream_id);
@@ -210,7 +211,8 @@ on_stream_close(nghttp2_session *nghttp2, int32_t id, uint32_t error, void *ctx)
 	struct h2_stream *stream = stream_of(nghttp2, id);
 	bool is_reset = error != NGHTTP2_NO_ERROR;
 
-	session->header_ms = 0;
+	if (id == session->header_id)
+		session->header_ms = 0; /* What was malformed is no frame that is reported. */
 	if (stream) {
 		is_reset = is_reset && !stream->is_cut;
 		nghttp2_session_consume_connection(

@@ -55,6 +55,7 @@ struct h2_session {
 	size_t out_sent;
 	uint64_t since_ms;    /* When it was opened, or its last stream ended. */
 	uint64_t header_ms;   /* When the header block that is not complete began; 0: none. */
+	int32_t header_id;    /* Whose that is. */
 	uint32_t n_requests;  /* So far. */
 	uint32_t slow_in_ms;  /* Used up by a client that sends less than 1 kB/s, ... */
 	uint32_t slow_out_ms; /* ... or takes less. */

@@ -299,11 +299,20 @@ h2_stream_answered(struct h2_stream *stream)
 bool
 h2_stream_is_receiving(const struct h2_stream *stream)
 {
-	return stream->has_begun && !stream->is_whole && stream->pending_size == 0;
+	/* Other streams, whose bodies nobody takes, may have used up the connection's window. */
+	return stream->has_begun && !stream->is_whole && stream->pending_size == 0 &&
+	       nghttp2_session_get_local_window_size(stream->session->nghttp2) > 0;
 }
 
 bool
 h2_stream_is_sending(const struct h2_stream *stream)
 {
 	return stream->is_submitted && !stream->is_deferred;
+}
+
+bool
+h2_stream_is_shut(const struct h2_stream *stream)
+{
+	return nghttp2_session_get_stream_remote_window_size(
+		       stream->session->nghttp2, stream->id) <= 0;
 }

@@ -59,9 +59,11 @@ void h2_stream_go_on(struct h2_stream *stream);
 /* The answer has been sent to its end. */
 void h2_stream_answered(struct h2_stream *stream);
 
-/* Whether the client is waited for: to send the body, or to take the response. */
+/* Whether the client is waited for: to send the body, or to take the response. The last of these
+ * says whether its window of this stream is what keeps the response. */
 bool h2_stream_is_receiving(const struct h2_stream *stream);
 bool h2_stream_is_sending(const struct h2_stream *stream);
+bool h2_stream_is_shut(const struct h2_stream *stream);
 
 /* Gives it up. */
 void h2_stream_cut(struct h2_stream *stream, uint32_t error);

@@ -121,6 +121,12 @@ GOOD = [
     ("trailers", post(data(b"hello"), frame(HEADERS, WHOLE, 1, block([("x-after", "yes")]))), 200),
     ("the largest frame", post(data(b"x" * 16384, END_STREAM)), 200),
     ("a body that is too large, said before", post(fields=[("content-length", "65537")]), 413),
+    ("a body for nobody", frame(HEADERS, END_HEADERS, 1, block(request_fields("/none", "POST")))
+     + data(b"x" * 1000) + data(b"x" * 1000, END_STREAM), 405),
+    ("a body that is not allowed", frame(HEADERS, END_HEADERS, 1, block(
+        request_fields("/digits", "POST"))) + data(b"x" * 1000) + data(b"x", END_STREAM), 405),
+    ("a body of what is malformed", frame(HEADERS, END_HEADERS, 1, block(
+        request_fields("/api/%4", "POST"))) + data(b"x" * 1000) + data(b"x", END_STREAM), 400),
     ("a body that files do not take", frame(HEADERS, END_HEADERS, 1, DIGITS), 413),
 ]
 

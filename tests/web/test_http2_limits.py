@@ -285,6 +285,20 @@ def test_an_answer_that_is_not_taken_is_given_up(hasty, context):
     assert tier.figure("weir_http_overdue_total") > before
 
 
+def test_a_stream_that_stands_still_is_reset_alone(make, context):
+    """While the rest of the connection moves."""
+    tier, _ = make(limits={"header_timeout_ms": 20000, "idle_timeout_ms": 500})
+    with Http2(tier, context, opens=False) as client:
+        number = client.ask("/large")
+        client.send(window_update(0, 100 * MIB))
+        while client.of(number).error is None:
+            assert client.get("/digits").status == 200
+        assert client.of(number).error == CANCEL
+        assert client.get("/digits").status == 200
+        assert not client.goaways
+    assert tier.figure("weir_http_overdue_total") == 1
+
+
 def test_a_client_that_only_waits_is_let_go_without_blame(make, context):
     tier, _ = make(limits={"header_timeout_ms": 20000, "idle_timeout_ms": 500})
     with Http2(tier, context) as client:
