@@ -10,6 +10,7 @@
 #include "dataplane/fragment.h"
 #include "dataplane/handover.h"
 #include "dataplane/intake.h"
+#include "dataplane/placement.h"
 #include "dataplane/port_rss.h"
 #include "dataplane/pulse.h"
 #include "dataplane/wake_latency.h"
@@ -203,30 +204,6 @@ describe_ports(struct dataplane *dataplane, struct err *err)
 	return 0;
 }
 
-/* An lcore that has no worker yet, of the port's NUMA node if there is one. */
-static unsigned int
-choose_lcore(const struct dataplane *dataplane, const struct port *port)
-{
-	int socket = rte_eth_dev_socket_id(port->id);
-	unsigned int any = RTE_MAX_LCORE;
-	unsigned int lcore;
-
-	RTE_LCORE_FOREACH_WORKER(lcore)
-	{
-		bool taken = false;
-
-		for (unsigned int w = 0; w < dataplane->n_workers; w++)
-			taken = taken || worker_lcore(dataplane->workers[w]) == lcore;
-		if (taken)
-			continue;
-		if ((int)rte_lcore_to_socket_id(lcore) == socket)
-			return lcore;
-		if (any == RTE_MAX_LCORE)
-			any = lcore;
-	}
-	return any;
-}
-
 static int
 make_workers(struct dataplane *dataplane, struct err *err)
 {
@@ -251,7 +228,7 @@ make_workers(struct dataplane *dataplane, struct err *err)
 			struct worker_config config = {
 				.shared = &dataplane->shared,
 				.index = dataplane->n_workers,
-				.lcore = choose_lcore(dataplane, own),
+				.lcore = placement_lcore(dataplane, own),
 				.port = port,
 				.queue = i < own->n_rx_queues ? i : WORKER_NO_QUEUE,
 				.pipeline =
