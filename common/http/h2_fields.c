@@ -4,6 +4,7 @@
 
 #include "common/http/guard.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +120,7 @@ next_field(const struct h2_fields *fields, size_t *at, const char **value)
 {
 	const char *name;
 
-	if (*at >= fields->used)
+	if (!fields->text || *at >= fields->used)
 		return NULL;
 	name = fields->text + *at;
 	*value = name + strlen(name) + 1;
@@ -172,6 +173,7 @@ join_cookies(struct h2_fields *fields)
 	const char *name;
 	char *end;
 
+	assert(fields->text); /* It has cookies. */
 	if (!joined.text)
 		return false;
 	memcpy(joined.text, fields->text, fields->first);

@@ -28,7 +28,7 @@ struct h2_fields {
 	size_t list_size; /* As in RFC 9113 6.5.2, of all that came, whether it was kept or not. */
 	size_t list_max;
 	size_t pseudo[H2_N_PSEUDO]; /* Offsets of their values; SIZE_MAX: not there. */
-	unsigned int n_cookies;
+	size_t n_cookies;
 };
 
 void h2_fields_init(struct h2_fields *fields, size_t list_max);
