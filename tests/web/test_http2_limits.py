@@ -149,16 +149,20 @@ def test_a_client_that_sends_too_many_requests_is_told_so(start, context):
 
 # --- Windows: what one side does not take, the other does not send ---
 
+def room_of(client, number):
+    """How many bytes of a body may go in all: of the first that the connection sends."""
+    return min(client.windows.get(0, 0) + http2.WINDOW,
+               client.windows.get(number, 0) + client.settings[INITIAL_WINDOW_SIZE])
+
+
 def fill(client, number, size):
     """Sends a body as the windows allow, until 'size' bytes have gone; returns how many did when
     the windows stayed shut while the server answered a PING."""
     sent = 0
     while sent < size:
-        room = min(client.windows.get(0, 0) + http2.WINDOW,
-                   client.windows.get(number, 0) + client.settings[INITIAL_WINDOW_SIZE])
-        part = min(room - sent, 16384, size - sent)
+        part = min(room_of(client, number) - sent, 16384, size - sent)
         if part > 0:
-            client.send(frame(DATA, END_STREAM if sent + part == size else 0, number, b"u" * part))
+            client.send(frame(DATA, 0, number, b"u" * part))
             sent += part
             continue
         before = dict(client.windows)
@@ -180,13 +184,10 @@ def test_an_upload_waits_for_the_app_tier(make, context):
         assert client.get("/digits").status == 200  # Others go on.
         app.may_go_on.set()
         while sent < size:
-            before = dict(client.windows)
-            client.read_until(lambda: client.windows != before)
-            room = min(client.windows.get(0, 0) + http2.WINDOW,
-                       client.windows.get(number, 0) + client.settings[INITIAL_WINDOW_SIZE])
-            while (part := min(room - sent, 16384, size - sent)) > 0:
-                client.send(frame(DATA, 0, number, b"u" * part))
-                sent += part
+            client.read_until(lambda: room_of(client, number) > sent)
+            part = min(room_of(client, number) - sent, 16384, size - sent)
+            client.send(frame(DATA, 0, number, b"u" * part))
+            sent += part
         client.send(frame(DATA, END_STREAM, number))
         assert client.answer(number).status == 200
 
