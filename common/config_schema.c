@@ -303,6 +303,14 @@ static const cyaml_schema_field_t shield_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t http2_fields[] = {
+	TEXT(raw_http2, enabled),
+	TEXT(raw_http2, max_streams),
+	TEXT(raw_http2, resets_per_s),
+	TEXT(raw_http2, reset_burst),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t web_fields[] = {
 	TEXT(raw_web, http_port),
 	TEXT(raw_web, https_port),
@@ -330,6 +338,7 @@ static const cyaml_schema_field_t web_fields[] = {
 	LIST(raw_web, error_pages, error_page_entry),
 	LIST(raw_web, headers, web_header_entry),
 	MAP(raw_web, shield, shield_fields),
+	MAP(raw_web, http2, http2_fields),
 	CYAML_FIELD_END,
 };
 

@@ -170,6 +170,10 @@ struct raw_shield {
 	unsigned int exempt_count;
 };
 
+struct raw_http2 {
+	char *enabled, *max_streams, *resets_per_s, *reset_burst;
+};
+
 struct raw_web {
 	char *http_port, *https_port, *root, *certificate, *private_key;
 	char *access_log, *access_log_format, *connect_timeout_ms, *response_timeout_ms;
@@ -188,6 +192,7 @@ struct raw_web {
 	struct raw_web_header *headers;
 	unsigned int headers_count;
 	struct raw_shield *shield;
+	struct raw_http2 *http2;
 };
 
 struct raw_app {

@@ -13,6 +13,12 @@
 #define AGE_MAX_S 63072000 /* Two years, as the lists that browsers come with ask for. */
 #define CLIENT_CONNECTIONS_MAX 1000000
 #define CLIENT_RATE_MAX 1000000
+#define HTTP2_PLACE "web.http2"
+#define STREAMS_MAX 1000
+#define STREAMS_DEFAULT 128
+#define RESETS_MAX 100000
+#define RESETS_DEFAULT 20
+#define RESET_BURST_DEFAULT 200
 
 static void
 build_certificates(struct config_reader *reader, const struct raw_web *raw, struct web_config *web)
@@ -192,6 +198,21 @@ build_shield(
 }
 
 static void
+build_http2(struct config_reader *reader, const struct raw_http2 *raw, struct http2_config *http2)
+{
+	static const struct raw_http2 none;
+	const struct raw_http2 *from = raw ? raw : &none;
+
+	http2->enabled = config_bool(reader, HTTP2_PLACE, "enabled", from->enabled, true);
+	http2->max_streams = (uint32_t)config_number(reader, HTTP2_PLACE, "max_streams",
+		from->max_streams, (struct config_range){1, STREAMS_MAX, STREAMS_DEFAULT});
+	http2->resets_per_s = (uint32_t)config_number(reader, HTTP2_PLACE, "resets_per_s",
+		from->resets_per_s, (struct config_range){1, RESETS_MAX, RESETS_DEFAULT});
+	http2->reset_burst = (uint32_t)config_number(reader, HTTP2_PLACE, "reset_burst",
+		from->reset_burst, (struct config_range){1, RESETS_MAX, RESET_BURST_DEFAULT});
+}
+
+static void
 build_methods(struct config_reader *reader, const struct raw_web *raw, struct web_config *web)
 {
 	for (size_t i = 0; i < web->n_proxies; i++) {
@@ -225,5 +246,6 @@ config_build_web_front(
 	build_error_pages(reader, raw, web);
 	build_headers(reader, raw, web);
 	build_shield(reader, raw->shield, &web->shield);
+	build_http2(reader, raw->http2, &web->http2);
 	build_methods(reader, raw, web);
 }

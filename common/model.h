@@ -415,6 +415,14 @@ struct shield_config {
 	size_t n_exempt;
 };
 
+/* What TLS clients of the web tier may do by HTTP/2. */
+struct http2_config {
+	bool enabled;
+	uint32_t max_streams;  /* Requests at a time on a connection. */
+	uint32_t resets_per_s; /* Streams that a connection's client may reset. */
+	uint32_t reset_burst;  /* Of these, so many may come at once. */
+};
+
 /* A secret that load balancers share. */
 struct flow_sync_file {
 	uint8_t id; /* 1 to 255. */
@@ -460,6 +468,7 @@ struct web_config {
 	struct web_header *headers; /* Of every response. */
 	size_t n_headers;
 	struct shield_config shield;
+	struct http2_config http2;
 };
 
 struct app_config {

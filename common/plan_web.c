@@ -143,6 +143,10 @@ static const struct plan_key web_keys[] = {
 	PLAN_KEY(
 		web_config, shield.client_burst, "shield.client_burst", plan_format_some32, of_web),
 	PLAN_KEY(web_config, shield.exempt, "shield.exempt", format_exempt, of_web),
+	PLAN_KEY(web_config, http2.enabled, "http2.enabled", plan_format_bool, of_web),
+	PLAN_KEY(web_config, http2.max_streams, "http2.max_streams", plan_format_some32, of_web),
+	PLAN_KEY(web_config, http2.resets_per_s, "http2.resets_per_s", plan_format_some32, of_web),
+	PLAN_KEY(web_config, http2.reset_burst, "http2.reset_burst", plan_format_some32, of_web),
 	PLAN_KEYS_END,
 };
 

@@ -31,6 +31,9 @@ add_http(struct http_server_stats *sum, const struct http_server_stats *one)
 	sum->n_tls_resumed += one->n_tls_resumed;
 	sum->n_tls_failed += one->n_tls_failed;
 	sum->sent_bytes += one->sent_bytes;
+	sum->n_h2_accepted += one->n_h2_accepted;
+	sum->n_h2_resets += one->n_h2_resets;
+	sum->n_h2_floods += one->n_h2_floods;
 }
 
 static void
@@ -81,6 +84,14 @@ write_http(struct metrics *metrics, const struct http_server_stats *http)
 		http->n_refused);
 	write_one(metrics, "weir_http_sent_bytes_total", METRIC_COUNTER,
 		"Bytes of response bodies sent.", http->sent_bytes);
+	write_one(metrics, "weir_http2_connections_accepted_total", METRIC_COUNTER,
+		"Client connections that chose HTTP/2.", http->n_h2_accepted);
+	write_one(metrics, "weir_http2_resets_total", METRIC_COUNTER,
+		"Streams of HTTP/2 that clients reset, or broke so that they were.",
+		http->n_h2_resets);
+	write_one(metrics, "weir_http2_floods_total", METRIC_COUNTER,
+		"Connections by HTTP/2 ended because the client reset or sent too much.",
+		http->n_h2_floods);
 	metrics_family(metrics, "weir_tls_handshakes_total", METRIC_COUNTER,
 		"TLS handshakes completed, by whether they resumed a session.");
 	metrics_value(metrics, (double)(http->n_tls_handshakes - http->n_tls_resumed), "resumed",

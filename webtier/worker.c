@@ -272,6 +272,7 @@ static int
 make_server(struct worker *worker, struct err *err)
 {
 	const struct http_limits *limits = &worker->config.model->web.limits;
+	const struct http2_config *http2 = &worker->config.model->web.http2;
 	const struct http_server_config config = {
 		.listeners = worker->config.listeners,
 		.n_listeners = worker->config.n_listeners,
@@ -282,6 +283,8 @@ make_server(struct worker *worker, struct err *err)
 		.max_header_bytes = limits->max_header_bytes,
 		.header_timeout_ms = limits->header_timeout_ms,
 		.idle_timeout_ms = limits->idle_timeout_ms,
+		.http2 = {http2->enabled ? http2->max_streams : 0, http2->resets_per_s,
+			http2->reset_burst},
 		.clients = worker->config.clients,
 		.extra = {worker->config.extra[false], worker->config.extra[true]},
 		.error_page = find_error_page,

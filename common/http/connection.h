@@ -19,6 +19,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+struct h2_session;
 struct http_request;
 struct http_server;
 struct watcher;
@@ -38,6 +39,7 @@ struct connection {
 	struct connection *previous; /* In the server's list of all. */
 	struct connection *next;
 	struct http_request *request; /* The one in progress; NULL between requests. */
+	struct h2_session *h2;        /* It speaks HTTP/2; NULL: HTTP/1.1, or not yet known. */
 	SSL *ssl;                     /* NULL: plain. */
 	int fd;
 	enum connection_phase phase;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Inside of the HTTP server: the server itself, as its parts (server.c, listener.c, handshake.c,
- * linger.c, mhd.c, exchange.c) share it. One thread. */
+ * linger.c, mhd.c, h2.c, exchange.c) share it. One thread. */
 #ifndef COMMON_HTTP_CORE_H
 #define COMMON_HTTP_CORE_H
 
@@ -9,6 +9,7 @@
 #include <uv.h>
 
 struct connection;
+struct h2;
 struct listener;
 struct mhd;
 
@@ -17,6 +18,7 @@ struct mhd;
 struct http_server {
 	uv_loop_t *loop;
 	struct mhd *mhd;
+	struct h2 *h2; /* NULL: HTTP/2 is not spoken. */
 	struct listener *listeners;
 	size_t n_listeners;
 	const struct http_route *routes;
@@ -26,6 +28,7 @@ struct http_server {
 	uint32_t max_header_bytes;
 	uint32_t header_timeout_ms;
 	uint32_t idle_timeout_ms;
+	struct http2_limits http2;
 	struct clients *clients;
 	struct http_header_list extra[2];
 	struct http_shared *(*error_page)(
@@ -52,7 +55,7 @@ void core_handle_closed(struct http_server *server);
 void core_connection_removed(struct http_server *server);
 void core_connection_added(struct http_server *server);
 
-/* Gives a connection that is ready for HTTP/1.1 to the adapter. */
+/* Gives a connection that is ready for requests to the adapter of its protocol. */
 void core_serve(struct connection *connection);
 
 #endif /* COMMON_HTTP_CORE_H */

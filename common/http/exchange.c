@@ -19,7 +19,10 @@
 static uint64_t
 body_limit(const struct http_request *req)
 {
-	return req->route->max_body ? req->route->max_body : req->server->max_body_bytes;
+	bool has_own =
+		req->route && req->route->max_body; /* What no route serves has a body too. */
+
+	return has_own ? req->route->max_body : req->server->max_body_bytes;
 }
 
 static bool
@@ -38,6 +41,11 @@ refuse_header(struct http_request *req, bool valid)
 	if (connection_refuses(connection, req)) {
 		req->server->stats.n_refused++;
 		request_refuse(req, connection->guard.status, connection->guard.reason);
+		return true;
+	}
+	if (req->fault) {
+		req->server->stats.n_refused++;
+		request_refuse(req, req->fault_status, req->fault);
 		return true;
 	}
 	if (!valid) {
@@ -84,7 +92,7 @@ exchange_header(struct http_request *req, bool valid)
 		return;
 	if (req->route->body == HTTP_BODY_STREAMED && has_body(req)) {
 		req->route->handle(req, req->server->ctx);
-		assert(req->answered || req->sink || connection_is_dead(req->connection));
+		assert(req->answered || req->sink || request_is_dead(req));
 	}
 }
 
@@ -161,7 +169,7 @@ exchange_end(struct http_request *req)
 	}
 	if (!req->sink)
 		req->route->handle(req, req->server->ctx);
-	if (req->sink && !req->answered && !connection_is_dead(req->connection))
+	if (req->sink && !req->answered && !request_is_dead(req))
 		req->sink->end(req->sink_ctx, req);
 }
 

@@ -474,3 +474,25 @@ guard_feed(struct guard *guard, const char *data, size_t size)
 		}
 	}
 }
+
+static bool
+is_all(const char *text, unsigned int class)
+{
+	const char *at = text;
+
+	while (is(*at, class))
+		at++;
+	return at != text && *at == '\0';
+}
+
+bool
+guard_is_target(const char *text)
+{
+	return is_all(text, TARGET);
+}
+
+bool
+guard_is_host(const char *text)
+{
+	return is_all(text, HOST);
+}

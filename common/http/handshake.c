@@ -26,7 +26,6 @@ succeed(struct connection *connection)
 	/* Only now: before, a request that comes with the client's last message would be read
 	 * ahead into OpenSSL, where no epoll sees it. */
 	SSL_set_read_ahead(connection->ssl, 1);
-	connection_unwatch(connection);
 	connection_set_phase(connection, CONNECTION_IDLE);
 	core_serve(connection);
 }

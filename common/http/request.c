@@ -105,6 +105,12 @@ request_set_method(struct http_request *req, const char *name)
 	}
 }
 
+bool
+request_is_dead(const struct http_request *req)
+{
+	return req->aborted || connection_is_dead(req->connection);
+}
+
 void
 request_fini(struct http_request *req)
 {
@@ -279,5 +285,6 @@ http_request_resume(struct http_request *req)
 void
 http_request_abort(struct http_request *req)
 {
+	req->aborted = true;
 	req->protocol->abort(req);
 }

@@ -71,8 +71,12 @@ struct http_request {
 	void *data;
 	void (*on_done)(struct http_request *req, void *data);
 
+	unsigned int fault_status; /* What to answer because the client breaks a rule; 0: none. */
+	const char *fault;         /* Which rule that is. */
+
 	unsigned int status; /* Of the answer; 0: none yet. */
 	bool answered;
+	bool aborted; /* Nothing more is to be said or done about it. */
 	bool refused; /* Answered by the server itself: what the handler says no longer counts. */
 	bool close;   /* The connection ends with this answer. */
 };
@@ -82,6 +86,9 @@ struct http_request {
 #define REQUEST_STORAGE(target_size) (2 * ((target_size) + 2))
 int request_set_target(struct http_request *req, char *storage, const char *target, size_t size);
 void request_set_method(struct http_request *req, const char *name);
+
+/* Whether it can no longer be answered. */
+bool request_is_dead(const struct http_request *req);
 
 /* Frees what the request itself holds. */
 void request_fini(struct http_request *req);

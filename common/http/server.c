@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/http/connection.h"
 #include "common/http/core.h"
+#include "common/http/h2.h"
 #include "common/http/listener.h"
 #include "common/http/mhd.h"
 #include "common/http/shim.h"
@@ -44,14 +45,25 @@ core_handle_closed(struct http_server *server)
 void
 core_serve(struct connection *connection)
 {
-	mhd_add(connection->server->mhd, connection);
-	mhd_wake(connection->server->mhd);
+	struct http_server *server = connection->server;
+
+	if (h2_is_chosen(connection)) {
+		h2_add(server->h2, connection);
+		return;
+	}
+	connection_unwatch(connection);
+	mhd_add(server->mhd, connection);
+	mhd_wake(server->mhd);
 }
 
 /* Ends a connection before its time, in the way its phase asks for. */
 static void
 end_connection(struct connection *connection, bool graceful)
 {
+	if (connection->h2) {
+		h2_end(connection);
+		return;
+	}
 	if (connection->phase == CONNECTION_HANDSHAKE ||
 		connection->phase == CONNECTION_LINGERING) {
 		connection_free(connection);
@@ -88,6 +100,10 @@ find_overdue(struct http_server *server, uint32_t tick_ms)
 
 	for (struct connection *at = server->connections; at; at = next) {
 		next = at->next;
+		if (at->h2) {
+			h2_tick(at, tick_ms);
+			continue;
+		}
 		if (at->dead)
 			continue;
 		if (connection_is_overdue(at, now_ns, tick_ms)) {
@@ -98,13 +114,14 @@ find_overdue(struct http_server *server, uint32_t tick_ms)
 	}
 }
 
-/* Whether the loss of the client could go unnoticed now. libmicrohttpd does not watch suspended
+/* Whether the loss of the client could go unnoticed now: sessions of HTTP/2 always read.
+ * libmicrohttpd does not watch suspended
  * connections, and it misses a FIN that came together with data. A client that has closed its
  * side may take a response that is on its way. */
 static bool
 must_ask(const struct connection *connection)
 {
-	if (connection->dead)
+	if (connection->dead || connection->h2)
 		return false;
 	switch (connection->phase) {
 	case CONNECTION_IDLE:
@@ -246,6 +263,7 @@ make(uv_loop_t *loop, const struct http_server_config *config)
 	server->max_header_bytes = config->max_header_bytes;
 	server->header_timeout_ms = config->header_timeout_ms;
 	server->idle_timeout_ms = config->idle_timeout_ms;
+	server->http2 = config->http2;
 	server->clients = config->clients;
 	server->extra[false] = config->extra[false];
 	server->extra[true] = config->extra[true];
@@ -269,6 +287,8 @@ http_server_new(struct http_server **out, uv_loop_t *loop, const struct http_ser
 	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets that the client has closed. */
 	raise_fd_limit();
 	result = mhd_new(&server->mhd, server, err);
+	if (result == 0 && config->http2.max_streams > 0 && h2_new(&server->h2, server) < 0)
+		result = err_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; result == 0 && i < config->n_listeners; i++) {
 		result = listener_open(&server->listeners[i], server, &config->listeners[i], err);
 		server->n_listeners++;
@@ -323,6 +343,7 @@ http_server_free(struct http_server *server)
 		end_connection(at, false);
 	}
 	mhd_free(server->mhd);
+	h2_free(server->h2);
 	uv_close((uv_handle_t *)&server->tick, tick_closed);
 }
 

@@ -3,7 +3,7 @@
  *
  * One server belongs to one loop and one thread. A tier that uses several cores runs one loop and
  * one server per worker thread, each with its own SO_REUSEPORT sockets; nothing is shared on the
- * way of a request. The daemon underneath is libmicrohttpd in external-epoll mode. */
+ * way of a request. HTTP/1.1 is libmicrohttpd in external-epoll mode, HTTP/2 is nghttp2. */
 #ifndef COMMON_HTTP_SERVER_H
 #define COMMON_HTTP_SERVER_H
 
@@ -20,6 +20,13 @@ struct http_listener {
 	int fd;                   /* A listening socket to take over, or -1 to make one. */
 };
 
+/* What a client may do by HTTP/2 (RFC 9113), which TLS clients choose by ALPN. */
+struct http2_limits {
+	uint32_t max_streams;  /* Requests at a time on a connection; 0: HTTP/2 is not spoken. */
+	uint32_t resets_per_s; /* Of streams by a client, on a connection; at least 1. */
+	uint32_t reset_burst;  /* Of these, so many may come at once; at least 1. */
+};
+
 struct http_server_config {
 	const struct http_listener *listeners;
 	size_t n_listeners;
@@ -31,6 +38,7 @@ struct http_server_config {
 	uint32_t max_header_bytes; /* Request line and header; more gets 431. */
 	uint32_t header_timeout_ms;
 	uint32_t idle_timeout_ms;
+	struct http2_limits http2; /* Only where the TLS context offers it (tls.h). */
 	struct clients *clients; /* What each client may do; NULL: anything. Outlives the server. */
 	/* Added to every response to plain and to TLS clients ([false], [true]), except those of
 	 * these names in it. What is pointed to outlives the server. */
@@ -59,7 +67,10 @@ struct http_server_stats {
 	uint64_t n_tls_handshakes;
 	uint64_t n_tls_resumed;
 	uint64_t n_tls_failed;
-	uint64_t sent_bytes; /* Of response bodies. */
+	uint64_t sent_bytes;    /* Of response bodies. */
+	uint64_t n_h2_accepted; /* Connections by HTTP/2. */
+	uint64_t n_h2_resets;   /* Streams that clients have reset, or made us reset. */
+	uint64_t n_h2_floods;   /* Connections ended because of what clients sent too often. */
 };
 
 struct http_server;

@@ -26,6 +26,7 @@ struct tls_settings {
 	const char *client_ca; /* PEM: who signs clients' certificates. NULL: not asked for. */
 	bool client_required;  /* With client_ca: no connection without one. */
 	bool only_1_3;
+	bool http2; /* Offered before HTTP/1.1. */
 };
 
 struct tls_context;

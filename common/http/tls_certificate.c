@@ -24,7 +24,8 @@ static const char ciphers_1_3[] =
 static const char groups[] = "X25519:P-256:P-384";
 
 /* Protocols in order of preference, each with its length before it (RFC 7301). */
-static const unsigned char protocols[] = "\x08http/1.1\x08http/1.0";
+static const unsigned char protocols[] = "\x02h2\x08http/1.1\x08http/1.0";
+#define H2_BYTES 3u /* Of the first of them. */
 
 int
 tls_fail(struct err *err, const char *path, const char *what)
@@ -42,11 +43,13 @@ static int
 select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_size,
 	const unsigned char *offered, unsigned int offered_size, void *ctx)
 {
+	const struct tls_settings *settings = ctx;
+	unsigned int skipped = settings->http2 ? 0 : H2_BYTES;
 	unsigned char *chosen;
 
 	(void)ssl;
-	(void)ctx;
-	if (SSL_select_next_proto(&chosen, out_size, protocols, sizeof(protocols) - 1, offered,
+	if (SSL_select_next_proto(&chosen, out_size, protocols + skipped,
+		    (unsigned int)sizeof(protocols) - 1 - skipped, offered,
 		    offered_size) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 3.2: no_application_protocol. */
 	*out = chosen;
@@ -54,17 +57,21 @@ select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_size,
 }
 
 static bool
-set_policy(SSL_CTX *ctx, bool only_1_3)
+set_policy(SSL_CTX *ctx, const struct tls_settings *settings)
 {
+	void *arg;
+
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 					 SSL_OP_CIPHER_SERVER_PREFERENCE |
 					 SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_alpn_select_cb(ctx, select_protocol, NULL);
-	return SSL_CTX_set_min_proto_version(ctx, only_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) ==
-		       1 &&
+	/* Not written to. */
+	memcpy(&arg, &settings, sizeof(void *));
+	SSL_CTX_set_alpn_select_cb(ctx, select_protocol, arg);
+	return SSL_CTX_set_min_proto_version(
+		       ctx, settings->only_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1 &&
 	       SSL_CTX_set_cipher_list(ctx, ciphers_1_2) == 1 &&
 	       SSL_CTX_set_ciphersuites(ctx, ciphers_1_3) == 1 &&
 	       SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
@@ -226,7 +233,7 @@ tls_certificate_load(struct tls_certificate *out, const struct tls_files *files,
 	if (!certificate.ctx)
 		return err_set(err, -ENOMEM, "out of memory");
 	ERR_clear_error();
-	if (!set_policy(certificate.ctx, settings->only_1_3))
+	if (!set_policy(certificate.ctx, settings))
 		rc = tls_fail(err, "TLS", "OpenSSL does not take the settings");
 	if (rc == 0)
 		rc = load_certificate(certificate.ctx, files, err);

@@ -242,7 +242,7 @@ connection_recv(struct connection *connection, void *buf, size_t size, int flags
 		return 0;
 	n = connection->ssl ? tls_recv(connection, buf, size)
 			    : shim_recv(connection->fd, buf, size, flags);
-	if (n > 0)
+	if (n > 0 && !connection->h2)
 		received(connection, buf, (size_t)n);
 	else if (n == 0)
 		connection->ended = true;

@@ -50,6 +50,10 @@ all_is_off_unless_it_is_asked_for(void **state)
 		0);
 	assert_int_equal(web->shield.client_connections, 0);
 	assert_int_equal(web->shield.client_requests_per_s, 0);
+	assert_true(web->http2.enabled); /* But for this. */
+	assert_int_equal(web->http2.max_streams, 128);
+	assert_int_equal(web->http2.resets_per_s, 20);
+	assert_int_equal(web->http2.reset_burst, 200);
 	assert_int_equal(web->proxies[0].n_methods, 2);
 	assert_string_equal(web->proxies[0].methods[1], "POST");
 	assert_int_equal(web->proxies[1].n_methods, 0);
@@ -75,7 +79,8 @@ what_is_asked_for_is_there(void **state)
 			"  error_pages: [{status: 404, file: errors/404.html}]\n"
 			"  headers: [{name: X-Frame-Options, value: DENY}]\n"
 			"  shield: {client_connections: 50, client_requests_per_s: 20,\n"
-			"    exempt: [192.0.2.0/24, \"2001:db8::1\"]}\n");
+			"    exempt: [192.0.2.0/24, \"2001:db8::1\"]}\n"
+			"  http2: {max_streams: 7, resets_per_s: 8, reset_burst: 9}\n");
 	const struct web_config *web = &model->web;
 
 	(void)state;
@@ -91,6 +96,9 @@ what_is_asked_for_is_there(void **state)
 	assert_int_equal(web->error_pages[0].status, 404);
 	assert_string_equal(web->headers[0].value, "DENY");
 	assert_int_equal(web->shield.client_connections, 50);
+	assert_int_equal(web->http2.max_streams, 7);
+	assert_int_equal(web->http2.resets_per_s, 8);
+	assert_int_equal(web->http2.reset_burst, 9);
 	assert_int_equal(web->shield.client_requests_per_s, 20);
 	assert_int_equal(web->shield.client_burst, 20);
 	assert_int_equal(web->shield.n_exempt, 2);
@@ -141,6 +149,9 @@ mistakes_are_told_with_their_line(void **state)
 		{"  shield: {client_connections: 0}\n", 9, "from 1 to 1000000"},
 		{"  shield: {client_burst: 5}\n", 9, "needs the key 'client_requests_per_s'"},
 		{"  shield: {exempt: [192.0.2.1/24]}\n", 9, "192.0.2.1/24"},
+		{"  http2: {max_streams: 0}\n", 9, "from 1 to 1000"},
+		{"  http2: {reset_burst: 0}\n", 9, "from 1 to 100000"},
+		{"  http2: {enabled: maybe}\n", 9, "choose from"},
 		{"  gzip: 9\n", 9, "choose from"},
 		{"  precompressed: zstd\n", 9, "choose from"},
 	};
