@@ -129,6 +129,21 @@ read_body(void *ctx, char *buf, size_t size)
 
 static const struct http_source body_source = {.read = read_body};
 
+/* A response whose body is here in whole. */
+static void
+answer_whole(struct passage *passage, unsigned int status, const struct http_header *headers,
+	size_t n_headers)
+{
+	size_t size = byte_queue_size(&passage->in);
+	char *body = size > 0 ? byte_queue_take(&passage->in) : NULL;
+
+	if (body)
+		http_respond_given(passage->req, status, headers, n_headers, body, size);
+	else
+		http_respond(passage->req, status, headers, n_headers,
+			byte_queue_data(&passage->in), size);
+}
+
 /* Gives the client the response: whole if all of it is here, else as a source. */
 static void
 answer(struct passage *passage)
@@ -144,8 +159,7 @@ answer(struct passage *passage)
 	if (is_bodyless)
 		http_respond(passage->req, head->status, headers, n_headers, NULL, 0);
 	else if (passage->is_complete && !is_head)
-		http_respond(passage->req, head->status, headers, n_headers,
-			byte_queue_data(&passage->in), byte_queue_size(&passage->in));
+		answer_whole(passage, head->status, headers, n_headers);
 	else
 		http_respond_source(passage->req, head->status, headers, n_headers, head->body_size,
 			&body_source, passage);
