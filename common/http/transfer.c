@@ -234,6 +234,20 @@ send_twin(struct connection *connection, const struct iovec *header, const struc
 	return n;
 }
 
+static ssize_t
+plain_recv(struct connection *connection, void *buf, size_t size, int flags)
+{
+	ssize_t n;
+
+	if (connection->readiness.drained) {
+		errno = EAGAIN;
+		return -1;
+	}
+	n = shim_recv(connection->fd, buf, size, flags);
+	readiness_has_read(&connection->readiness, n, size);
+	return n;
+}
+
 ssize_t
 connection_recv(struct connection *connection, void *buf, size_t size, int flags)
 {
@@ -241,13 +255,10 @@ connection_recv(struct connection *connection, void *buf, size_t size, int flags
 
 	if (connection->dead)
 		return 0;
-	if (connection->readiness.drained) {
-		errno = EAGAIN;
-		return -1;
-	}
-	n = connection->ssl ? tls_recv(connection, buf, size)
-			    : shim_recv(connection->fd, buf, size, flags);
-	readiness_has_read(&connection->readiness, n, size);
+	if (connection->ssl)
+		n = tls_recv(connection, buf, size);
+	else
+		n = plain_recv(connection, buf, size, flags);
 	if (n > 0)
 		received(connection, buf, (size_t)n);
 	else if (n == 0)
