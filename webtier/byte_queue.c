@@ -116,6 +116,15 @@ byte_queue_consume(struct byte_queue *queue, size_t size)
 }
 
 void
+byte_queue_reset(struct byte_queue *queue, size_t kept)
+{
+	if (queue->capacity > kept)
+		byte_queue_fini(queue);
+	queue->start = 0;
+	queue->end = 0;
+}
+
+void
 byte_queue_clear(struct byte_queue *queue)
 {
 	byte_queue_fini(queue);

@@ -52,6 +52,9 @@ void byte_queue_expect(struct byte_queue *queue, size_t size);
  * memory does. */
 char *byte_queue_take(struct byte_queue *queue);
 
+/* Forgets everything, and keeps the memory if it is no more than 'kept' bytes. */
+void byte_queue_reset(struct byte_queue *queue, size_t kept);
+
 /* Forgets everything and gives the memory back. */
 void byte_queue_clear(struct byte_queue *queue);
 

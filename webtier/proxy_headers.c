@@ -75,16 +75,17 @@ struct writer {
 	int status;
 };
 
-/* Copies a text that has nothing in it that could end a line or hide from another reader, nor any
- * of 'banned' (NULL: nothing else). Returns the copy's end, or NULL. */
+/* Copies a text that has nothing in it that could end a line or hide from another reader; in a name
+ * also nothing that could end it. Returns the copy's end, or NULL. */
 static char *
-copy_clean(char *out, const char *text, const char *banned)
+copy_clean(char *out, const char *text, bool is_name)
 {
 	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
 
-		if ((c < ' ' && c != '\t') || c == 0x7f ||
-			(banned && c <= ':' && strchr(banned, c)))
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return NULL;
+		if (is_name && (c == ' ' || c == '\t' || c == ':'))
 			return NULL;
 		*out++ = *text;
 	}
@@ -107,9 +108,9 @@ write_field(struct writer *writer, const char *name, const char *value)
 		writer->status = -ENOMEM;
 		return;
 	}
-	out = *name != '\0' ? copy_clean(out, name, " \t:") : NULL;
+	out = *name != '\0' ? copy_clean(out, name, true) : NULL;
 	if (out)
-		out = copy_clean(stpcpy(out, ": "), value, NULL);
+		out = copy_clean(stpcpy(out, ": "), value, false);
 	if (out)
 		memcpy(out, "\r\n", 2);
 	else
