@@ -6,6 +6,7 @@
 
 #define MEMORY_MB_MIN 64
 #define MEMORY_MB_MAX 1048576
+#define WAKE_LATENCY_US_MAX 10000
 #define FLOWS_MIN 1024
 #define FLOWS_MAX (1u << 27)
 #define QUEUES_MAX 64         /* Workers as well. */
@@ -86,6 +87,10 @@ build_lb(struct config_reader *reader, const char *path, const struct raw_lb *ra
 	lb->n_flows = (uint32_t)config_number(reader, path, "flows", raw->flows,
 		(struct config_range){FLOWS_MIN, FLOWS_MAX, 1u << 20});
 	lb->cores = config_text(reader, path, "cores", raw->cores, NULL);
+	lb->wake_latency_us = MODEL_NO_LIMIT;
+	if (raw->wake_latency_us)
+		lb->wake_latency_us = (int32_t)config_number(reader, path, "wake_latency_us",
+			raw->wake_latency_us, (struct config_range){0, WAKE_LATENCY_US_MAX, 0});
 	lb->control_socket = build_socket(reader, path, "control_socket", raw->control_socket);
 	lb->admin_socket = build_socket(reader, path, "admin_socket", raw->admin_socket);
 	if (raw->ports_count < 1 || raw->ports_count > MODEL_PORTS_MAX)

@@ -41,6 +41,7 @@ static const cyaml_schema_field_t lb_fields[] = {
 	TEXT(raw_lb, hugepages),
 	TEXT(raw_lb, flows),
 	TEXT(raw_lb, cores),
+	TEXT(raw_lb, wake_latency_us),
 	TEXT(raw_lb, control_socket),
 	TEXT(raw_lb, admin_socket),
 	TEXT(raw_lb, sync_address),

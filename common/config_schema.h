@@ -25,7 +25,7 @@ struct raw_access {
 
 struct raw_lb {
 	char *memory_mb, *hugepages, *flows, *cores, *control_socket, *admin_socket;
-	char *sync_address;
+	char *wake_latency_us, *sync_address;
 	struct raw_access *control_access, *admin_access;
 	struct raw_port *ports;
 	unsigned int ports_count;

@@ -136,13 +136,16 @@ struct socket_access {
 	const char *const *write_groups;
 };
 
+#define MODEL_NO_LIMIT (-1)
+
 struct lb_node {
 	struct lb_port *ports;
 	size_t n_ports;
 	uint32_t memory_mb; /* For DPDK: pools and flow tables. */
 	bool hugepages;
-	uint32_t n_flows;  /* Flow table entries per worker. */
-	const char *cores; /* EAL --lcores list, or NULL: as the operating system places. */
+	uint32_t n_flows;        /* Flow table entries per worker. */
+	const char *cores;       /* EAL --lcores list, or NULL: as the operating system places. */
+	int32_t wake_latency_us; /* That a processor may take to wake up; or MODEL_NO_LIMIT. */
 	const char *control_socket; /* Dataplane listens, control plane connects. */
 	const char *admin_socket;   /* Control plane listens, weirctl connects. */
 	struct addr sync_address;   /* Where it hears of the others' flows. */

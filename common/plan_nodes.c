@@ -143,6 +143,15 @@ format_lb_number(FILE *out, const void *field, const void *object)
 }
 
 static void
+format_wake_latency(FILE *out, const void *field, const void *object)
+{
+	int32_t limit_us = *(const int32_t *)field;
+
+	if (((const struct node *)object)->role == ROLE_LB && limit_us != MODEL_NO_LIMIT)
+		fprintf(out, "%d", limit_us);
+}
+
+static void
 format_lb_bool(FILE *out, const void *field, const void *object)
 {
 	if (((const struct node *)object)->role == ROLE_LB)
@@ -174,6 +183,7 @@ static const struct plan_key node_keys[] = {
 	PLAN_KEY(node, lb.hugepages, "lb.hugepages", format_lb_bool, of_dataplane),
 	PLAN_KEY(node, lb.n_flows, "lb.flows", format_lb_number, of_dataplane),
 	PLAN_KEY(node, lb.cores, "lb.cores", plan_format_text, of_dataplane),
+	PLAN_KEY(node, lb.wake_latency_us, "lb.wake_latency_us", format_wake_latency, of_dataplane),
 	PLAN_KEY(node, lb.control_socket, "lb.control_socket", plan_format_text, of_both),
 	PLAN_KEY(node, lb.admin_socket, "lb.admin_socket", plan_format_text, of_control),
 	PLAN_KEY(node, lb.sync_address, "lb.sync_address", plan_format_addr, of_sync),

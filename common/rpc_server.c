@@ -5,19 +5,16 @@
 
 #include "common/log.h"
 #include "common/rpc_access.h"
+#include "common/rpc_listener.h"
 #include "common/rpc_wire.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 LOG_MODULE("rpc");
-
-#define BACKLOG 64
 
 /* A peer that asks and never reads is cut off when so much waits for it. */
 #define UNREAD_MAX RPC_LINE_MAX
@@ -326,82 +323,6 @@ on_connection(uv_stream_t *listener, int status)
 	rpc_access_identify(server->access, fd, &connection->peer);
 }
 
-/* Returns 1 if somebody answers at the address, 0 if not (or nothing is there), -errno if it
- * cannot be known. */
-static int
-is_in_use(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
-		rc = 1;
-	else if (errno != ECONNREFUSED && errno != ENOENT)
-		rc = -errno;
-	close(fd);
-	return rc;
-}
-
-/* Makes way for a new socket at the address: nothing there, or a socket left by a dead process. */
-static int
-clear_path(const struct sockaddr_un *address, struct err *err)
-{
-	const char *path = address->sun_path;
-	struct stat st;
-	int rc;
-
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : err_set(err, -errno, "%s: %s", path, strerror(errno));
-	if (!S_ISSOCK(st.st_mode))
-		return err_set(err, -EEXIST,
-			"%s: a file that is not a socket is in the way: remove it or choose "
-			"another path",
-			path);
-	rc = is_in_use(address);
-	if (rc > 0)
-		return err_set(err, -EADDRINUSE,
-			"%s: another process listens there: stop it or choose another path", path);
-	if (rc < 0)
-		return err_set(
-			err, rc, "%s: cannot tell whether it is in use: %s", path, strerror(-rc));
-	if (unlink(path) < 0)
-		return err_set(err, -errno, "%s: cannot remove the stale socket: %s", path,
-			strerror(errno));
-	return 0;
-}
-
-/* Returns a listening socket, or a negative errno with 'err' set. The mode is narrowed before
- * listen(), so that nobody else can ever connect. */
-static int
-listen_at(const char *path, struct err *err)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd, rc;
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	rc = clear_path(&address, err);
-	if (rc < 0)
-		return rc;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return err_set(err, -errno, "cannot make a UNIX socket: %s", strerror(errno));
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		rc = err_set(err, -errno, "%s: cannot listen there: %s%s", address.sun_path,
-			strerror(errno), errno == ENOENT ? ": make its folder first" : "");
-	} else if (chmod(address.sun_path, 0600) < 0 || listen(fd, BACKLOG) < 0) {
-		rc = err_set(err, -errno, "%s: cannot listen there: %s", address.sun_path,
-			strerror(errno));
-		unlink(address.sun_path);
-	}
-	if (rc < 0) {
-		close(fd);
-		return rc;
-	}
-	return fd;
-}
-
 static void
 on_listener_closed(uv_handle_t *handle)
 {
@@ -427,7 +348,7 @@ rpc_server_new(struct rpc_server **out, uv_loop_t *loop, const char *path,
 	server->loop = loop;
 	server->methods = methods;
 	server->ctx = ctx;
-	fd = listen_at(path, err);
+	fd = rpc_listen_at(path, err);
 	if (fd < 0) {
 		free(server->path);
 		free(server);
@@ -439,7 +360,7 @@ rpc_server_new(struct rpc_server **out, uv_loop_t *loop, const char *path,
 	uv_pipe_init(loop, &server->listener, 0);
 	server->listener.data = server;
 	uv_pipe_open(&server->listener, fd);
-	uv_listen((uv_stream_t *)&server->listener, BACKLOG, on_connection);
+	uv_listen((uv_stream_t *)&server->listener, RPC_BACKLOG, on_connection);
 	*out = server;
 	return 0;
 }

@@ -84,6 +84,7 @@ reload_pin(struct model *model, const struct node *node, const struct model *sta
 	lb->hugepages = own->lb.hugepages;
 	lb->n_flows = own->lb.n_flows;
 	lb->cores = own->lb.cores;
+	lb->wake_latency_us = own->lb.wake_latency_us;
 	lb->control_socket = own->lb.control_socket;
 	lb->admin_socket = own->lb.admin_socket;
 	if (pin_ports(model, lb, &own->lb) < 0)

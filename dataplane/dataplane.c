@@ -10,14 +10,17 @@
 #include "dataplane/fragment.h"
 #include "dataplane/handover.h"
 #include "dataplane/intake.h"
+#include "dataplane/placement.h"
 #include "dataplane/port_rss.h"
 #include "dataplane/pulse.h"
+#include "dataplane/wake_latency.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
@@ -201,30 +204,6 @@ describe_ports(struct dataplane *dataplane, struct err *err)
 	return 0;
 }
 
-/* An lcore that has no worker yet, of the port's NUMA node if there is one. */
-static unsigned int
-choose_lcore(const struct dataplane *dataplane, const struct port *port)
-{
-	int socket = rte_eth_dev_socket_id(port->id);
-	unsigned int any = RTE_MAX_LCORE;
-	unsigned int lcore;
-
-	RTE_LCORE_FOREACH_WORKER(lcore)
-	{
-		bool taken = false;
-
-		for (unsigned int w = 0; w < dataplane->n_workers; w++)
-			taken = taken || worker_lcore(dataplane->workers[w]) == lcore;
-		if (taken)
-			continue;
-		if ((int)rte_lcore_to_socket_id(lcore) == socket)
-			return lcore;
-		if (any == RTE_MAX_LCORE)
-			any = lcore;
-	}
-	return any;
-}
-
 static int
 make_workers(struct dataplane *dataplane, struct err *err)
 {
@@ -249,7 +228,7 @@ make_workers(struct dataplane *dataplane, struct err *err)
 			struct worker_config config = {
 				.shared = &dataplane->shared,
 				.index = dataplane->n_workers,
-				.lcore = choose_lcore(dataplane, own),
+				.lcore = placement_lcore(dataplane, own),
 				.port = port,
 				.queue = i < own->n_rx_queues ? i : WORKER_NO_QUEUE,
 				.pipeline =
@@ -385,6 +364,17 @@ start_traffic(struct dataplane *dataplane, struct err *err)
 	return 0;
 }
 
+static int
+limit_wake_latency(struct dataplane *dataplane, struct err *err)
+{
+	int32_t limit_us = dataplane->node->lb.wake_latency_us;
+
+	if (limit_us == MODEL_NO_LIMIT)
+		return 0;
+	dataplane->wake_latency_fd = wake_latency_hold((uint32_t)limit_us, err);
+	return dataplane->wake_latency_fd < 0 ? dataplane->wake_latency_fd : 0;
+}
+
 int
 dataplane_start(struct dataplane *dataplane, const struct options *options, struct err *err)
 {
@@ -392,7 +382,7 @@ dataplane_start(struct dataplane *dataplane, const struct options *options, stru
 	const struct node *node = options->node;
 	int rc;
 
-	*dataplane = (struct dataplane){.options = options, .node = node};
+	*dataplane = (struct dataplane){.options = options, .node = node, .wake_latency_fd = -1};
 	rc = uv_loop_init(&dataplane->loop);
 	if (rc < 0)
 		return err_set(err, rc, "cannot make an event loop: %s", uv_strerror(rc));
@@ -423,6 +413,8 @@ dataplane_start(struct dataplane *dataplane, const struct options *options, stru
 		rc = start_ports(dataplane, err);
 	if (rc == 0)
 		rc = describe_ports(dataplane, err);
+	if (rc == 0)
+		rc = limit_wake_latency(dataplane, err);
 	if (rc == 0)
 		rc = start_traffic(dataplane, err);
 	return rc;
@@ -472,6 +464,8 @@ dataplane_stop(struct dataplane *dataplane)
 {
 	if (dataplane->workers_run)
 		stop_workers(dataplane);
+	if (dataplane->wake_latency_fd >= 0)
+		close(dataplane->wake_latency_fd);
 	if (dataplane->loop_ready)
 		close_loop(dataplane);
 	exception_probes_free(dataplane->probes);

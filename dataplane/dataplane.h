@@ -60,6 +60,7 @@ struct dataplane {
 	struct exception_probes *probes;
 	uint64_t *signs_told;  /* By backend id; NULL until somebody asks: show_signs.c. */
 	uint64_t n_signs_told; /* When all were told. */
+	int wake_latency_fd;   /* -1: processors may sleep as they like. */
 	uv_async_t host_frames;
 	uv_signal_t on_term;
 	uv_signal_t on_int;

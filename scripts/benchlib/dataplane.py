@@ -73,6 +73,7 @@ class Bench:
         self.results["latency"] = found
         self.results["idle"] = self.loop.once(**plan.IDLE)
         self.results["idle_asleep"] = self.loop.once(**plan.IDLE_ASLEEP)
+        self.results["idle_awake"] = self.loop.once(**plan.IDLE_AWAKE)
         self.results["wake"] = programs.wake(self.loop.cpus[1])
 
     def peers(self):

@@ -59,9 +59,9 @@ def _maglev(results):
     return build["best_ns"] / 1e6, build["median_ns"] / 1e6
 
 
-def _idle(key, factor):
+def _idle(key, factor, kind="idle"):
     def found(results):
-        idle = results["idle"]
+        idle = results[kind]
         value = factor * (idle[key] if key in idle else idle["times"][key])
         return value, value
     return found
@@ -82,6 +82,7 @@ GOALS = (
     Goal("two workers, times one", 1.9, _speed_up, at_least=True),
     Goal("idle, % of a processor", 3, _idle("cpu_share", 100)),
     Goal("packet after idle, median, us", 200, _idle("p50_us", 1)),
+    Goal("the same with wake_latency_us: 0", 200, _idle("p50_us", 1, "idle_awake")),
 )
 
 

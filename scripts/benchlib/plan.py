@@ -74,8 +74,10 @@ TOO_MUCH = 1000000000  # Frames a second that no core takes.
 
 # A packet now and then: what an idle node uses, and how long its first packet takes.
 # Most ports' workers wait for their frames; those of drivers without interrupts sleep between polls.
+# Awake: as with wake_latency_us: 0.
 IDLE = {"flows": K, "rate": 20, "windows": 40, "window_ms": 50, "waits": "yes"}
 IDLE_ASLEEP = {**IDLE, "waits": "no"}
+IDLE_AWAKE = {**IDLE, "awake": "yes"}
 
 # Stages of the packet core, the parameters that each is measured with.
 STAGES = (

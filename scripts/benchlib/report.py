@@ -114,9 +114,9 @@ def _latency_table(results):
 
 
 def _idle_table(results):
-    kinds = [results["idle"], results["idle_asleep"]]
+    kinds = [results["idle"], results["idle_awake"], results["idle_asleep"]]
     table = Table("an idle node (20 packets a second)", "what", "waiting for its port",
-                  "sleeping between polls", "a thread that a timer wakes")
+                  "the same, wake_latency_us: 0", "sleeping between polls", "a thread that a timer wakes")
     table.add("processor share, %", *(100 * idle["cpu_share"] for idle in kinds), "-")
     for name, key in (("median", "p50_us"), ("p99", "p99_us")):
         table.add(f"a packet's time in the box, {name}, us",

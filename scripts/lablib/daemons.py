@@ -49,12 +49,18 @@ def _start_dataplane(process):
     # DPDK keeps its telemetry socket below this folder instead of /var/run.
     runtime = paths.node_folder(process.node) / "run"
     runtime.mkdir(parents=True, exist_ok=True)
-    process.start(_weir_argv(process), env={"RUNTIME_DIRECTORY": str(runtime)})
+    process.start(_weir_argv(process), env={"RUNTIME_DIRECTORY": str(runtime)}, urgent=True)
+
+
+def _start_controlplane(process):
+    # A holder that gets no processor for three adverts is replaced.
+    process.start(_weir_argv(process), urgent=True)
 
 
 SPECIAL = {
     "monitor": _start_monitor,
     "dataplane": _start_dataplane,
+    "controlplane": _start_controlplane,
     "nsd": lambda process: process.start(dns.argv(process.node)),
     "mariadbd": lambda process: process.start(mariadb.argv(process.node)),
 }

@@ -17,6 +17,7 @@ from lablib import namespaces, paths, topology
 from lablib.waiting import POLL_S
 
 LOG_TAIL_LINES = 15
+URGENT_NICE = -15
 
 # Hands over an inherited socket as systemd does: as descriptor 3, addressed to the process that
 # the program will be. exec keeps that process's number.
@@ -35,6 +36,14 @@ def _start_time(pid):
         return None
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in "ZX" else int(fields[19])
+
+
+def _put_session_first(pid):
+    """Where the kernel shares the processors among sessions, nice counts only within each."""
+    try:
+        Path(f"/proc/{pid}/autogroup").write_text(str(URGENT_NICE), encoding="ascii")
+    except OSError:  # It does not, or the process has ended.
+        pass
 
 
 @dataclass(frozen=True)
@@ -78,11 +87,15 @@ class Process:
         except FileNotFoundError:
             return False
 
-    def start(self, argv, env=None, listener=None):
+    def start(self, argv, env=None, listener=None, urgent=False):
         """Starts 'argv' in the node's namespace, apart from this terminal, writing to its log.
 
-        'listener' is a listening socket that the program gets as descriptor 3."""
+        'listener' is a listening socket that the program gets as descriptor 3. What is 'urgent'
+        comes before what is not: all of the lab shares the processors that each node would have
+        for itself."""
         argv = namespaces.exec_argv(self.node.namespace, argv)
+        if urgent:
+            argv = ["nice", "-n", str(URGENT_NICE), *argv]
         inherited = ()
         if listener is not None:
             inherited = (listener.fileno(),)
@@ -91,6 +104,8 @@ class Process:
             child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                      env={**os.environ, **(env or {})}, cwd=paths.LAB,
                                      start_new_session=True, pass_fds=inherited)
+        if urgent:
+            _put_session_first(child.pid)
         # 0 is no process's start time: one that has died already counts as not running.
         self.pid_file.write_text(f"{child.pid} {_start_time(child.pid) or 0} {_boot_id()}\n",
                                  encoding="ascii")

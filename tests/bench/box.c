@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "dataplane/pool.h"
+#include "dataplane/wake_latency.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -229,8 +230,12 @@ box_start(struct box *box, const struct box_config *config, struct err *err)
 {
 	int rc;
 
-	*box = (struct box){.config = config};
+	*box = (struct box){.config = config, .wake_latency_fd = -1};
 	rc = start_eal(box, err);
+	if (rc == 0 && config->awake) {
+		box->wake_latency_fd = wake_latency_hold(0, err);
+		rc = box->wake_latency_fd < 0 ? box->wake_latency_fd : 0;
+	}
 	if (rc == 0)
 		rc = open_port(box, err);
 	if (rc == 0)
@@ -260,6 +265,8 @@ box_stop(struct box *box)
 	if (box->scene_ready)
 		scene_fini(&box->scene);
 	free(box->sources);
+	if (box->wake_latency_fd >= 0)
+		close(box->wake_latency_fd);
 	eal_free(box->eal);
 }
 

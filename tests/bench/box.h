@@ -29,6 +29,7 @@ struct box_config {
 	uint32_t huge_pages;
 	uint32_t times; /* Whether times in the box are to be taken. */
 	uint32_t waits; /* Whether the worker (one) can wait for frames that are due. */
+	uint32_t awake; /* Whether idle processors are kept from sleeping. */
 };
 
 struct box {
@@ -48,6 +49,7 @@ struct box {
 	unsigned int n_workers;
 	struct source *sources; /* One of each worker. */
 	uint64_t table_bytes;   /* Of memory for each worker's tables. */
+	int wake_latency_fd;
 	bool runs;
 };
 

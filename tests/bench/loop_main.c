@@ -58,6 +58,7 @@ static const struct parameter parameters[] = {
 	{"main-cpu", "where the main thread is", JOB_AT(box.main_cpu), 0, 1023, NULL},
 	{"cpu", "where the first worker is", JOB_AT(box.first_cpu), 0, 1023, NULL},
 	{"waits", "whether a worker can wait for frames", JOB_AT(box.waits), 0, 0, answers},
+	{"awake", "whether idle processors may not sleep", JOB_AT(box.awake), 0, 0, answers},
 	{"huge-pages", "whether memory has them", JOB_AT(box.huge_pages), 0, 0, answers},
 	{"windows", "how often is measured", JOB_AT(n_windows), 1, WINDOWS_MAX, NULL},
 	{"window-ms", "how long each time", JOB_AT(window_ms), 1, 10000, NULL},

@@ -97,6 +97,7 @@ def whole_results(loop):
                                  for at, parameters in series.runs] for series in plan.SERIES},
         "latency": [{"at": at, "rate": 1000 * at, **timed} for at in plan.LOADS], "idle": timed,
         "idle_asleep": timed,
+        "idle_awake": timed,
         "wake": programs.wake(machine.cpus()[-1]),
         "peers": {"nftables": {"4096": one, "new": one}, "ipvs": {"skipped": "not here"}},
         "pair": [pair], "stages": [{"name": name, **stage} for name, _ in plan.STAGES],

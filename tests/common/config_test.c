@@ -120,6 +120,8 @@ static const struct mistake {
 	{"role: web", "role: app", -1, "a node with role app needs the key 'listen'"},
 	{"memory_mb: 160", "memory_mb: 16", 0, "'16' is not a whole number from 64 to"},
 	{"memory_mb: 160", "memory_mb: 160MB", 0, "'160MB' is not a whole number"},
+	{"memory_mb: 160", "wake_latency_us: 10001", 0,
+		"'10001' is not a whole number from 0 to 10000"},
 	{"hugepages: no", "hugepages: maybe", 0, "'maybe' is not known here; choose from: no, yes"},
 	{"queues: 1", "vlan: 4095", 0, "'4095' is not a whole number from 1 to 4094"},
 	{"queues: 1", "vlan: 0", 0, "'0' is not a whole number from 1 to 4094"},

@@ -36,6 +36,7 @@ static const struct {
 	{"nodes[].lb.hugepages", "yes"},
 	{"nodes[].lb.flows", "131072"},
 	{"nodes[].lb.cores", "0@1,1@0"},
+	{"nodes[].lb.wake_latency_us", "0"},
 	{"nodes[].lb.control_socket", "other.sock"},
 	{"nodes[].lb.admin_socket", "other.sock"},
 	{"nodes[].lb.sync_address", "192.0.2.13"},

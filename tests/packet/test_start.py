@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 
 import pytest
@@ -165,6 +166,26 @@ def test_a_limit_that_is_hit_is_named(own_dataplane, keys, words):
     assert status == 1
     assert words in text
     assert not has_interface(own_dataplane, "weir0")
+
+
+def wake_latency_us():
+    """That the kernel is held to, by whoever asks for least."""
+    with open("/dev/cpu_dma_latency", "rb") as file:
+        return int.from_bytes(file.read(4), sys.byteorder, signed=True)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/cpu_dma_latency"), reason="the kernel has no PM QoS")
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["TERM", "KILL"])
+def test_processors_wake_up_quickly_while_it_runs(own_dataplane, end):
+    before = wake_latency_us()
+    wanted = min(before, 7) - 1
+    if wanted < 0:
+        pytest.skip("another program keeps processors awake")
+    own_dataplane.write_config(wake_latency_us=wanted)
+    own_dataplane.start()
+    assert wake_latency_us() == wanted
+    own_dataplane.end(end)
+    assert wake_latency_us() == before
 
 
 def test_it_must_be_root(own_dataplane):
