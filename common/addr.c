@@ -65,12 +65,30 @@ addr_parse(const char *text, struct addr *out, struct err *err)
 		"'%s' is not an IP address: write it like 192.0.2.1 or 2001:db8::1", text);
 }
 
+/* For every request: inet_ntop() goes by way of sprintf(). */
+static void
+format_v4(const uint8_t *bytes, char *out)
+{
+	for (size_t i = 0; i < 4; i++) {
+		unsigned int byte = bytes[i];
+
+		if (i > 0)
+			*out++ = '.';
+		if (byte >= 100)
+			*out++ = (char)('0' + byte / 100);
+		if (byte >= 10)
+			*out++ = (char)('0' + byte / 10 % 10);
+		*out++ = (char)('0' + byte % 10);
+	}
+	*out = '\0';
+}
+
 const char *
 addr_format(const struct addr *addr, char *buf, size_t size)
 {
-	int family = addr->family == ADDR_V4 ? AF_INET : AF_INET6;
-
-	if (addr->family == ADDR_NONE || !inet_ntop(family, addr->bytes, buf, (socklen_t)size))
+	if (addr->family == ADDR_V4 && size >= INET_ADDRSTRLEN)
+		format_v4(addr->bytes, buf);
+	else if (addr->family != ADDR_V6 || !inet_ntop(AF_INET6, addr->bytes, buf, (socklen_t)size))
 		snprintf(buf, size, "-");
 	return buf;
 }

@@ -61,6 +61,43 @@ byte_queue_append(struct byte_queue *queue, const void *data, size_t size)
 	return true;
 }
 
+char *
+byte_queue_extend(struct byte_queue *queue, size_t size)
+{
+	char *added;
+
+	if (!make_room(queue, size))
+		return NULL;
+	added = queue->bytes + queue->end;
+	queue->end += size;
+	return added;
+}
+
+void
+byte_queue_expect(struct byte_queue *queue, size_t size)
+{
+	char *grown;
+
+	if (queue->capacity - queue->end >= size)
+		return;
+	grown = realloc(queue->bytes, queue->end + size);
+	if (!grown)
+		return;
+	queue->bytes = grown;
+	queue->capacity = queue->end + size;
+}
+
+char *
+byte_queue_take(struct byte_queue *queue)
+{
+	char *taken = queue->bytes;
+
+	if (queue->start > 0)
+		return NULL;
+	byte_queue_init(queue);
+	return taken;
+}
+
 bool
 byte_queue_append_text(struct byte_queue *queue, const char *text)
 {
@@ -76,6 +113,15 @@ byte_queue_consume(struct byte_queue *queue, size_t size)
 		queue->start = 0;
 		queue->end = 0;
 	}
+}
+
+void
+byte_queue_reset(struct byte_queue *queue, size_t kept)
+{
+	if (queue->capacity > kept)
+		byte_queue_fini(queue);
+	queue->start = 0;
+	queue->end = 0;
 }
 
 void

@@ -18,9 +18,12 @@
 LOG_MODULE("proxy");
 
 #define TRIES_MAX 2
+#define SPARES_MAX 256
+#define SPARE_BYTES 4096 /* Of each queue of a spare passage. */
 
 struct passage {
 	struct proxy *proxy;
+	struct passage *next;     /* Among the spares. */
 	struct http_request *req; /* NULL once the client's request is over. */
 	struct upstream_conn *conn;
 	int node; /* Where it went last; BALANCE_NONE before. */
@@ -39,6 +42,45 @@ struct passage {
 };
 
 static void
+passage_free(struct passage *passage)
+{
+	byte_queue_fini(&passage->out);
+	byte_queue_fini(&passage->in);
+	free(passage);
+}
+
+/* Puts it by for the next request, with what memory it has for one of usual size. */
+static void
+passage_end(struct passage *passage)
+{
+	struct proxy *proxy = passage->proxy;
+
+	if (proxy->n_spares == SPARES_MAX) {
+		passage_free(passage);
+		return;
+	}
+	byte_queue_reset(&passage->out, SPARE_BYTES);
+	byte_queue_reset(&passage->in, SPARE_BYTES);
+	passage->next = proxy->spares;
+	proxy->spares = passage;
+	proxy->n_spares++;
+}
+
+/* Returns NULL if memory is short. */
+static struct passage *
+take_passage(struct proxy *proxy)
+{
+	struct passage *passage = proxy->spares;
+
+	if (!passage)
+		return calloc(1, sizeof(*passage));
+	proxy->spares = passage->next;
+	proxy->n_spares--;
+	*passage = (struct passage){.out = passage->out, .in = passage->in};
+	return passage;
+}
+
+static void
 enter(struct passage *passage)
 {
 	passage->n_entered++;
@@ -47,11 +89,8 @@ enter(struct passage *passage)
 static void
 leave(struct passage *passage)
 {
-	if (--passage->n_entered > 0 || passage->req)
-		return;
-	byte_queue_fini(&passage->out);
-	byte_queue_fini(&passage->in);
-	free(passage);
+	if (--passage->n_entered == 0 && !passage->req)
+		passage_end(passage);
 }
 
 /* Ends the use of the node; 'success': its response was whole. */
@@ -129,6 +168,21 @@ read_body(void *ctx, char *buf, size_t size)
 
 static const struct http_source body_source = {.read = read_body};
 
+/* A response whose body is here in whole. */
+static void
+answer_whole(struct passage *passage, unsigned int status, const struct http_header *headers,
+	size_t n_headers)
+{
+	size_t size = byte_queue_size(&passage->in);
+	char *body = size > 0 ? byte_queue_take(&passage->in) : NULL;
+
+	if (body)
+		http_respond_given(passage->req, status, headers, n_headers, body, size);
+	else
+		http_respond(passage->req, status, headers, n_headers,
+			byte_queue_data(&passage->in), size);
+}
+
 /* Gives the client the response: whole if all of it is here, else as a source. */
 static void
 answer(struct passage *passage)
@@ -144,8 +198,7 @@ answer(struct passage *passage)
 	if (is_bodyless)
 		http_respond(passage->req, head->status, headers, n_headers, NULL, 0);
 	else if (passage->is_complete && !is_head)
-		http_respond(passage->req, head->status, headers, n_headers,
-			byte_queue_data(&passage->in), byte_queue_size(&passage->in));
+		answer_whole(passage, head->status, headers, n_headers);
 	else
 		http_respond_source(passage->req, head->status, headers, n_headers, head->body_size,
 			&body_source, passage);
@@ -415,7 +468,7 @@ static const struct http_sink body_sink = {.write = write_body, .end = end_body}
 static struct passage *
 passage_new(struct proxy *proxy, struct http_request *req)
 {
-	struct passage *passage = calloc(1, sizeof(*passage));
+	struct passage *passage = take_passage(proxy);
 
 	if (!passage)
 		return NULL;
@@ -425,8 +478,6 @@ passage_new(struct proxy *proxy, struct http_request *req)
 	passage->has_body = http_request_body_size(req) != 0;
 	passage->is_chunked = http_request_body_size(req) < 0;
 	passage->is_whole = !passage->has_body;
-	byte_queue_init(&passage->out);
-	byte_queue_init(&passage->in);
 	return passage;
 }
 
@@ -447,6 +498,17 @@ passage_begin(struct proxy *proxy, struct http_request *req)
 		try_nodes(passage);
 	leave(passage);
 	return 0;
+}
+
+void
+passage_free_spares(struct proxy *proxy)
+{
+	while (proxy->spares) {
+		struct passage *next = proxy->spares->next;
+
+		passage_free(proxy->spares);
+		proxy->spares = next;
+	}
 }
 
 const char *

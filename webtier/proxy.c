@@ -49,6 +49,7 @@ proxy_free(struct proxy *proxy)
 {
 	if (!proxy)
 		return;
+	passage_free_spares(proxy);
 	upstream_pool_free(proxy->pool);
 	balance_fini(&proxy->balance);
 	free(proxy->settings.buffer);

@@ -75,17 +75,21 @@ struct writer {
 	int status;
 };
 
-/* True if 'text' has nothing that could end a line or hide from another reader. */
-static bool
-is_clean(const char *text)
+/* Copies a text that has nothing in it that could end a line or hide from another reader; in a name
+ * also nothing that could end it. Returns the copy's end, or NULL. */
+static char *
+copy_clean(char *out, const char *text, bool is_name)
 {
 	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
 
 		if ((c < ' ' && c != '\t') || c == 0x7f)
-			return false;
+			return NULL;
+		if (is_name && (c == ' ' || c == '\t' || c == ':'))
+			return NULL;
+		*out++ = *text;
 	}
-	return true;
+	return out;
 }
 
 static void
@@ -98,14 +102,19 @@ write_text(struct writer *writer, const char *text)
 static void
 write_field(struct writer *writer, const char *name, const char *value)
 {
-	if (*name == '\0' || strpbrk(name, " \t:") || !is_clean(name) || !is_clean(value)) {
-		writer->status = -EINVAL;
+	char *out = byte_queue_extend(writer->out, strlen(name) + strlen(value) + 4);
+
+	if (!out) {
+		writer->status = -ENOMEM;
 		return;
 	}
-	write_text(writer, name);
-	write_text(writer, ": ");
-	write_text(writer, value);
-	write_text(writer, "\r\n");
+	out = *name != '\0' ? copy_clean(out, name, true) : NULL;
+	if (out)
+		out = copy_clean(stpcpy(out, ": "), value, false);
+	if (out)
+		memcpy(out, "\r\n", 2);
+	else
+		writer->status = -EINVAL;
 }
 
 static void
@@ -151,11 +160,13 @@ write_client(struct writer *writer, const struct http_request *req, const char *
 	char address[ADDR_TEXT_SIZE];
 	char forwarded[HOST_SIZE + ADDR_TEXT_SIZE + 64];
 	char name[NAME_SIZE];
+	char *at;
 	bool is_v6 = peer->addr.family == ADDR_V6;
 
 	addr_format(&peer->addr, address, sizeof(address));
-	snprintf(forwarded, sizeof(forwarded), "for=%s%s%s;host=\"%s\";proto=%s",
-		is_v6 ? "\"[" : "", address, is_v6 ? "]\"" : "", host, scheme);
+	at = stpcpy(stpcpy(forwarded, is_v6 ? "for=\"[" : "for="), address);
+	at = stpcpy(stpcpy(stpcpy(at, is_v6 ? "]\";host=\"" : ";host=\""), host), "\";proto=");
+	stpcpy(at, scheme);
 	write_field(writer, "Forwarded", forwarded);
 	write_field(writer, "X-Forwarded-For", address);
 	write_field(writer, "X-Forwarded-Proto", scheme);
@@ -220,7 +231,7 @@ int
 proxy_write_request(
 	struct byte_queue *out, const struct http_request *req, const char *default_host)
 {
-	struct writer writer = {.out = out};
+	struct writer writer = {.out = out, .connection = ""};
 	char host[HOST_SIZE];
 
 	if (!proxy_find_host(req, default_host, host, sizeof(host)))

@@ -11,7 +11,8 @@
 
 #include <http_parser.h>
 
-#define INTERIM_MAX 8 /* 1xx responses before the final one. */
+#define EXPECTED_BODY_MAX 65536 /* Longer ones find their room as they come. */
+#define INTERIM_MAX 8           /* 1xx responses before the final one. */
 
 /* Where the scanner stands in the header's lines. */
 enum scan_state {
@@ -69,16 +70,16 @@ refuse(struct response_parser *parser, int failure, const char *why)
 static bool
 is_token(const char *text)
 {
-	static const char specials[] = "!#$%&'*+-.^_`|~";
+	static const char specials[] = "!#$%&'*+.^_`|~";
 
 	if (*text == '\0')
 		return false;
 	for (; *text != '\0'; text++) {
 		char c = *text;
-		bool is_alnum =
-			(c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		bool is_usual = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+				(c >= 'A' && c <= 'Z') || c == '-';
 
-		if (!is_alnum && !strchr(specials, c))
+		if (!is_usual && !strchr(specials, c))
 			return false;
 	}
 	return true;
@@ -212,6 +213,9 @@ on_headers_complete(http_parser *http)
 	parser->head.fields = parser->fields;
 	parser->head.body_size = http->content_length == UINT64_MAX ? RESPONSE_BODY_UNKNOWN
 								    : (int64_t)http->content_length;
+	if (!parser->is_head && parser->head.body_size > 0 &&
+		parser->head.body_size <= EXPECTED_BODY_MAX)
+		byte_queue_expect(parser->body, (size_t)parser->head.body_size);
 	/* RFC 9112, section 6.3: these end with their header whatever it says. */
 	return parser->is_head || status == 204 || status == 304 ? NO_BODY : 0;
 }
@@ -328,6 +332,17 @@ scan_byte(struct response_parser *parser, unsigned char c)
 	return true;
 }
 
+/* How many of 'size' bytes are the inside of a line that needs no closer look. */
+static size_t
+skip_plain(const char *data, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size && (unsigned char)data[n] >= ' ' && data[n] != 0x7f)
+		n++;
+	return n;
+}
+
 /* How many of 'size' bytes belong to the header; negative errno if they may not. */
 static ssize_t
 scan_head(struct response_parser *parser, const char *data, size_t size)
@@ -335,11 +350,16 @@ scan_head(struct response_parser *parser, const char *data, size_t size)
 	size_t n = 0;
 
 	while (n < size && parser->scan != SCAN_DONE) {
+		size_t step = 1;
+
 		if (!scan_byte(parser, (unsigned char)data[n]))
 			return refuse(parser, -EBADMSG, "malformed header lines");
-		if (++parser->head_bytes > RESPONSE_HEAD_MAX)
+		if (parser->scan == SCAN_LINE)
+			step += skip_plain(data + n + 1, size - n - 1);
+		parser->head_bytes += (uint32_t)step;
+		if (parser->head_bytes > RESPONSE_HEAD_MAX)
 			return refuse(parser, -EBADMSG, "the header is too large");
-		n++;
+		n += step;
 	}
 	return (ssize_t)n;
 }

@@ -109,9 +109,14 @@ find_error_page(void *ctx, const struct http_request *req, unsigned int status)
 static void
 on_request_end(void *ctx, const struct http_request *req, unsigned int status, uint64_t sent)
 {
-	struct worker *worker = ctx;
+	const struct worker *worker = ctx;
 	char line[ACCESS_LINE_MAX];
-	const struct access_record record = {
+	struct access_record record;
+	size_t size;
+
+	if (!worker->config.access_log)
+		return;
+	record = (struct access_record){
 		.peer = &http_request_peer(req)->addr,
 		.time = time(NULL),
 		.method = http_request_method_name(req),
@@ -126,10 +131,6 @@ on_request_end(void *ctx, const struct http_request *req, unsigned int status, u
 		.user_agent = http_request_header(req, "User-Agent"),
 		.upstream = proxy_node_name(http_request_data(req)),
 	};
-	size_t size;
-
-	if (!worker->config.access_log)
-		return;
 	size = access_line_format(
 		worker->config.model->web.access_log_format, &record, line, sizeof(line));
 	access_log_add(worker->config.access_log, line, size);

@@ -10,6 +10,7 @@
 
 #include "common/addr.h"
 #include "common/http/guard.h"
+#include "common/http/readiness.h"
 
 #include <openssl/types.h>
 #include <stdbool.h>
@@ -47,7 +48,9 @@ struct connection {
 	uint32_t patience_ms; /* Used up by a client that sends or takes too little. */
 	uint32_t n_requests;  /* Given to the adapter so far. */
 	uint64_t sent_bytes;  /* Of the current response with its header. */
+	uint64_t file_left; /* Of a file that is the response: bytes to come, header not counted. */
 	struct guard guard;
+	struct readiness readiness;
 	struct endpoint peer;
 	bool entered;            /* Counted among those of its client. */
 	struct watcher *watcher; /* Handshake and lingering: the loop's handle; else NULL. */

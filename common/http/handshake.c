@@ -4,11 +4,7 @@
 
 #include "common/http/connection.h"
 #include "common/http/core.h"
-#include "common/http/shim.h"
 #include "common/log.h"
-
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -72,8 +68,5 @@ go_on(struct connection *connection)
 void
 handshake_start(struct connection *connection)
 {
-	const int on = 1;
-
-	shim_setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	go_on(connection);
 }

@@ -102,6 +102,10 @@ void http_request_abort(struct http_request *req);
 void http_respond(struct http_request *req, unsigned int status, const struct http_header *headers,
 	size_t n_headers, const void *body, size_t size);
 
+/* The same with a body of malloc()'s, which is given away. */
+void http_respond_given(struct http_request *req, unsigned int status,
+	const struct http_header *headers, size_t n_headers, char *body, size_t size);
+
 /* A JSON or text body, NUL-terminated. */
 void http_respond_text(
 	struct http_request *req, unsigned int status, const char *content_type, const char *body);

@@ -216,6 +216,7 @@ start_accepting(struct listener *listener, struct err *err)
 {
 	struct sockaddr_storage address;
 	socklen_t size = sizeof(address);
+	const int on = 1;
 	int result;
 
 	if (getsockname(listener->fd, (struct sockaddr *)&address, &size) < 0 ||
@@ -226,6 +227,8 @@ start_accepting(struct listener *listener, struct err *err)
 		result = -errno;
 		return err_set(err, result, "cannot listen: %s", strerror(-result));
 	}
+	/* Connections inherit it: responses are written whole (transfer.c). */
+	setsockopt(listener->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	result = uv_poll_init(listener->server->loop, &listener->poll, listener->fd);
 	if (result < 0)
 		return err_set(

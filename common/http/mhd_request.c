@@ -52,6 +52,7 @@ static void
 suspend(struct mhd_request *mine)
 {
 	MHD_suspend_connection(mine->mhd);
+	readiness_mute(&mine->base.connection->readiness, true);
 	mine->suspended = true;
 	mine->base.connection->suspended = true;
 }
@@ -64,6 +65,7 @@ resume(struct mhd_request *mine)
 		return;
 	mine->suspended = false;
 	mine->base.connection->suspended = false;
+	readiness_mute(&mine->base.connection->readiness, false);
 	MHD_resume_connection(mine->mhd);
 	mhd_wake(mine->base.server->mhd);
 }
@@ -257,6 +259,12 @@ announced_body(struct MHD_Connection *mhd)
 	return length ? (int64_t)strtoll(length, NULL, 10) : 0;
 }
 
+static bool
+sends_file(const struct mhd_request *mine)
+{
+	return mine->shared && mine->shared->fd >= 0 && mine->base.method != HTTP_METHOD_HEAD;
+}
+
 /* Hands the answer to libmicrohttpd. */
 static enum MHD_Result
 queue(struct mhd_request *mine)
@@ -267,6 +275,7 @@ queue(struct mhd_request *mine)
 	if (connection->dead || !mine->response)
 		return MHD_NO;
 	connection->sent_bytes = 0;
+	connection->file_left = sends_file(mine) ? mine->shared->size : 0;
 	connection->bare_304 = mine->base.status == MHD_HTTP_NOT_MODIFIED && mine->body_size == 0;
 	result = MHD_queue_response(mine->mhd, mine->base.status, mine->response);
 	mine->queued = result == MHD_YES;

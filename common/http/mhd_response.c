@@ -44,15 +44,33 @@ add_headers(struct MHD_Response *response, const struct http_header *headers, si
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
+static struct MHD_Response *
+take_body(const struct answer *answer)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		answer->size, *answer->given, MHD_RESPMEM_MUST_FREE);
+
+	if (response)
+		*answer->given = NULL;
+	return response;
+}
+
+static struct MHD_Response *
+copy_body(const struct answer *answer)
+{
+	void *body;
+
+	memcpy(&body, &answer->body, sizeof(void *)); /* Is copied, not written to. */
+	return MHD_create_response_from_buffer(
+		answer->size, answer->size ? body : NULL, MHD_RESPMEM_MUST_COPY);
+}
+
 struct MHD_Response *
 mhd_response_bytes(const struct answer *answer, const struct response_frame *frame)
 {
-	void *body;
-	struct MHD_Response *response;
+	struct MHD_Response *response =
+		answer->given && answer->size > 0 ? take_body(answer) : copy_body(answer);
 
-	memcpy(&body, &answer->body, sizeof(void *)); /* Is copied, not written to. */
-	response = MHD_create_response_from_buffer(
-		answer->size, answer->size ? body : NULL, MHD_RESPMEM_MUST_COPY);
 	if (response)
 		add_headers(response, answer->headers, answer->n_headers, frame);
 	return response;

@@ -29,6 +29,7 @@ struct answer {
 	enum answer_body kind;
 	const void *body; /* ANSWER_BYTES */
 	size_t size;
+	char **given; /* The body, if the adapter may keep it: it then puts NULL here. Or NULL. */
 	struct http_shared *shared;       /* ANSWER_SHARED: a reference that is given away. */
 	const struct http_source *source; /* ANSWER_SOURCE; NULL if no body is to be sent. */
 	void *source_ctx;

@@ -54,6 +54,24 @@ http_respond(struct http_request *req, unsigned int status, const struct http_he
 }
 
 void
+http_respond_given(struct http_request *req, unsigned int status, const struct http_header *headers,
+	size_t n_headers, char *body, size_t size)
+{
+	const struct answer answer = {
+		.status = status,
+		.headers = headers,
+		.n_headers = n_headers,
+		.kind = ANSWER_BYTES,
+		.body = body,
+		.size = size,
+		.given = &body,
+	};
+
+	give(req, &answer);
+	free(body);
+}
+
+void
 http_respond_text(
 	struct http_request *req, unsigned int status, const char *content_type, const char *body)
 {

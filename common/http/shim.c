@@ -14,6 +14,10 @@ int wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t si
 	"__wrap_setsockopt");
 int wrap_shutdown(int fd, int how) __asm__("__wrap_shutdown");
 int wrap_close(int fd) __asm__("__wrap_close");
+int wrap_epoll_ctl(int set, int operation, int fd, struct epoll_event *event) __asm__(
+	"__wrap_epoll_ctl");
+int wrap_epoll_wait(int set, struct epoll_event *events, int n_max, int timeout_ms) __asm__(
+	"__wrap_epoll_wait");
 
 /* Atomic because descriptors wander between threads by the kernel's hand: a number that one thread
  * has closed may be the next that another accepts. */
@@ -95,4 +99,19 @@ wrap_close(int fd)
 	struct connection *connection = shim_get(fd);
 
 	return connection ? connection_close(connection) : shim_close(fd);
+}
+
+int
+wrap_epoll_ctl(int set, int operation, int fd, struct epoll_event *event)
+{
+	struct connection *connection = shim_get(fd);
+
+	return connection ? readiness_control(connection, set, operation, event)
+			  : shim_epoll_ctl(set, operation, fd, event);
+}
+
+int
+wrap_epoll_wait(int set, struct epoll_event *events, int n_max, int timeout_ms)
+{
+	return readiness_wait(set, events, n_max, timeout_ms);
 }

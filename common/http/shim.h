@@ -2,10 +2,10 @@
 /* TLS, the guard and the accounting under libmicrohttpd's own socket calls.
  *
  * libmicrohttpd knows sockets, not streams. It is linked statically, and the linker redirects its
- * recv, send, sendmsg, sendfile64, setsockopt, shutdown and close (--wrap, see meson.build) to this
- * file. A call on a descriptor that is a server's connection goes to connection_*(); any other goes
- * on to the system. Redirected are all objects linked into the executable statically, not shared
- * libraries.
+ * recv, send, sendmsg, sendfile64, setsockopt, shutdown, close, epoll_ctl and epoll_wait (--wrap,
+ * see meson.build) to this file. A call on a descriptor that is a server's connection goes to
+ * connection_*() or readiness_*(); any other goes on to the system. Redirected are all objects
+ * linked into the executable statically, not shared libraries.
  *
  * The table of descriptors is the one thing the process shares, because the wrapped functions get
  * nothing but a number. A slot is written by the thread that owns the connection before the
@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -36,5 +37,9 @@ int shim_setsockopt(int fd, int level, int name, const void *value, socklen_t si
 	"__real_setsockopt");
 int shim_shutdown(int fd, int how) __asm__("__real_shutdown");
 int shim_close(int fd) __asm__("__real_close");
+int shim_epoll_ctl(int set, int operation, int fd, struct epoll_event *event) __asm__(
+	"__real_epoll_ctl");
+int shim_epoll_wait(int set, struct epoll_event *events, int n_max, int timeout_ms) __asm__(
+	"__real_epoll_wait");
 
 #endif /* COMMON_HTTP_SHIM_H */

@@ -8,6 +8,7 @@
 
 #include "common/http/tls_certificate.h"
 #include "common/http/tls_session.h"
+#include "common/http/tls_socket.h"
 #include "common/http/tls_tickets.h"
 
 #include <assert.h>
@@ -23,6 +24,7 @@
 struct tls_context {
 	const struct tls_settings *settings;
 	struct tls_tickets *tickets;
+	BIO_METHOD *sockets;
 	pthread_mutex_t lock;                 /* Of 'certificates'. */
 	struct tls_certificate *certificates; /* As many as there are files. Any thread. */
 };
@@ -127,7 +129,9 @@ tls_context_new(struct tls_context **out, const struct tls_settings *settings, s
 		return err_set(err, -ENOMEM, "out of memory");
 	pthread_mutex_init(&context->lock, NULL);
 	context->settings = settings;
-	rc = tls_tickets_new(&context->tickets, settings->ticket_keys, err);
+	context->sockets = tls_socket_method();
+	rc = context->sockets ? tls_tickets_new(&context->tickets, settings->ticket_keys, err)
+			      : err_set(err, -ENOMEM, "out of memory");
 	if (rc == 0)
 		rc = load(context, &context->certificates, err);
 	if (rc < 0) {
@@ -145,6 +149,7 @@ tls_context_free(struct tls_context *context)
 		return;
 	drop(context->certificates, context->settings->n_files);
 	tls_tickets_free(context->tickets);
+	BIO_meth_free(context->sockets);
 	pthread_mutex_destroy(&context->lock);
 	free(context);
 }
@@ -208,7 +213,7 @@ tls_session_new(struct tls_context *context, int fd)
 	pthread_mutex_unlock(&context->lock);
 	if (!ssl)
 		return NULL;
-	if (SSL_set_fd(ssl, fd) != 1) {
+	if (!tls_socket_set(ssl, context->sockets, fd)) {
 		SSL_free(ssl);
 		return NULL;
 	}

@@ -22,7 +22,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#define RECORD_BYTES 16384 /* The most one TLS record carries. */
+#define RECORD_BYTES 16384         /* The most one TLS record carries. */
+#define FILE_TURN_BYTES (1u << 20) /* Of a file, before other connections get their turn. */
 
 static void
 received(struct connection *connection, const char *data, size_t size)
@@ -233,6 +234,20 @@ send_twin(struct connection *connection, const struct iovec *header, const struc
 	return n;
 }
 
+static ssize_t
+plain_recv(struct connection *connection, void *buf, size_t size, int flags)
+{
+	ssize_t n;
+
+	if (connection->readiness.drained) {
+		errno = EAGAIN;
+		return -1;
+	}
+	n = shim_recv(connection->fd, buf, size, flags);
+	readiness_has_read(&connection->readiness, n, size);
+	return n;
+}
+
 ssize_t
 connection_recv(struct connection *connection, void *buf, size_t size, int flags)
 {
@@ -240,8 +255,10 @@ connection_recv(struct connection *connection, void *buf, size_t size, int flags
 
 	if (connection->dead)
 		return 0;
-	n = connection->ssl ? tls_recv(connection, buf, size)
-			    : shim_recv(connection->fd, buf, size, flags);
+	if (connection->ssl)
+		n = tls_recv(connection, buf, size);
+	else
+		n = plain_recv(connection, buf, size, flags);
 	if (n > 0 && !connection->h2)
 		received(connection, buf, (size_t)n);
 	else if (n == 0)
@@ -260,6 +277,8 @@ connection_send(struct connection *connection, const void *buf, size_t size, int
 		return sent(connection, send_304(connection, buf, size, flags));
 	if (connection->ssl)
 		return sent(connection, tls_send(connection, buf, size));
+	if (connection->file_left > 0)
+		flags |= MSG_MORE; /* A header: the file fills up its packet. */
 	return sent(connection, shim_send(connection->fd, buf, size, flags));
 }
 
@@ -298,21 +317,42 @@ send_piece(struct connection *connection, int file, off_t offset, size_t size)
 	return shim_send(connection->fd, scratch, (size_t)here, MSG_NOSIGNAL);
 }
 
-ssize_t
-connection_sendfile(struct connection *connection, int file, off_t *offset, size_t size)
+/* The library asks for 128 KiB at a time. It is given more if the socket takes more: it adds up
+ * what it is told and looks for nothing but the end of the file. */
+static size_t
+file_turn(const struct connection *connection, size_t size)
 {
+	uint64_t turn =
+		connection->file_left < FILE_TURN_BYTES ? connection->file_left : FILE_TURN_BYTES;
+
+	return turn > size ? (size_t)turn : size;
+}
+
+ssize_t
+connection_sendfile(struct connection *connection, int file, off_t *offset, size_t asked)
+{
+	size_t size = file_turn(connection, asked);
 	size_t total = 0;
 	ssize_t n = 0;
 
+	if (connection->readiness.full && !connection->dead) {
+		errno = EAGAIN;
+		return -1;
+	}
 	while (!connection->dead && total < size) {
 		n = send_piece(connection, file, *offset, size - total);
+		if (!connection->ssl)
+			readiness_has_written(&connection->readiness, n, size - total);
 		if (n <= 0)
 			break;
 		*offset += n;
 		total += (size_t)n;
+		if (connection->readiness.full)
+			break;
 	}
-	if (total == size)
-		return sent(connection, (ssize_t)total);
+	connection->file_left -= total < connection->file_left ? total : connection->file_left;
+	if (total == size || connection->readiness.full)
+		return total > 0 ? sent(connection, (ssize_t)total) : -1;
 	if (!connection->dead && n < 0 && (errno == EAGAIN || errno == EINTR))
 		return total > 0 ? sent(connection, (ssize_t)total) : -1;
 	/* The client has gone, or the file is shorter than it was. */
@@ -321,14 +361,14 @@ connection_sendfile(struct connection *connection, int file, off_t *offset, size
 	return -1;
 }
 
-/* The library corks and uncorks around a response, for packets that are full. Records of TLS are
- * written whole with Nagle's algorithm off (handshake.c), so there is nothing to hold back: a cork
- * would only delay the last of them. */
+/* The library corks and uncorks around a response, for packets that are full. Nagle's algorithm is
+ * off from the start (listener.c), what belongs together is sent together, and a header says that
+ * its file follows; so there is nothing to hold back, and a cork would only delay the end. */
 int
 connection_setsockopt(
 	struct connection *connection, int level, int name, const void *value, socklen_t size)
 {
-	if (connection->ssl && level == IPPROTO_TCP)
+	if (level == IPPROTO_TCP)
 		return 0;
 	return shim_setsockopt(connection->fd, level, name, value, size);
 }

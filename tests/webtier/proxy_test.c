@@ -102,6 +102,34 @@ a_request_is_written_anew_and_the_answer_filtered(void **state)
 	stand_stop(&stand);
 }
 
+/* What a client sends while its request waits for the node is news that nobody wants yet; it must
+ * not be forgotten. */
+static void
+a_request_that_comes_while_another_waits_is_answered(void **state)
+{
+	struct stand stand;
+	int client, app, index;
+
+	(void)state;
+	stand_start(&stand, NULL);
+	client = stand_connect(&stand);
+	say(client, GET);
+	app = stand_accept(&stand, &index);
+	atomic_store(&stand.upstreams.nodes[!index].state, UPSTREAM_DOWN);
+	free(hear_head(app));
+	for (int i = 0; i < 10; i++) {
+		say(client, GET);
+		say(app, OK);
+		expect_answer(client, "HTTP/1.1 200 ", "ok");
+		free(hear_head(app));
+	}
+	say(app, OK);
+	expect_answer(client, "HTTP/1.1 200 ", "ok");
+	close(client);
+	close(app);
+	stand_stop(&stand);
+}
+
 static void
 connections_are_kept_and_used_again(void **state)
 {
@@ -689,6 +717,7 @@ main(void)
 {
 	const struct CMUnitTest cases[] = {
 		cmocka_unit_test(a_request_is_written_anew_and_the_answer_filtered),
+		cmocka_unit_test(a_request_that_comes_while_another_waits_is_answered),
 		cmocka_unit_test(connections_are_kept_and_used_again),
 		cmocka_unit_test(bodies_go_with_their_length_or_in_chunks),
 		cmocka_unit_test(answers_without_a_body_and_interim_ones_are_understood),
