@@ -7,23 +7,29 @@
 
 #define N_PORTS 65536u
 
+/* One of 'n'. Ports that follow one another make hash_local()'s upper bits follow one another, too,
+ * with some seeds so closely that all are one worker's: hash_mix() undoes that. */
+static uint32_t
+spread(const struct steer *steer, const struct flow_key *key, uint64_t end, uint32_t n)
+{
+	uint64_t hash = hash_local(steer->seed, key->client_words[0], key->client_words[1], end);
+
+	return hash_range((uint32_t)(hash_mix(hash) >> 32), n);
+}
+
 static uint16_t
 by_client(const struct steer *steer, const struct flow_key *key)
 {
 	uint64_t end = (uint16_t)key->rest | (uint32_t)key->protocol << 16;
-	uint64_t hash = hash_local(steer->seed, key->client_words[0], key->client_words[1], end);
 
-	return (uint16_t)hash_range((uint32_t)(hash >> 32), steer->n_workers);
+	return (uint16_t)spread(steer, key, end, steer->n_workers);
 }
 
 /* A flow that nothing comes back of through here is some worker's of its port. */
 static uint16_t
 by_flow(const struct steer *steer, const struct steer_port *port, const struct flow_key *key)
 {
-	uint64_t hash =
-		hash_local(steer->seed, key->client_words[0], key->client_words[1], key->rest);
-
-	return (uint16_t)(port->first_spread + hash_range((uint32_t)(hash >> 32), port->n_spread));
+	return (uint16_t)(port->first_spread + spread(steer, key, key->rest, port->n_spread));
 }
 
 /* Where the port would have given the packet if it were no fragment. Of an ICMP error: packets of

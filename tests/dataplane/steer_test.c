@@ -297,6 +297,32 @@ a_port_spreads_over_its_own_workers(void **state)
 	assert_true(flow_count(pipeline_flows(site->workers[3])) > N_FLOWS / 4);
 }
 
+static void
+ports_that_follow_one_another_are_spread_with_any_seed(void **state)
+{
+	uint64_t events[N_PATH_EVENTS] = {0};
+	struct steer steer = {.n_workers = SITE_WORKERS};
+	const struct steering steering = {.steer = &steer, .events = events};
+	struct parsed parsed;
+	struct frame frame;
+
+	(void)state;
+	for (steer.seed = 1; steer.seed <= 1000; steer.seed++) {
+		unsigned int n[SITE_WORKERS] = {0};
+
+		for (uint16_t port = 2000; port < 2064; port++) {
+			frame_tcp(&frame, clients[0], port, vips[0], 80, TCP_FLAG_SYN);
+			frame.packet.in_port = 0;
+			frame.packet.flags = 0;
+			parse(&frame.packet, &parsed);
+			steer_away_client(&steering, &frame.packet, &parsed, MODE_NAT);
+			n[frame.packet.owner]++;
+		}
+		for (int w = 0; w < SITE_WORKERS; w++)
+			assert_true(n[w] > 0);
+	}
+}
+
 int
 main(void)
 {
@@ -313,6 +339,7 @@ main(void)
 		CASE(workers_without_a_queue_get_their_share_in_every_mode),
 		CASE(a_port_spreads_over_its_own_workers),
 #undef CASE
+		cmocka_unit_test(ports_that_follow_one_another_are_spread_with_any_seed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,7 @@ class Batch:
         self.leaving = Leaving(frames)
         self.late = []  # Fragments that waited, and what is to be asked about each.
         self.verdicts = collections.Counter()
+        self.n_lost = None  # Of fragments in vain, as the model says; None: it has not got so far.
 
     def judge(self):
         """Returns what is wrong, or None."""
@@ -123,12 +124,13 @@ class Batch:
             if problem:
                 return problem
         self._take_late()
+        self.n_lost = self.model.fragments.lost()
         if self.late or self.leaving.head():
             waiting = [self._explain(number, packet.frame, self._ask(packet, ask)[1])
                        for number, packet, ask in self.late]
             return "\n".join(["fragments that should have left:", *waiting,
                               "  left and not expected:", decoded(self.leaving.head())])
-        self.verdicts["drop_fragment_lost"] += self.model.fragments.lost()
+        self.verdicts["drop_fragment_lost"] += self.n_lost
         del self.verdicts["hold"]
         return None
 
@@ -244,11 +246,11 @@ class Comparison:
         end = time.monotonic()
         with contextlib.suppress(AssertionError):
             wait_until(lambda: self._is_out(sent, before), f"what leaves {told}")
-        problem = self._compare(Batch(self.model, sent, (begin, end), list(self.wire.capture)),
-                                before)
+        batch = Batch(self.model, sent, (begin, end), list(self.wire.capture))
+        problem = self._compare(batch, before)
         self.model.flows.settle(end)
         self.n_batches += 1
-        if problem and self._is_spoilt(sent, before, end - begin):
+        if problem and self._is_spoilt(batch, before, end - begin):
             self.model.forget()  # Start afresh.
             self.push()
             self.traffic.renew()
@@ -256,7 +258,7 @@ class Comparison:
         assert not problem, self._explain(problem)
         self.n_compared += len(sent)
 
-    def _is_spoilt(self, sent, before, took_s):
+    def _is_spoilt(self, batch, before, took_s):
         """Whether nothing can be said of the batch, because the machine was too busy for it."""
         lost = self.dataplane.lost_by_kernel()
         if lost != self.lost_before:
@@ -268,7 +270,8 @@ class Comparison:
             self.n_spoilt += 1
             return True
         # Then fragments came too long after one another.
-        is_late = self._counted(before)["drop_fragment_lost"] > n_alone(sent)
+        n_lost = n_alone(batch.sent) if batch.n_lost is None else batch.n_lost
+        is_late = self._counted(before)["drop_fragment_lost"] > n_lost
         self.n_spoilt += is_late
         return is_late
 

@@ -274,6 +274,10 @@ def test_kernels_talk_in_mode_dr(tmp_path):
         for sock, text in zip(socks, texts):
             sock.sendall(text)
             assert receive(sock, SIZE) == text
-        workers = workers_of(dataplane)
-        assert workers[0]["steered_out"] == sum(worker["steered_in"] for worker in workers) > 0
+
+        def all_have_arrived():  # Acknowledgments may still be on their way from worker to worker.
+            workers = workers_of(dataplane)
+            return workers[0]["steered_out"] == sum(worker["steered_in"] for worker in workers) > 0
+
+        wait_until(all_have_arrived, "packets that were handed over")
         assert dataplane.stats()["flows"]["active"] == 8
