@@ -37,11 +37,12 @@ give(struct http_request *req, const struct answer *answer)
 	req->protocol->answer(req, answer);
 }
 
-void
-http_respond(struct http_request *req, unsigned int status, const struct http_header *headers,
-	size_t n_headers, const void *body, size_t size)
+/* An answer whose body is here in whole. */
+static struct answer
+answer_of_bytes(unsigned int status, const struct http_header *headers, size_t n_headers,
+	const void *body, size_t size)
 {
-	const struct answer answer = {
+	return (struct answer){
 		.status = status,
 		.headers = headers,
 		.n_headers = n_headers,
@@ -49,6 +50,13 @@ http_respond(struct http_request *req, unsigned int status, const struct http_he
 		.body = body,
 		.size = size,
 	};
+}
+
+void
+http_respond(struct http_request *req, unsigned int status, const struct http_header *headers,
+	size_t n_headers, const void *body, size_t size)
+{
+	const struct answer answer = answer_of_bytes(status, headers, n_headers, body, size);
 
 	give(req, &answer);
 }
@@ -57,16 +65,9 @@ void
 http_respond_given(struct http_request *req, unsigned int status, const struct http_header *headers,
 	size_t n_headers, char *body, size_t size)
 {
-	const struct answer answer = {
-		.status = status,
-		.headers = headers,
-		.n_headers = n_headers,
-		.kind = ANSWER_BYTES,
-		.body = body,
-		.size = size,
-		.given = &body,
-	};
+	struct answer answer = answer_of_bytes(status, headers, n_headers, body, size);
 
+	answer.given = &body;
 	give(req, &answer);
 	free(body);
 }
