@@ -7,6 +7,7 @@
 #include "webtier/passage.h"
 
 #include "common/clock.h"
+#include "webtier/passage_spares.h"
 #include "webtier/proxy_headers.h"
 
 #include <assert.h>
@@ -18,67 +19,6 @@
 LOG_MODULE("proxy");
 
 #define TRIES_MAX 2
-#define SPARES_MAX 256
-#define SPARE_BYTES 4096 /* Of each queue of a spare passage. */
-
-struct passage {
-	struct proxy *proxy;
-	struct passage *next;     /* Among the spares. */
-	struct http_request *req; /* NULL once the client's request is over. */
-	struct upstream_conn *conn;
-	int node; /* Where it went last; BALANCE_NONE before. */
-	unsigned int n_tries;
-	unsigned int n_entered; /* Calls that are on the stack. */
-	struct byte_queue out;  /* Request to the node. */
-	struct byte_queue in;   /* Response body from the node. */
-	bool has_body;          /* The request has one. */
-	bool is_chunked;        /* And it is of unknown size. */
-	bool is_whole;          /* All of the request is in 'out' or sent. */
-	bool is_body_paused;    /* The client waits until 'out' has room. */
-	bool is_answered;       /* The client has been given a response, at least its header. */
-	bool is_source_waiting; /* The server waits for more of the response's body. */
-	bool is_complete;       /* The node's response has ended. */
-	bool has_failed;        /* It never will. */
-};
-
-static void
-passage_free(struct passage *passage)
-{
-	byte_queue_fini(&passage->out);
-	byte_queue_fini(&passage->in);
-	free(passage);
-}
-
-/* Puts it by for the next request, with what memory it has for one of usual size. */
-static void
-passage_end(struct passage *passage)
-{
-	struct proxy *proxy = passage->proxy;
-
-	if (proxy->n_spares == SPARES_MAX) {
-		passage_free(passage);
-		return;
-	}
-	byte_queue_reset(&passage->out, SPARE_BYTES);
-	byte_queue_reset(&passage->in, SPARE_BYTES);
-	passage->next = proxy->spares;
-	proxy->spares = passage;
-	proxy->n_spares++;
-}
-
-/* Returns NULL if memory is short. */
-static struct passage *
-take_passage(struct proxy *proxy)
-{
-	struct passage *passage = proxy->spares;
-
-	if (!passage)
-		return calloc(1, sizeof(*passage));
-	proxy->spares = passage->next;
-	proxy->n_spares--;
-	*passage = (struct passage){.out = passage->out, .in = passage->in};
-	return passage;
-}
 
 static void
 enter(struct passage *passage)
@@ -90,7 +30,7 @@ static void
 leave(struct passage *passage)
 {
 	if (--passage->n_entered == 0 && !passage->req)
-		passage_end(passage);
+		passage_spares_put(passage);
 }
 
 /* Ends the use of the node; 'success': its response was whole. */
@@ -468,7 +408,7 @@ static const struct http_sink body_sink = {.write = write_body, .end = end_body}
 static struct passage *
 passage_new(struct proxy *proxy, struct http_request *req)
 {
-	struct passage *passage = take_passage(proxy);
+	struct passage *passage = passage_spares_take(proxy);
 
 	if (!passage)
 		return NULL;
@@ -498,17 +438,6 @@ passage_begin(struct proxy *proxy, struct http_request *req)
 		try_nodes(passage);
 	leave(passage);
 	return 0;
-}
-
-void
-passage_free_spares(struct proxy *proxy)
-{
-	while (proxy->spares) {
-		struct passage *next = proxy->spares->next;
-
-		passage_free(proxy->spares);
-		proxy->spares = next;
-	}
 }
 
 const char *

@@ -18,7 +18,7 @@ struct proxy {
 	struct upstream_settings settings;
 	const struct upstream_events *events; /* passage_events, by which passages hear. */
 	struct upstream_pool *pool;
-	struct passage *spares; /* Passages that are over, for the next ones. */
+	struct passage *spares; /* See passage_spares.h. */
 	size_t n_spares;
 	struct log_limit failure_limit;
 	uint64_t n_retries;
@@ -31,9 +31,6 @@ extern const struct upstream_events passage_events;
 
 /* Takes on a request; it will be answered. Returns 0 or -ENOMEM. */
 int passage_begin(struct proxy *proxy, struct http_request *req);
-
-/* Frees the spare passages of a proxy. */
-void passage_free_spares(struct proxy *proxy);
 
 /* The node it went to last, or NULL. */
 const char *passage_node_name(const struct passage *passage);

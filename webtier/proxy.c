@@ -3,6 +3,7 @@
 #include "webtier/proxy.h"
 
 #include "webtier/passage.h"
+#include "webtier/passage_spares.h"
 #include "webtier/path_rules.h"
 #include "webtier/proxy_headers.h"
 
@@ -49,7 +50,7 @@ proxy_free(struct proxy *proxy)
 {
 	if (!proxy)
 		return;
-	passage_free_spares(proxy);
+	passage_spares_free(proxy);
 	upstream_pool_free(proxy->pool);
 	balance_fini(&proxy->balance);
 	free(proxy->settings.buffer);
