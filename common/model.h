@@ -436,13 +436,16 @@ struct flow_sync_config {
 	size_t n_keys; /* 0: they do not. */
 };
 
+#define WEB_LOG_JOURNAL "journal" /* No path: those are whole. */
+
 struct web_config {
 	uint16_t http_port;
 	uint16_t https_port;
 	const char *root;        /* Folder of static files. */
 	const char *certificate; /* PEM chain. */
 	const char *private_key; /* PEM. */
-	const char *access_log;  /* File; "%n" stands for the node's name. NULL: none. */
+	/* A file ("%n" stands for the name of the node) or WEB_LOG_JOURNAL. NULL: none. */
+	const char *access_log;
 	enum log_format access_log_format;
 	struct http_limits limits;
 	struct proxy_prefix *proxies;

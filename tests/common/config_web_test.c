@@ -189,6 +189,20 @@ a_method_is_in_capitals(void **state)
 	assert_non_null(strstr(err.text, "weir.yaml:10: web.proxy[0].methods[1]: 'post'"));
 }
 
+static void
+only_the_bare_word_is_the_journal(void **state)
+{
+	struct model *model = load(CLUSTER "  access_log: journal\n");
+
+	(void)state;
+	assert_string_equal(model->web.access_log, WEB_LOG_JOURNAL);
+	model_free(model);
+	model = load(CLUSTER "  access_log: ./journal\n");
+	assert_string_not_equal(model->web.access_log, WEB_LOG_JOURNAL);
+	assert_non_null(strstr(model->web.access_log, "/journal"));
+	model_free(model);
+}
+
 int
 main(void)
 {
@@ -198,6 +212,7 @@ main(void)
 		cmocka_unit_test(clients_must_show_certificates_of_authorities_that_are_named),
 		cmocka_unit_test(mistakes_are_told_with_their_line),
 		cmocka_unit_test(a_method_is_in_capitals),
+		cmocka_unit_test(only_the_bare_word_is_the_journal),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
