@@ -460,6 +460,7 @@ struct web_config {
 	const char *client_ca;   /* Signs clients' certificates; NULL: they are not asked for. */
 	bool client_required;    /* No connection without one. */
 	bool only_tls_1_3;
+	bool kernel_tls;         /* What is sent is encrypted by the kernel, where it can. */
 	bool redirect_https;     /* Plain HTTP says where HTTPS is. */
 	uint32_t hsts_max_age_s; /* 0: none. */
 	bool precompressed;      /* Files with .br and .gz beside them are sent so. */

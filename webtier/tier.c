@@ -337,6 +337,17 @@ tier_new(struct tier **out, uv_loop_t *loop, const struct model *model, const st
 	return 0;
 }
 
+static void
+say_who_encrypts(const struct tier *tier)
+{
+	if (tls_context_is_by_kernel(front_tls(tier->front)))
+		LOG_INFORM("TLS: the kernel encrypts what is sent");
+	else if (tier->model->web.kernel_tls)
+		LOG_INFORM("TLS: this process encrypts, as the kernel cannot (no module 'tls')");
+	else
+		LOG_INFORM("TLS: this process encrypts, as kernel_tls is no");
+}
+
 int
 tier_start(struct tier *tier, struct err *err)
 {
@@ -350,6 +361,7 @@ tier_start(struct tier *tier, struct err *err)
 	LOG_INFORM("ready: %s serves ports %u and %u with %zu worker(s), %zu app node(s) behind",
 		tier->node->name, tier->model->web.http_port, tier->model->web.https_port,
 		tier->n_workers, (size_t)tier->upstreams.n_nodes);
+	say_who_encrypts(tier);
 	sockets_say_ready(tier->sockets);
 	return 0;
 }

@@ -52,7 +52,9 @@ struct connection {
 	struct guard guard;
 	struct readiness readiness;
 	struct endpoint peer;
-	bool entered;            /* Counted among those of its client. */
+	bool is_direct; /* What is to be sent goes to the socket as it is: plain, or encrypted
+			   there. */
+	bool entered;   /* Counted among those of its client. */
 	struct watcher *watcher; /* Handshake and lingering: the loop's handle; else NULL. */
 	bool header_begun;       /* IDLE: a first byte of the next request has come. */
 	bool suspended; /* The adapter neither reads nor writes: a handler must go on first. */

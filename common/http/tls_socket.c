@@ -31,7 +31,26 @@ read_socket(BIO *bio, char *out, int size)
 	return (int)n;
 }
 
-/* All but reading is as OpenSSL's sockets do it. */
+/* Keys for the kernel are not taken: it would hand out what is not data of the application in a way
+ * of its own. */
+static long
+control(BIO *bio, int command, long number, void *pointer)
+{
+	switch (command) {
+	case BIO_C_SET_FD:
+	case BIO_C_GET_FD:
+	case BIO_CTRL_GET_CLOSE:
+	case BIO_CTRL_SET_CLOSE:
+	case BIO_CTRL_DUP:
+	case BIO_CTRL_FLUSH:
+	case BIO_CTRL_EOF:
+		return BIO_meth_get_ctrl(BIO_s_socket())(bio, command, number, pointer);
+	default:
+		return 0;
+	}
+}
+
+/* All else is as OpenSSL's sockets do it. */
 BIO_METHOD *
 tls_socket_method(void)
 {
@@ -41,7 +60,7 @@ tls_socket_method(void)
 	if (method && BIO_meth_set_read(method, read_socket) == 1 &&
 		BIO_meth_set_write(method, BIO_meth_get_write(usual)) == 1 &&
 		BIO_meth_set_puts(method, BIO_meth_get_puts(usual)) == 1 &&
-		BIO_meth_set_ctrl(method, BIO_meth_get_ctrl(usual)) == 1 &&
+		BIO_meth_set_ctrl(method, control) == 1 &&
 		BIO_meth_set_create(method, BIO_meth_get_create(usual)) == 1 &&
 		BIO_meth_set_destroy(method, BIO_meth_get_destroy(usual)) == 1)
 		return method;

@@ -50,7 +50,7 @@ all_is_off_unless_it_is_asked_for(void **state)
 		0);
 	assert_int_equal(web->shield.client_connections, 0);
 	assert_int_equal(web->shield.client_requests_per_s, 0);
-	assert_true(web->http2.enabled); /* But for this. */
+	assert_true(web->http2.enabled && web->kernel_tls); /* But for these. */
 	assert_int_equal(web->http2.max_streams, 128);
 	assert_int_equal(web->http2.resets_per_s, 20);
 	assert_int_equal(web->http2.reset_burst, 200);
@@ -70,6 +70,7 @@ what_is_asked_for_is_there(void **state)
 			"  client_ca: /tls/ca.pem\n"
 			"  client_certificate: optional\n"
 			"  redirect_https: yes\n"
+			"  kernel_tls: no\n"
 			"  hsts_max_age_s: 31536000\n"
 			"  precompressed: yes\n"
 			"  gzip: yes\n"
@@ -85,6 +86,7 @@ what_is_asked_for_is_there(void **state)
 
 	(void)state;
 	assert_true(web->only_tls_1_3 && web->redirect_https && web->precompressed && web->gzip);
+	assert_false(web->kernel_tls);
 	assert_string_equal(web->ocsp_response, "/tls/a.der");
 	assert_string_equal(web->ticket_keys, "/tls/keys");
 	assert_string_equal(web->client_ca, "/tls/ca.pem");
