@@ -68,10 +68,10 @@ struct http_server_stats {
 	uint64_t n_tls_resumed;
 	uint64_t n_tls_failed;
 	uint64_t n_tls_by_kernel; /* Handshakes after which the kernel encrypts. */
-	uint64_t sent_bytes;    /* Of response bodies. */
-	uint64_t n_h2_accepted; /* Connections by HTTP/2. */
-	uint64_t n_h2_resets;   /* Streams that clients have reset, or made us reset. */
-	uint64_t n_h2_floods;   /* Connections ended because of what clients sent too often. */
+	uint64_t sent_bytes;      /* Of response bodies. */
+	uint64_t n_h2_accepted;   /* Connections by HTTP/2. */
+	uint64_t n_h2_resets;     /* Streams that clients have reset, or made us reset. */
+	uint64_t n_h2_floods;     /* Connections ended because of what clients sent too often. */
 };
 
 struct http_server;
