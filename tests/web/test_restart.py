@@ -222,6 +222,18 @@ def test_a_successor_listens_where_its_configuration_says(start):
         socket.create_connection(("127.0.0.1", former_port), timeout=PATIENCE_S)
 
 
+def test_systemd_is_told_who_serves(start, tmp_path):
+    """The main process of the service changes: systemd.service(5), Type=notify."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        listener.settimeout(PATIENCE_S)
+        tier = start(starter=("env", f"NOTIFY_SOCKET={tmp_path / 'notify'}"),
+                     limits={"drain_timeout_ms": 20000})
+        assert listener.recv(4096) == b"READY=1\nMAINPID=%d" % tier.process.pid
+        assert tier.hand_over().wait(PATIENCE_S) == 0
+        assert listener.recv(4096) == b"READY=1\nMAINPID=%d" % tier.process.pid
+
+
 # --- The end of a process ---
 
 def test_a_drain_lets_those_at_work_finish_and_says_that_it_ends(start, authority):
