@@ -21,7 +21,7 @@
 #define POLL_BATCH 256
 /* While the server drains. Whoever is at work sends the next request sooner, and learns from its
  * answer that the connection ends: closing it before would lose a request that is on its way. */
-#define DRAIN_IDLE_MS 5000
+#define DRAIN_IDLE_MS 2000
 
 void
 core_handle_opened(struct http_server *server)

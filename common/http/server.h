@@ -84,7 +84,7 @@ int http_server_new(struct http_server **out, uv_loop_t *loop,
 	const struct http_server_config *config, struct err *err);
 
 /* Stops accepting; connections close after the answer in flight or, where none is, after the next
- * one, if a request comes within 5 s and half of 'timeout_ms'. 'on_drained' is called when none is
+ * one, if a request comes within 2 s and half of 'timeout_ms'. 'on_drained' is called when none is
  * left or 'timeout_ms' has passed. */
 void http_server_drain(
 	struct http_server *server, uint32_t timeout_ms, void (*on_drained)(void *ctx), void *ctx);

@@ -78,7 +78,7 @@ def public_key_of(certificate):
 
 
 def test_a_browser_makes_a_link_and_follows_it_by_http2(lab, tmp_path):
-    target = f"{lab.url}/favicon.svg"
+    target = f"{lab.url}/?followed"
     seen = json.loads(lab.ok("client", sys.executable, Path(__file__).parent / "browse.py",
                              f"{lab.url}/", target, public_key_of(paths.TLS / "site.crt"),
                              tmp_path))
