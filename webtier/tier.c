@@ -135,6 +135,8 @@ tier_leave(struct tier *tier, void (*on_left)(void *ctx), void *ctx)
 	}
 	tier->is_leaving = true;
 	atomic_store(&tier->is_draining, true);
+	successor_free(tier->successor); /* One that was to take over is not wanted any more. */
+	tier->successor = NULL;
 	LOG_INFORM("draining: /health answers 503 for %u ms before connections close", notice_ms);
 	uv_timer_start(&tier->notice, on_noticed, notice_ms, 0);
 }
@@ -200,10 +202,9 @@ tier_hand_over(
 	struct tier *tier, char **argv, void (*on_left)(void *ctx), void *ctx, struct err *err)
 {
 	struct successor_socket sockets[HANDED_MAX];
-	const struct successor_config config = {
+	struct successor_config config = {
 		.argv = argv,
 		.sockets = sockets,
-		.n_sockets = list_sockets(tier, sockets, HANDED_MAX),
 		.on_ready = on_successor_ready,
 		.on_failed = on_successor_failed,
 		.ctx = tier,
@@ -215,6 +216,7 @@ tier_hand_over(
 		return err_set(err, -EALREADY, "a new process is being started already");
 	tier->on_replaced = on_left;
 	tier->left_ctx = ctx;
+	config.n_sockets = list_sockets(tier, sockets, HANDED_MAX);
 	return successor_start(&tier->successor, tier->loop, &config, err);
 }
 

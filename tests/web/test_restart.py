@@ -4,6 +4,7 @@ kind ask without a pause meanwhile. And sockets that somebody else holds, as sys
 
 import ctypes
 import os
+import re
 import signal
 import socket
 import sys
@@ -12,7 +13,8 @@ import threading
 import http2
 import pytest
 from http2 import Http2
-from web import PATIENCE_S, Client, WebTier, client_context, free_port, is_readable, until
+from web import (PATIENCE_S, Adopted, Client, WebTier, client_context, free_port, is_readable,
+                 until)
 
 PR_SET_CHILD_SUBREAPER = 36
 GET = b"GET /api/x HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -170,6 +172,7 @@ def test_a_successor_is_given_what_it_needs_alone(start):
         former = tier.hand_over()
         tier.await_ready()
     assert former.wait(PATIENCE_S) == 0
+
     def settled():
         now = [each for each in descriptors(tier.process.pid) if each.startswith("socket:")]
         return len(now) <= before + 1  # A connection that the check keeps.
@@ -220,6 +223,37 @@ def test_a_successor_listens_where_its_configuration_says(start):
     assert tier.get("/digits").status == 200
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", former_port), timeout=PATIENCE_S)
+
+
+def test_who_is_leaving_is_not_replaced(start):
+    tier = start(limits={"drain_timeout_ms": 60000})
+    with Client(tier) as client:
+        client.send(b"POST /api/x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n1")
+        until("it is at work", lambda: tier.figure("weir_http_connections") == 1)
+        tier.process.send_signal(signal.SIGTERM)
+        until("it drains", lambda: "nothing new is accepted" in tier.said())
+        tier.process.send_signal(signal.SIGUSR2)
+        until("it is told", lambda: "not handed over: this process is leaving" in tier.said())
+        client.send(b"2")
+        assert client.answer().status == 200
+    assert tier.process.wait(PATIENCE_S) == 0
+
+
+def test_a_successor_that_is_not_wanted_any_more_ends(start):
+    tier = start(limits={"drain_timeout_ms": 20000})
+    tier.process.send_signal(signal.SIGUSR2)
+    until("it is started", lambda: "anew" in tier.said())
+    tier.process.send_signal(signal.SIGTERM)
+    assert tier.process.wait(PATIENCE_S) == 0
+    told = re.search(r"process (\d+) serves;", tier.said())
+    if told:  # It was quicker than the second signal.
+        tier.process = Adopted(int(told[1]))
+        return
+
+    def nobody_listens():
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", tier.http)) != 0
+    until("nobody listens", nobody_listens)
 
 
 def test_systemd_is_told_who_serves(start, tmp_path):
