@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/http/core.h"
+#include "common/http/mhd_pool.h"
 #include "common/http/request.h"
 #include "common/http/shim.h"
 
@@ -68,6 +69,7 @@ connection_free(struct connection *connection)
 	struct http_server *server = connection->server;
 
 	connection_unwatch(connection);
+	mhd_pool_disown(connection->pool);
 	unlink_connection(connection);
 	SSL_free(connection->ssl);
 	if (connection->reset) {

@@ -23,6 +23,7 @@
 struct h2_session;
 struct http_request;
 struct http_server;
+struct MemoryPool;
 struct watcher;
 
 /* Who is waited for, and so which deadline applies (connection_is_overdue()). */
@@ -51,10 +52,12 @@ struct connection {
 	uint64_t file_left; /* Of a file that is the response: bytes to come, header not counted. */
 	struct guard guard;
 	struct readiness readiness;
+	struct MemoryPool *pool; /* The adapter's memory for it (mhd_pool.h), or NULL. */
 	struct endpoint peer;
 	bool entered;            /* Counted among those of its client. */
 	struct watcher *watcher; /* Handshake and lingering: the loop's handle; else NULL. */
 	bool header_begun;       /* IDLE: a first byte of the next request has come. */
+	bool rests;              /* IDLE: its memory has been given back, or need not be. */
 	bool suspended; /* The adapter neither reads nor writes: a handler must go on first. */
 	bool check_end; /* A FIN may have come with the last data: the next tick looks. */
 	bool ended;     /* The client has closed its side. */

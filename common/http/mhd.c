@@ -5,6 +5,7 @@
 
 #include "common/http/connection.h"
 #include "common/http/core.h"
+#include "common/http/mhd_pool.h"
 #include "common/http/mhd_request.h"
 #include "common/log.h"
 
@@ -206,7 +207,9 @@ mhd_add(struct mhd *mhd, struct connection *connection)
 	socklen_t size = endpoint_to_sockaddr(&connection->peer, &address);
 
 	/* On failure the library closes the descriptor, and by that frees the connection. */
-	MHD_add_connection(mhd->daemon, connection->fd, (struct sockaddr *)&address, size);
+	if (MHD_add_connection(mhd->daemon, connection->fd, (struct sockaddr *)&address, size) ==
+		MHD_YES)
+		mhd_pool_claim(&connection->pool);
 }
 
 void

@@ -10,6 +10,7 @@
 #include "common/http/connection.h"
 #include "common/http/core.h"
 #include "common/http/linger.h"
+#include "common/http/mhd_pool.h"
 #include "common/http/shim.h"
 
 #include <errno.h>
@@ -29,6 +30,8 @@ static void
 received(struct connection *connection, const char *data, size_t size)
 {
 	connection->check_end = true;
+	connection->rests = false;
+	mhd_pool_fill(connection->pool);
 	guard_feed(&connection->guard, data, size);
 	if (connection->phase == CONNECTION_BODY)
 		connection->patience_ms -=

@@ -22,6 +22,8 @@ SINGLE_THREADS = 16
 LARGE_CONNECTIONS = 16  # For what is larger than socket buffers.
 STREAMS = 4            # Of a connection of HTTP/2: as many requests at a time as in HTTP/1.1.
 PATIENCE_S = 60
+SETTLED_S = 3  # Idle connections may give memory back a while after the last request.
+POLL_S = 0.25
 
 # Prints what wrk has counted as JSON, behind its own report.
 WRK_SCRIPT = """done = function(summary, latency)
@@ -151,6 +153,19 @@ def require_answers(server, paths):
                                f"{server.ports[tls]}: {error}", server.complaints()) from error
 
 
+def _settled_bytes(server):
+    """The server's memory once it gives none back any more."""
+    least = server.pss_bytes()
+    steady_since = time.monotonic()
+    deadline = steady_since + PATIENCE_S
+    while time.monotonic() < min(steady_since + SETTLED_S, deadline):
+        time.sleep(POLL_S)
+        now = server.pss_bytes()
+        if now < least:
+            least, steady_since = now, time.monotonic()
+    return least
+
+
 def idle(server, tls, n):
     """Memory of a connection that is open and does nothing, in bytes of the server's processes."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -159,4 +174,4 @@ def idle(server, tls, n):
         before = server.pss_bytes()
         for each in namespaces.inside(server.place.namespace, _open_idle, server, tls, n):
             stack.callback(each.close)
-        return {"connections": n, "bytes": (server.pss_bytes() - before) / n}
+        return {"connections": n, "bytes": (_settled_bytes(server) - before) / n}
