@@ -165,14 +165,29 @@ connection_unwatch(struct connection *connection)
 }
 
 void
+connection_say_goodbye(struct connection *connection)
+{
+	if (!connection->ssl)
+		return;
+	connection->is_leaving = true;
+	SSL_shutdown(connection->ssl);
+}
+
+void
 connection_cut(struct connection *connection, bool graceful)
 {
 	if (connection->dead)
 		return;
-	if (graceful && connection->ssl)
-		SSL_shutdown(connection->ssl);
+	if (graceful)
+		connection_say_goodbye(connection);
 	connection->dead = true;
 	shim_shutdown(connection->fd, SHUT_RDWR);
+}
+
+bool
+connection_has_unseen(const struct connection *connection)
+{
+	return connection->ssl && SSL_has_pending(connection->ssl);
 }
 
 bool
