@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from benchlib import programs
 from benchlib.web_servers import FILES
 from lablib import namespaces
-from lablib.command import run
+from lablib.command import TimedOut, run
 from lablib.errors import LabError
 
 CONNECTIONS = 64
@@ -22,6 +22,7 @@ SINGLE_THREADS = 16
 LARGE_CONNECTIONS = 16  # For what is larger than socket buffers.
 STREAMS = 4            # Of a connection of HTTP/2: as many requests at a time as in HTTP/1.1.
 PATIENCE_S = 60
+STALLED_S = 15  # h2load may wait for ever where connections take long to come about.
 SETTLED_S = 3  # Idle connections may give memory back a while after the last request.
 POLL_S = 0.25
 
@@ -47,7 +48,10 @@ def _counted(server, ask):
     """What 'ask' returns, and the server's processor time meanwhile."""
     before = server.cpu_ns()
     begin = time.monotonic()
-    found = ask()
+    try:
+        found = ask()
+    except TimedOut as error:
+        raise TooBusy(f"{server.name}: {error}") from error
     found["seconds"] = time.monotonic() - begin
     found["cpu_ns"] = server.cpu_ns() - before
     if not found["failed"] and not found["requests"]:
@@ -91,7 +95,7 @@ def multiplexed(server, path, kib=1, seconds=1):
         text = run(place.argv(place.client_cpu, [
             "h2load", "-t", "1", "-c", str(_at_a_time(kib) // STREAMS), "-m", str(STREAMS),
             "-D", f"{seconds}s", "--log-file", log,
-            f"https://127.0.0.1:{server.ports[True]}{path}"]), timeout_s=seconds + PATIENCE_S)
+            f"https://127.0.0.1:{server.ports[True]}{path}"]), timeout_s=seconds + STALLED_S)
         done, failed, errors, late = map(int, re.search(
             r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", text).groups())
         body_bytes = int(re.search(r"\((\d+)\) data", text)[1])
