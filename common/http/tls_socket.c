@@ -32,19 +32,10 @@ read_socket(BIO *bio, char *out, int size)
 	return (int)n;
 }
 
-/* Whether what is written now is followed by something else soon: the tickets at the end of a
- * handshake (RFC 8446 4.6.1) by the answer, the goodbye by the end of the connection. It then
- * shares a packet with that. Should nothing follow, the kernel sends it a fifth of a second later.
+/* The goodbye shares a packet with the end of the connection. (Tickets must not wait for the answer
+ * in this way: they acknowledge the end of the handshake, without which many a client sends no
+ * request.)
  */
-static bool
-is_followed(const struct connection *connection)
-{
-	if (connection->phase != CONNECTION_HANDSHAKE)
-		return connection->is_leaving;
-	return SSL_get_state(connection->ssl) == TLS_ST_SW_SESSION_TICKET &&
-	       SSL_version(connection->ssl) == TLS1_3_VERSION;
-}
-
 static int
 write_socket(BIO *bio, const char *data, int size)
 {
@@ -52,7 +43,7 @@ write_socket(BIO *bio, const char *data, int size)
 	const struct connection *connection = shim_get(fd);
 	ssize_t n;
 
-	if (!connection || !is_followed(connection))
+	if (!connection || !connection->is_leaving)
 		return BIO_meth_get_write(BIO_s_socket())(bio, data, size);
 	BIO_clear_retry_flags(bio);
 	n = shim_send(fd, data, (size_t)size, MSG_MORE | MSG_NOSIGNAL);

@@ -23,7 +23,9 @@ LARGE_CONNECTIONS = 16  # For what is larger than socket buffers.
 STREAMS = 4            # Of a connection of HTTP/2: as many requests at a time as in HTTP/1.1.
 PATIENCE_S = 60
 STALLED_S = 15  # h2load may wait for ever where connections take long to come about.
-SETTLED_S = 3  # Idle connections may give memory back a while after the last request.
+# Idle connections may give memory back a while after the last request.
+SETTLED_S = 3
+SETTLING_MAX_S = 15
 POLL_S = 0.25
 
 # Prints what wrk has counted as JSON, behind its own report.
@@ -158,15 +160,16 @@ def require_answers(server, paths):
 
 
 def _settled_bytes(server):
-    """The server's memory once it gives none back any more."""
+    """The server's memory once it gives hardly any back."""
     least = server.pss_bytes()
     steady_since = time.monotonic()
-    deadline = steady_since + PATIENCE_S
+    deadline = steady_since + SETTLING_MAX_S
     while time.monotonic() < min(steady_since + SETTLED_S, deadline):
         time.sleep(POLL_S)
         now = server.pss_bytes()
-        if now < least:
-            least, steady_since = now, time.monotonic()
+        if now < 0.99 * least:
+            steady_since = time.monotonic()
+        least = min(least, now)
     return least
 
 
