@@ -22,9 +22,6 @@ succeed(struct connection *connection)
 		stats->n_tls_resumed++;
 	connection->is_direct = tls_kernel_sends(connection->ssl);
 	stats->n_tls_by_kernel += connection->is_direct;
-	/* Only now: before, a request that comes with the client's last message would be read
-	 * ahead into OpenSSL, where no epoll sees it. */
-	SSL_set_read_ahead(connection->ssl, 1);
 	connection_set_phase(connection, CONNECTION_IDLE);
 	core_serve(connection);
 }
