@@ -261,6 +261,7 @@ static const cyaml_schema_field_t limits_fields[] = {
 static const cyaml_schema_field_t proxy_fields[] = {
 	TEXT(raw_proxy, prefix),
 	LIST(raw_proxy, methods, text_entry),
+	TEXT(raw_proxy, websocket),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t proxy_entry = ENTRY(raw_proxy, proxy_fields);
@@ -321,6 +322,7 @@ static const cyaml_schema_field_t web_fields[] = {
 	TEXT(raw_web, access_log_format),
 	TEXT(raw_web, connect_timeout_ms),
 	TEXT(raw_web, response_timeout_ms),
+	TEXT(raw_web, websocket_idle_ms),
 	MAP(raw_web, limits, limits_fields),
 	LIST(raw_web, proxy, proxy_entry),
 	MAP(raw_web, upstream_check, check_fields),

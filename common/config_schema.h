@@ -143,7 +143,7 @@ struct raw_limits {
 };
 
 struct raw_proxy {
-	char *prefix;
+	char *prefix, *websocket;
 	char **methods;
 	unsigned int methods_count;
 };
@@ -177,6 +177,7 @@ struct raw_http2 {
 struct raw_web {
 	char *http_port, *https_port, *root, *certificate, *private_key;
 	char *access_log, *access_log_format, *connect_timeout_ms, *response_timeout_ms;
+	char *websocket_idle_ms;
 	struct raw_limits *limits;
 	struct raw_proxy *proxy;
 	unsigned int proxy_count;

@@ -380,6 +380,7 @@ struct proxy_prefix {
 	const char *prefix;   /* Begins with '/'. */
 	const char **methods; /* Allowed ones; all if there is none. */
 	size_t n_methods;
+	bool websocket; /* A client and an app node may change to one (RFC 6455). */
 };
 
 /* Files of a certificate of the web tier. */
@@ -449,6 +450,7 @@ struct web_config {
 	size_t n_proxies;
 	uint32_t connect_timeout_ms;
 	uint32_t response_timeout_ms; /* Until the first byte of an app node's response. */
+	uint32_t websocket_idle_ms;   /* One in which nothing moves is closed. */
 	struct check upstream_check;  /* Of each app node; type http. */
 	const char *ocsp_response;    /* About 'certificate'; NULL: none. */
 	struct web_certificate *more_certificates; /* For other names. */

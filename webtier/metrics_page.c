@@ -37,12 +37,23 @@ add_http(struct http_server_stats *sum, const struct http_server_stats *one)
 }
 
 static void
+add_tunnels(struct tunnel_stats *sum, const struct tunnel_stats *one)
+{
+	sum->n_open += one->n_open;
+	sum->n_opened += one->n_opened;
+	sum->n_idle += one->n_idle;
+	sum->received_bytes += one->received_bytes;
+	sum->sent_bytes += one->sent_bytes;
+}
+
+static void
 add_worker(struct totals *totals, const struct worker_stats *stats, size_t n_nodes)
 {
 	add_http(&totals->http, &stats->http);
 	totals->proxy.n_retries += stats->proxy.n_retries;
 	totals->proxy.n_unavailable += stats->proxy.n_unavailable;
 	totals->proxy.n_idle += stats->proxy.n_idle;
+	add_tunnels(&totals->proxy.tunnels, &stats->proxy.tunnels);
 	for (size_t i = 0; i < n_nodes; i++) {
 		totals->nodes[i].n_requests += stats->nodes[i].n_requests;
 		totals->nodes[i].n_failures += stats->nodes[i].n_failures;
@@ -188,6 +199,20 @@ write_upstreams(
 		"Requests answered 503 because no app node was up.", totals->proxy.n_unavailable);
 }
 
+static void
+write_tunnels(struct metrics *metrics, const struct tunnel_stats *tunnels)
+{
+	write_one(metrics, "weir_websockets", METRIC_GAUGE, "WebSockets open.", tunnels->n_open);
+	write_one(metrics, "weir_websockets_opened_total", METRIC_COUNTER,
+		"WebSockets that an app node agreed to.", tunnels->n_opened);
+	write_one(metrics, "weir_websockets_idle_total", METRIC_COUNTER,
+		"WebSockets closed because nothing moved in them.", tunnels->n_idle);
+	metrics_family(metrics, "weir_websocket_bytes_total", METRIC_COUNTER,
+		"Bytes that passed through WebSockets.");
+	metrics_value(metrics, (double)tunnels->received_bytes, "from", "client", NULL);
+	metrics_value(metrics, (double)tunnels->sent_bytes, "from", "upstream", NULL);
+}
+
 void
 metrics_page_fill(void *ctx, struct metrics *metrics)
 {
@@ -206,6 +231,7 @@ metrics_page_fill(void *ctx, struct metrics *metrics)
 	if (source->front)
 		write_front(metrics, source->front);
 	write_upstreams(metrics, source->upstreams, &totals);
+	write_tunnels(metrics, &totals.proxy.tunnels);
 	if (source->access_log)
 		write_one(metrics, "weir_access_log_dropped_total", METRIC_COUNTER,
 			"Lines of the access log that were lost.",

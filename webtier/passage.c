@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,11 @@ on_request_done(struct http_request *req, void *data)
 
 	(void)req;
 	enter(passage);
+	if (passage->tunnel) {
+		balance_end(&passage->proxy->balance, passage->node, true);
+		tunnel_free(passage->tunnel);
+		passage->tunnel = NULL;
+	}
 	if (passage->conn) { /* The client went first: no fault of the node. */
 		balance_end(&passage->proxy->balance, passage->node, true);
 		upstream_conn_free(passage->conn);
@@ -70,9 +76,10 @@ on_request_done(struct http_request *req, void *data)
 static void
 answer_error(struct passage *passage, unsigned int status, const char *text)
 {
-	static const struct http_header headers[] = {
+	const struct http_header headers[] = {
 		{"Content-Type", "application/json"},
 		{"Cache-Control", "no-store"},
+		{"X-Request-Id", passage->id},
 		{"Retry-After", "1"},
 	};
 	char body[128];
@@ -80,7 +87,7 @@ answer_error(struct passage *passage, unsigned int status, const char *text)
 
 	assert(!passage->is_answered);
 	passage->is_answered = true;
-	http_respond(passage->req, status, headers, status == 503 ? 3 : 2, body, (size_t)n);
+	http_respond(passage->req, status, headers, status == 503 ? 4 : 3, body, (size_t)n);
 }
 
 static ssize_t
@@ -144,6 +151,33 @@ answer(struct passage *passage)
 			&body_source, passage);
 }
 
+/* The node has changed to the other protocol: from here on bytes pass as they are. */
+static void
+answer_websocket(struct passage *passage)
+{
+	const struct response_head *head =
+		response_parser_head(upstream_conn_response(passage->conn));
+	struct http_header headers[RESPONSE_FIELDS_MAX + 1];
+	size_t n_headers = proxy_filter_response(head, headers);
+	int fd = -1;
+
+	if (!proxy_grants_websocket(head)) {
+		detach(passage, false);
+		answer_error(passage, 502, "the application server gave an invalid answer");
+		return;
+	}
+	headers[n_headers++] = (struct http_header){"Upgrade", "websocket"};
+	fd = upstream_conn_detach(passage->conn); /* The head lives on till the loop has run. */
+	passage->conn = NULL;
+	if (tunnel_new(&passage->tunnel, &passage->proxy->tunnels, fd, &passage->in) < 0) {
+		balance_end(&passage->proxy->balance, passage->node, false);
+		answer_error(passage, 503, "out of memory");
+		return;
+	}
+	passage->is_answered = true;
+	tunnel_open(passage->tunnel, passage->req, headers, n_headers);
+}
+
 static void
 wake_source(struct passage *passage)
 {
@@ -189,9 +223,14 @@ static int
 write_request(struct passage *passage)
 {
 	const char *site = passage->proxy->model->site;
+	const struct proxy_outgoing outgoing = {
+		.default_host = site ? site : "localhost",
+		.request_id = passage->id,
+		.is_websocket = passage->is_websocket,
+	};
 
 	byte_queue_consume(&passage->out, byte_queue_size(&passage->out));
-	return proxy_write_request(&passage->out, passage->req, site ? site : "localhost");
+	return proxy_write_request(&passage->out, passage->req, &outgoing);
 }
 
 /* Begins a try with 'node'. Returns 0, or a negative errno if that failed at once. */
@@ -203,6 +242,7 @@ start_try(struct passage *passage, int node)
 		.out = &passage->out,
 		.in = &passage->in,
 		.is_head = http_request_method(passage->req) == HTTP_METHOD_HEAD,
+		.may_upgrade = passage->is_websocket,
 		.is_whole = passage->is_whole,
 		.events = proxy->events,
 		.ctx = passage,
@@ -331,7 +371,9 @@ on_end(void *ctx)
 
 	enter(passage);
 	passage->is_complete = true;
-	if (passage->is_answered)
+	if (response_parser_head(upstream_conn_response(passage->conn))->status == 101)
+		answer_websocket(passage);
+	else if (passage->is_answered)
 		wake_source(passage);
 	else
 		answer_if_due(passage);
@@ -421,13 +463,23 @@ passage_new(struct proxy *proxy, struct http_request *req)
 	return passage;
 }
 
+/* Unlike any other of this worker, and but for a chance of one in 2^64 of any worker. */
+static void
+make_id(struct proxy *proxy, char *out)
+{
+	snprintf(
+		out, PROXY_ID_SIZE, "%016" PRIx64 "%016" PRIx64, proxy->id_start, proxy->id_next++);
+}
+
 int
-passage_begin(struct proxy *proxy, struct http_request *req)
+passage_begin(struct proxy *proxy, struct http_request *req, bool is_websocket)
 {
 	struct passage *passage = passage_new(proxy, req);
 
 	if (!passage)
 		return -ENOMEM;
+	passage->is_websocket = is_websocket;
+	make_id(proxy, passage->id);
 	http_request_set_data(req, passage, on_request_done);
 	enter(passage);
 	if (passage->has_body)
@@ -446,4 +498,10 @@ passage_node_name(const struct passage *passage)
 	if (passage->node == BALANCE_NONE)
 		return NULL;
 	return passage->proxy->set->nodes[passage->node].name;
+}
+
+const char *
+passage_id(const struct passage *passage)
+{
+	return passage->id;
 }

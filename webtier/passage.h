@@ -9,6 +9,9 @@
 #include "common/http/http.h"
 #include "common/log.h"
 #include "webtier/proxy.h"
+#include "webtier/tunnel.h"
+
+#define PROXY_ID_SIZE 33 /* Of a request id, with its NUL. */
 
 /* What the passages of one worker share. */
 struct proxy {
@@ -23,16 +26,23 @@ struct proxy {
 	struct log_limit failure_limit;
 	uint64_t n_retries;
 	uint64_t n_unavailable;
+	struct tunnel_settings tunnels;
+	struct tunnel_stats tunnel_stats;
+	uint64_t id_start; /* Of request ids: drawn at random, ... */
+	uint64_t id_next;  /* ... and counted. */
 };
 
 struct passage;
 
 extern const struct upstream_events passage_events;
 
-/* Takes on a request; it will be answered. Returns 0 or -ENOMEM. */
-int passage_begin(struct proxy *proxy, struct http_request *req);
+/* Takes on a request; it will be answered. 'is_websocket': by a WebSocket if the node agrees.
+ * Returns 0 or -ENOMEM. */
+int passage_begin(struct proxy *proxy, struct http_request *req, bool is_websocket);
 
 /* The node it went to last, or NULL. */
 const char *passage_node_name(const struct passage *passage);
+
+const char *passage_id(const struct passage *passage);
 
 #endif /* WEBTIER_PASSAGE_H */

@@ -6,6 +6,7 @@
 
 #include "webtier/byte_queue.h"
 #include "webtier/passage.h"
+#include "webtier/tunnel.h"
 #include "webtier/upstream_conn.h"
 
 struct passage {
@@ -26,6 +27,9 @@ struct passage {
 	bool is_source_waiting; /* The server waits for more of the response's body. */
 	bool is_complete;       /* The node's response has ended. */
 	bool has_failed;        /* It never will. */
+	bool is_websocket;      /* The client asks for one, and may have it. */
+	struct tunnel *tunnel;  /* It has got it. */
+	char id[PROXY_ID_SIZE]; /* X-Request-Id. */
 };
 
 /* Returns an empty passage, with 'proxy' not set, or NULL if memory is short. */

@@ -14,7 +14,7 @@ static const char *const hop_by_hop[] = {"Connection", "Keep-Alive", "Proxy-Auth
 /* Request fields that we write ourselves. Expect has been answered by the server already. */
 static const char *const own_request_fields[] = {"Content-Length", "Expect", "Forwarded", "Host",
 	"X-Client-Certificate", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port",
-	"X-Forwarded-Proto", "X-Real-IP"};
+	"X-Forwarded-Proto", "X-Real-IP", "X-Request-Id"};
 
 /* Response fields that the server writes itself. */
 static const char *const own_response_fields[] = {"Content-Length", "Date", "Server"};
@@ -227,14 +227,41 @@ proxy_find_host(const struct http_request *req, const char *default_host, char *
 	return n > 0 && (size_t)n < size && is_host(out);
 }
 
+bool
+proxy_asks_for_websocket(const struct http_request *req)
+{
+	const char *upgrade = http_request_header(req, "Upgrade");
+
+	return upgrade && http_request_method(req) == HTTP_METHOD_GET &&
+	       http_request_can_upgrade(req) && header_list_has(upgrade, "websocket") &&
+	       header_list_has(http_request_header(req, "Connection"), "upgrade");
+}
+
+bool
+proxy_grants_websocket(const struct response_head *head)
+{
+	bool has_upgrade = false;
+	bool has_connection = false;
+
+	for (size_t i = 0; i < head->n_fields; i++) {
+		const struct response_field *field = &head->fields[i];
+
+		if (strcasecmp(field->name, "Upgrade") == 0)
+			has_upgrade = strcasecmp(field->value, "websocket") == 0;
+		else if (strcasecmp(field->name, "Connection") == 0)
+			has_connection |= header_list_has(field->value, "upgrade");
+	}
+	return has_upgrade && has_connection;
+}
+
 int
-proxy_write_request(
-	struct byte_queue *out, const struct http_request *req, const char *default_host)
+proxy_write_request(struct byte_queue *out, const struct http_request *req,
+	const struct proxy_outgoing *outgoing)
 {
 	struct writer writer = {.out = out, .connection = ""};
 	char host[HOST_SIZE];
 
-	if (!proxy_find_host(req, default_host, host, sizeof(host)))
+	if (!proxy_find_host(req, outgoing->default_host, host, sizeof(host)))
 		return -EINVAL;
 	http_request_each_header(req, collect_connection, &writer);
 	write_text(&writer, http_request_method_name(req));
@@ -244,6 +271,11 @@ proxy_write_request(
 	write_field(&writer, "Host", host);
 	http_request_each_header(req, pass_field, &writer);
 	write_client(&writer, req, host);
+	write_field(&writer, "X-Request-Id", outgoing->request_id);
+	if (outgoing->is_websocket) {
+		write_field(&writer, "Connection", "Upgrade");
+		write_field(&writer, "Upgrade", "websocket");
+	}
 	write_framing(&writer, req);
 	write_text(&writer, "\r\n");
 	return writer.status;

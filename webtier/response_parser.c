@@ -43,6 +43,7 @@ struct response_parser {
 	uint32_t n_interim;
 	enum field_part part;
 	bool is_head;
+	bool may_upgrade;
 	bool is_touched;
 	bool is_interim;
 	bool has_head;
@@ -185,7 +186,7 @@ check_status(struct response_parser *parser)
 		return refuse(parser, -EBADMSG, "not HTTP/1.0 or HTTP/1.1");
 	if (status < 100 || status > 599)
 		return refuse(parser, -EBADMSG, "a status code out of range");
-	if (status == 101)
+	if (status == 101 && !parser->may_upgrade)
 		return refuse(parser, -EBADMSG, "an unasked change of protocol");
 	return 0;
 }
@@ -200,7 +201,7 @@ on_headers_complete(http_parser *http)
 
 	if (end_part(parser) < 0 || check_status(parser) < 0 || check_fields(parser) < 0)
 		return -1;
-	if (status < 200) {
+	if (status < 200 && status != 101) {
 		if (++parser->n_interim > INTERIM_MAX)
 			return refuse(parser, -EBADMSG, "too many interim responses");
 		parser->is_interim = true;
@@ -211,13 +212,14 @@ on_headers_complete(http_parser *http)
 	parser->has_head = true;
 	parser->head.status = status;
 	parser->head.fields = parser->fields;
-	parser->head.body_size = http->content_length == UINT64_MAX ? RESPONSE_BODY_UNKNOWN
-								    : (int64_t)http->content_length;
+	parser->head.body_size = status == 101 || http->content_length == UINT64_MAX
+					 ? RESPONSE_BODY_UNKNOWN
+					 : (int64_t)http->content_length;
 	if (!parser->is_head && parser->head.body_size > 0 &&
 		parser->head.body_size <= EXPECTED_BODY_MAX)
 		byte_queue_expect(parser->body, (size_t)parser->head.body_size);
 	/* RFC 9112, section 6.3: these end with their header whatever it says. */
-	return parser->is_head || status == 204 || status == 304 ? NO_BODY : 0;
+	return parser->is_head || status == 204 || status == 304 || status == 101 ? NO_BODY : 0;
 }
 
 static int
@@ -236,7 +238,7 @@ on_message_complete(http_parser *http)
 
 	if (!parser->is_interim) {
 		parser->is_complete = true;
-		parser->keeps_alive = http_should_keep_alive(http);
+		parser->keeps_alive = http->status_code != 101 && http_should_keep_alive(http);
 	}
 	http_parser_pause(http, 1); /* What follows is another message. */
 	return 0;
@@ -292,6 +294,7 @@ response_parser_reset(struct response_parser *parser, bool is_head, struct byte_
 	begin_message(parser);
 	parser->n_interim = 0;
 	parser->is_head = is_head;
+	parser->may_upgrade = false;
 	parser->is_touched = false;
 	parser->has_head = false;
 	parser->is_complete = false;
@@ -301,6 +304,12 @@ response_parser_reset(struct response_parser *parser, bool is_head, struct byte_
 	parser->failure = 0;
 	parser->why = NULL;
 	parser->body = body;
+}
+
+void
+response_parser_allow_upgrade(struct response_parser *parser)
+{
+	parser->may_upgrade = true;
 }
 
 /* One byte of the header; returns false where it breaks the discipline of its lines. */
@@ -398,6 +407,9 @@ response_parser_feed(
 		if (parser->is_interim && HTTP_PARSER_ERRNO(&parser->http) == HPE_PAUSED)
 			begin_message(parser);
 	}
+	if (at < size && parser->has_head && parser->head.status == 101 &&
+		!byte_queue_append(parser->body, data + at, size - at))
+		refuse(parser, -ENOMEM, "out of memory");
 	parser->has_excess |= at < size;
 	*why = parser->why;
 	return parser->failure;

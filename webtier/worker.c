@@ -130,6 +130,7 @@ on_request_end(void *ctx, const struct http_request *req, unsigned int status, u
 		.referer = http_request_header(req, "Referer"),
 		.user_agent = http_request_header(req, "User-Agent"),
 		.upstream = proxy_node_name(http_request_data(req)),
+		.request_id = proxy_request_id(http_request_data(req)),
 	};
 	size = access_line_format(
 		worker->config.model->web.access_log_format, &record, line, sizeof(line));

@@ -251,6 +251,8 @@ take(struct h2_stream *stream, const struct answer *answer)
 		stream->source_ctx = answer->source_ctx;
 		stream->body_size = answer->body_size;
 		break;
+	case ANSWER_UPGRADE: /* HTTP/1.1 alone (http_request_can_upgrade()). */
+		return false;
 	}
 	return true;
 }

@@ -147,6 +147,36 @@ void http_respond_source(struct http_request *req, unsigned int status,
 	const struct http_header *headers, size_t n_headers, int64_t body_size,
 	const struct http_source *source, void *ctx);
 
+/* --- Change of protocol (RFC 9110 7.8): the connection becomes a stream of bytes both ways --- */
+
+struct http_stream {
+	/* The client has been told and the stream has begun; or what is waited for may be there.
+	 * May call all of the functions below. */
+	void (*ready)(void *ctx);
+};
+
+/* Whether the request's connection could become one: HTTP/1.1, and no body follows. */
+bool http_request_can_upgrade(const struct http_request *req);
+
+/* Answers 101, 'headers' having Upgrade but not Connection. 'ctx' must live until the request's
+ * on_done, which comes when the stream is closed; no server's time limit applies to it. */
+void http_respond_upgrade(struct http_request *req, const struct http_header *headers,
+	size_t n_headers, const struct http_stream *stream, void *ctx);
+
+/* As recv() and send() of a socket that does not block. After anything but EAGAIN there may be
+ * more to read that http_stream_wait() would not tell of. */
+ssize_t http_stream_recv(struct http_request *req, void *buf, size_t size);
+ssize_t http_stream_send(struct http_request *req, const void *buf, size_t size);
+
+/* Says what to wait for from now on; it may be nothing. */
+void http_stream_wait(struct http_request *req, bool to_read, bool to_write);
+
+/* Nothing more will be sent. */
+void http_stream_end(struct http_request *req);
+
+/* Closes the connection, from the loop. (http_request_abort() does so without a goodbye.) */
+void http_stream_close(struct http_request *req);
+
 /* --- Routes --- */
 
 enum http_body {

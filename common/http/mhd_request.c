@@ -15,6 +15,7 @@
 #include "common/http/exchange.h"
 #include "common/http/mhd.h"
 #include "common/http/mhd_response.h"
+#include "common/http/upgrade.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -80,6 +81,7 @@ static void
 protocol_abort(struct http_request *req)
 {
 	connection_cut(req->connection, false);
+	upgrade_close(req);
 	resume(of(req));
 	mhd_wake(req->server->mhd);
 }
@@ -184,7 +186,7 @@ protocol_answer(struct http_request *req, const struct answer *answer)
 	struct mhd_request *mine = of(req);
 	const struct response_frame frame = {
 		.extra = &req->server->extra[req->connection->ssl != NULL],
-		.close = req->close || req->server->draining,
+		.close = answer->kind != ANSWER_UPGRADE && (req->close || req->server->draining),
 	};
 
 	switch (answer->kind) {
@@ -205,6 +207,9 @@ protocol_answer(struct http_request *req, const struct answer *answer)
 		mine->source_ctx = answer->source_ctx;
 		mine->body_size = answer->body_size;
 		mine->response = mhd_response_source(answer, read_source, mine, &frame);
+		break;
+	case ANSWER_UPGRADE:
+		mine->response = upgrade_response(req, answer, &frame);
 		break;
 	}
 	if (!mine->response)
@@ -364,6 +369,8 @@ sent_body(const struct mhd_request *mine, unsigned int status, bool complete)
 
 	if (!mine->queued || bodyless)
 		return 0;
+	if (mine->base.upgrade)
+		return upgrade_sent(&mine->base);
 	if (mine->source)
 		return mine->sent;
 	if (complete || mine->base.connection->sent_bytes > (uint64_t)mine->body_size)
@@ -406,6 +413,7 @@ mhd_request_completed(
 	if (mine->response && !mine->borrowed)
 		MHD_destroy_response(mine->response);
 	http_shared_unref(mine->shared);
+	upgrade_fini(&mine->base);
 	if (mine->source && mine->source->release)
 		mine->source->release(mine->source_ctx);
 	free(mine);

@@ -14,11 +14,13 @@
 struct connection;
 struct http_server;
 struct decoded;
+struct upgrade;
 
 enum answer_body {
 	ANSWER_BYTES,
 	ANSWER_SHARED,
-	ANSWER_SOURCE
+	ANSWER_SOURCE,
+	ANSWER_UPGRADE
 };
 
 /* An answer on its way from http_respond_*() to the adapter, which copies what it keeps. */
@@ -32,7 +34,8 @@ struct answer {
 	char **given; /* The body, if the adapter may keep it: it then puts NULL here. Or NULL. */
 	struct http_shared *shared;       /* ANSWER_SHARED: a reference that is given away. */
 	const struct http_source *source; /* ANSWER_SOURCE; NULL if no body is to be sent. */
-	void *source_ctx;
+	const struct http_stream *stream; /* ANSWER_UPGRADE */
+	void *source_ctx;                 /* Of the source or stream. */
 	int64_t body_size;
 };
 
@@ -68,6 +71,8 @@ struct http_request {
 	uint64_t body_received; /* Bytes of the body so far, whatever became of them. */
 	const struct http_sink *sink;
 	void *sink_ctx;
+
+	struct upgrade *upgrade; /* Answered by a change of protocol. */
 
 	void *data;
 	void (*on_done)(struct http_request *req, void *data);

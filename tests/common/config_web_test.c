@@ -57,6 +57,8 @@ all_is_off_unless_it_is_asked_for(void **state)
 	assert_int_equal(web->proxies[0].n_methods, 2);
 	assert_string_equal(web->proxies[0].methods[1], "POST");
 	assert_int_equal(web->proxies[1].n_methods, 0);
+	assert_false(web->proxies[0].websocket || web->proxies[1].websocket);
+	assert_int_equal(web->websocket_idle_ms, 300000);
 	model_free(model);
 }
 
@@ -70,6 +72,7 @@ what_is_asked_for_is_there(void **state)
 			"  client_ca: /tls/ca.pem\n"
 			"  client_certificate: optional\n"
 			"  redirect_https: yes\n"
+			"  websocket_idle_ms: 1000\n"
 			"  hsts_max_age_s: 31536000\n"
 			"  precompressed: yes\n"
 			"  gzip: yes\n"
@@ -189,6 +192,22 @@ a_method_is_in_capitals(void **state)
 	assert_non_null(strstr(err.text, "weir.yaml:10: web.proxy[0].methods[1]: 'post'"));
 }
 
+static void
+a_websocket_begins_with_get(void **state)
+{
+	static const char text[] = "cluster: a\nnodes:\n"
+				   "  - {name: web1, role: web, metrics: \"192.0.2.1:9100\"}\n"
+				   "web:\n  root: a\n  certificate: a\n  private_key: a\n"
+				   "  proxy:\n    - prefix: /a/\n      websocket: yes\n"
+				   "    - prefix: /\n      websocket: yes\n      methods: [POST]\n";
+	struct model *model = NULL;
+	struct err err = {""};
+
+	(void)state;
+	assert_int_equal(config_parse(text, strlen(text), "weir.yaml", &model, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "weir.yaml:12: web.proxy[1].websocket: needs GET"));
+}
+
 int
 main(void)
 {
@@ -198,6 +217,7 @@ main(void)
 		cmocka_unit_test(clients_must_show_certificates_of_authorities_that_are_named),
 		cmocka_unit_test(mistakes_are_told_with_their_line),
 		cmocka_unit_test(a_method_is_in_capitals),
+		cmocka_unit_test(a_websocket_begins_with_get),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
