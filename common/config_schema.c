@@ -312,6 +312,15 @@ static const cyaml_schema_field_t http2_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t circuit_fields[] = {
+	TEXT(raw_circuit, failures),
+	TEXT(raw_circuit, open_ms),
+	TEXT(raw_circuit, max_requests),
+	TEXT(raw_circuit, max_waiting),
+	TEXT(raw_circuit, wait_ms),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t web_fields[] = {
 	TEXT(raw_web, http_port),
 	TEXT(raw_web, https_port),
@@ -341,6 +350,7 @@ static const cyaml_schema_field_t web_fields[] = {
 	LIST(raw_web, headers, web_header_entry),
 	MAP(raw_web, shield, shield_fields),
 	MAP(raw_web, http2, http2_fields),
+	MAP(raw_web, circuit, circuit_fields),
 	CYAML_FIELD_END,
 };
 

@@ -170,6 +170,10 @@ struct raw_shield {
 	unsigned int exempt_count;
 };
 
+struct raw_circuit {
+	char *failures, *open_ms, *max_requests, *max_waiting, *wait_ms;
+};
+
 struct raw_http2 {
 	char *enabled, *max_streams, *resets_per_s, *reset_burst;
 };
@@ -194,6 +198,7 @@ struct raw_web {
 	unsigned int headers_count;
 	struct raw_shield *shield;
 	struct raw_http2 *http2;
+	struct raw_circuit *circuit;
 };
 
 struct raw_app {

@@ -212,30 +212,6 @@ build_http2(struct config_reader *reader, const struct raw_http2 *raw, struct ht
 		from->reset_burst, (struct config_range){1, RESETS_MAX, RESET_BURST_DEFAULT});
 }
 
-static bool
-allows(const struct proxy_prefix *proxy, const char *method)
-{
-	for (size_t i = 0; i < proxy->n_methods; i++)
-		if (strcmp(proxy->methods[i], method) == 0)
-			return true;
-	return proxy->n_methods == 0;
-}
-
-static void
-build_websockets(struct config_reader *reader, const struct raw_web *raw, struct web_config *web)
-{
-	for (size_t i = 0; i < web->n_proxies; i++) {
-		struct config_path path = config_path(PLACE ".proxy[%zu]", i);
-		struct proxy_prefix *proxy = &web->proxies[i];
-
-		proxy->websocket =
-			config_bool(reader, path.text, "websocket", raw->proxy[i].websocket, false);
-		if (proxy->websocket && !allows(proxy, "GET"))
-			config_fail(reader, path.text, "websocket",
-				"needs GET among the methods: it begins with one");
-	}
-}
-
 static void
 build_methods(struct config_reader *reader, const struct raw_web *raw, struct web_config *web)
 {
@@ -272,5 +248,4 @@ config_build_web_front(
 	build_shield(reader, raw->shield, &web->shield);
 	build_http2(reader, raw->http2, &web->http2);
 	build_methods(reader, raw, web);
-	build_websockets(reader, raw, web);
 }

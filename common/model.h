@@ -407,6 +407,15 @@ struct web_header {
 	const char *value;
 };
 
+/* What keeps the web tier from overloading app nodes, and from waiting for those that fail. */
+struct circuit_config {
+	uint32_t n_failures;   /* In a row, after which a node is left alone; 0: never. */
+	uint32_t open_ms;      /* For so long. */
+	uint32_t max_requests; /* At a time of one worker at one node; 0: any number. */
+	uint32_t max_waiting;  /* Of one worker, until there are fewer ... */
+	uint32_t wait_ms;      /* ... for so long. */
+};
+
 /* What one client may do to the web tier. */
 struct shield_config {
 	uint32_t client_connections;    /* At a time; 0: any number. */
@@ -451,7 +460,8 @@ struct web_config {
 	uint32_t connect_timeout_ms;
 	uint32_t response_timeout_ms; /* Until the first byte of an app node's response. */
 	uint32_t websocket_idle_ms;   /* One in which nothing moves is closed. */
-	struct check upstream_check;  /* Of each app node; type http. */
+	struct circuit_config circuit;
+	struct check upstream_check; /* Of each app node; type http. */
 	const char *ocsp_response;    /* About 'certificate'; NULL: none. */
 	struct web_certificate *more_certificates; /* For other names. */
 	size_t n_more_certificates;

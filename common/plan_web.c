@@ -150,6 +150,13 @@ static const struct plan_key web_keys[] = {
 	PLAN_KEY(web_config, http2.max_streams, "http2.max_streams", plan_format_some32, of_web),
 	PLAN_KEY(web_config, http2.resets_per_s, "http2.resets_per_s", plan_format_some32, of_web),
 	PLAN_KEY(web_config, http2.reset_burst, "http2.reset_burst", plan_format_some32, of_web),
+	PLAN_KEY(web_config, circuit.n_failures, "circuit.failures", plan_format_some32, of_web),
+	PLAN_KEY(web_config, circuit.open_ms, "circuit.open_ms", plan_format_some32, of_web),
+	PLAN_KEY(web_config, circuit.max_requests, "circuit.max_requests", plan_format_some32,
+		of_web),
+	PLAN_KEY(
+		web_config, circuit.max_waiting, "circuit.max_waiting", plan_format_some32, of_web),
+	PLAN_KEY(web_config, circuit.wait_ms, "circuit.wait_ms", plan_format_some32, of_web),
 	PLAN_KEYS_END,
 };
 

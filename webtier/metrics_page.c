@@ -53,6 +53,8 @@ add_worker(struct totals *totals, const struct worker_stats *stats, size_t n_nod
 	totals->proxy.n_retries += stats->proxy.n_retries;
 	totals->proxy.n_unavailable += stats->proxy.n_unavailable;
 	totals->proxy.n_idle += stats->proxy.n_idle;
+	totals->proxy.n_waiting += stats->proxy.n_waiting;
+	totals->proxy.n_overflows += stats->proxy.n_overflows;
 	add_tunnels(&totals->proxy.tunnels, &stats->proxy.tunnels);
 	for (size_t i = 0; i < n_nodes; i++) {
 		totals->nodes[i].n_requests += stats->nodes[i].n_requests;
@@ -149,16 +151,35 @@ write_up(struct metrics *metrics, const struct upstream_set *upstreams)
 	uint64_t now_ns = clock_now_ns();
 
 	metrics_family(metrics, "weir_upstream_up", METRIC_GAUGE,
-		"1 if the app node gets requests: its check is well and it is not ejected.");
+		"1 if the app node gets requests: its check is well, it is not ejected and its "
+		"circuit is closed.");
 	for (size_t i = 0; i < upstreams->n_nodes; i++) {
 		const struct upstream_node *node = &upstreams->nodes[i];
 		int state = atomic_load(&node->state);
 
 		if (state == UPSTREAM_GONE)
 			continue;
-		metrics_value(metrics, state == UPSTREAM_UP && !upstream_is_ejected(node, now_ns),
+		metrics_value(metrics,
+			state == UPSTREAM_UP && !upstream_is_ejected(node, now_ns) &&
+				atomic_load(&node->circuit.open_until_ns) == 0,
 			"upstream", node->name, NULL);
 	}
+}
+
+static void
+write_circuits(struct metrics *metrics, const struct upstream_set *upstreams)
+{
+	metrics_family(metrics, "weir_upstream_circuit_open", METRIC_GAUGE,
+		"1 while the app node is left alone after failures, or tried again by one "
+		"request.");
+	for (size_t i = 0; i < upstreams->n_nodes; i++)
+		metrics_value(metrics, atomic_load(&upstreams->nodes[i].circuit.open_until_ns) > 0,
+			"upstream", upstreams->nodes[i].name, NULL);
+	metrics_family(metrics, "weir_upstream_circuit_opened_total", METRIC_COUNTER,
+		"Times that the app node's circuit has opened.");
+	for (size_t i = 0; i < upstreams->n_nodes; i++)
+		metrics_value(metrics, (double)atomic_load(&upstreams->nodes[i].circuit.n_opened),
+			"upstream", upstreams->nodes[i].name, NULL);
 }
 
 /* One family with a value of each app node, which stands 'offset' bytes into its counters. */
@@ -179,6 +200,7 @@ write_upstreams(
 	struct metrics *metrics, const struct upstream_set *upstreams, const struct totals *totals)
 {
 	write_up(metrics, upstreams);
+	write_circuits(metrics, upstreams);
 	metrics_family(metrics, "weir_upstream_requests_total", METRIC_COUNTER,
 		"Requests tried with the app node.");
 	write_by_node(
@@ -196,7 +218,13 @@ write_upstreams(
 	write_one(metrics, "weir_upstream_retries_total", METRIC_COUNTER,
 		"Requests that were tried a second time.", totals->proxy.n_retries);
 	write_one(metrics, "weir_upstream_unavailable_total", METRIC_COUNTER,
-		"Requests answered 503 because no app node was up.", totals->proxy.n_unavailable);
+		"Requests answered 503 because no app node was up, or all circuits open.",
+		totals->proxy.n_unavailable);
+	write_one(metrics, "weir_upstream_waiting", METRIC_GAUGE,
+		"Requests that wait until an app node may have one more.", totals->proxy.n_waiting);
+	write_one(metrics, "weir_upstream_overflows_total", METRIC_COUNTER,
+		"Requests answered 503 because too many waited, or for too long.",
+		totals->proxy.n_overflows);
 }
 
 static void

@@ -7,6 +7,8 @@
 #include "webtier/passage.h"
 
 #include "common/clock.h"
+#include "webtier/passage_answer.h"
+#include "webtier/passage_queue.h"
 #include "webtier/passage_spares.h"
 #include "webtier/proxy_headers.h"
 
@@ -34,6 +36,32 @@ leave(struct passage *passage)
 		passage_spares_put(passage);
 }
 
+/* What came of a try. */
+enum outcome {
+	OUTCOME_WHOLE,   /* A whole, valid response. */
+	OUTCOME_FAILED,  /* None. */
+	OUTCOME_UNKNOWN, /* The client went first: no fault of the node. */
+};
+
+/* Accounts for the end of a try. */
+static void
+end_try(struct passage *passage, enum outcome outcome)
+{
+	struct proxy *proxy = passage->proxy;
+	struct upstream_node *node = &proxy->set->nodes[passage->node];
+
+	balance_end(&proxy->balance, passage->node, outcome != OUTCOME_FAILED);
+	if (outcome == OUTCOME_UNKNOWN)
+		circuit_forget(&node->circuit, passage->ticket);
+	else if (outcome == OUTCOME_WHOLE && circuit_succeed(&node->circuit))
+		LOG_INFORM("%s (%s): its circuit is closed again", node->name, node->host);
+	else if (outcome == OUTCOME_FAILED &&
+		 circuit_fail(&node->circuit, passage->ticket, &proxy->circuit, clock_now_ns()))
+		LOG_WARNING("%s (%s): its circuit is open for %" PRIu64 " ms", node->name,
+			node->host, proxy->circuit.open_ns / NS_PER_MS);
+	passage_queue_serve(proxy->waiting);
+}
+
 /* Ends the use of the node; 'success': its response was whole. */
 static void
 detach(struct passage *passage, bool success)
@@ -43,7 +71,7 @@ detach(struct passage *passage, bool success)
 	if (!conn)
 		return;
 	passage->conn = NULL;
-	balance_end(&passage->proxy->balance, passage->node, success);
+	end_try(passage, success ? OUTCOME_WHOLE : OUTCOME_FAILED);
 	if (success)
 		upstream_pool_put(passage->proxy->pool, passage->node, conn);
 	else
@@ -58,12 +86,14 @@ on_request_done(struct http_request *req, void *data)
 	(void)req;
 	enter(passage);
 	if (passage->tunnel) {
-		balance_end(&passage->proxy->balance, passage->node, true);
+		end_try(passage, OUTCOME_UNKNOWN);
 		tunnel_free(passage->tunnel);
 		passage->tunnel = NULL;
 	}
-	if (passage->conn) { /* The client went first: no fault of the node. */
-		balance_end(&passage->proxy->balance, passage->node, true);
+	if (passage->is_waiting)
+		passage_queue_remove(passage->proxy->waiting, passage);
+	if (passage->conn) {
+		end_try(passage, OUTCOME_UNKNOWN);
 		upstream_conn_free(passage->conn);
 		passage->conn = NULL;
 	}
@@ -71,85 +101,7 @@ on_request_done(struct http_request *req, void *data)
 	leave(passage);
 }
 
-/* --- Answers --- */
-
-static void
-answer_error(struct passage *passage, unsigned int status, const char *text)
-{
-	const struct http_header headers[] = {
-		{"Content-Type", "application/json"},
-		{"Cache-Control", "no-store"},
-		{"X-Request-Id", passage->id},
-		{"Retry-After", "1"},
-	};
-	char body[128];
-	int n = snprintf(body, sizeof(body), "{\"error\":\"%s\"}", text);
-
-	assert(!passage->is_answered);
-	passage->is_answered = true;
-	http_respond(passage->req, status, headers, status == 503 ? 4 : 3, body, (size_t)n);
-}
-
-static ssize_t
-read_body(void *ctx, char *buf, size_t size)
-{
-	struct passage *passage = ctx;
-	size_t n = byte_queue_size(&passage->in);
-
-	if (n > size)
-		n = size;
-	if (n > 0) {
-		memcpy(buf, byte_queue_data(&passage->in), n);
-		byte_queue_consume(&passage->in, n);
-		if (passage->conn && byte_queue_size(&passage->in) <= PROXY_LOW_BYTES)
-			upstream_conn_set_reading(passage->conn, true);
-		return (ssize_t)n;
-	}
-	if (passage->has_failed)
-		return HTTP_SOURCE_ERROR;
-	if (passage->is_complete)
-		return HTTP_SOURCE_END;
-	passage->is_source_waiting = true;
-	return 0;
-}
-
-static const struct http_source body_source = {.read = read_body};
-
-/* A response whose body is here in whole. */
-static void
-answer_whole(struct passage *passage, unsigned int status, const struct http_header *headers,
-	size_t n_headers)
-{
-	size_t size = byte_queue_size(&passage->in);
-	char *body = size > 0 ? byte_queue_take(&passage->in) : NULL;
-
-	if (body)
-		http_respond_given(passage->req, status, headers, n_headers, body, size);
-	else
-		http_respond(passage->req, status, headers, n_headers,
-			byte_queue_data(&passage->in), size);
-}
-
-/* Gives the client the response: whole if all of it is here, else as a source. */
-static void
-answer(struct passage *passage)
-{
-	const struct response_head *head =
-		response_parser_head(upstream_conn_response(passage->conn));
-	struct http_header headers[RESPONSE_FIELDS_MAX];
-	size_t n_headers = proxy_filter_response(head, headers);
-	bool is_head = http_request_method(passage->req) == HTTP_METHOD_HEAD;
-	bool is_bodyless = head->status == 204 || head->status == 304;
-
-	passage->is_answered = true;
-	if (is_bodyless)
-		http_respond(passage->req, head->status, headers, n_headers, NULL, 0);
-	else if (passage->is_complete && !is_head)
-		answer_whole(passage, head->status, headers, n_headers);
-	else
-		http_respond_source(passage->req, head->status, headers, n_headers, head->body_size,
-			&body_source, passage);
-}
+/* --- WebSockets --- */
 
 /* The node has changed to the other protocol: from here on bytes pass as they are. */
 static void
@@ -163,28 +115,21 @@ answer_websocket(struct passage *passage)
 
 	if (!proxy_grants_websocket(head)) {
 		detach(passage, false);
-		answer_error(passage, 502, "the application server gave an invalid answer");
+		passage_answer_error(passage, 502, "the application server gave an invalid answer");
 		return;
 	}
 	headers[n_headers++] = (struct http_header){"Upgrade", "websocket"};
 	fd = upstream_conn_detach(passage->conn); /* The head lives on till the loop has run. */
 	passage->conn = NULL;
+	circuit_succeed(&passage->proxy->set->nodes[passage->node].circuit);
+	passage->ticket = CIRCUIT_PASS; /* The rest says nothing of the node. */
 	if (tunnel_new(&passage->tunnel, &passage->proxy->tunnels, fd, &passage->in) < 0) {
-		balance_end(&passage->proxy->balance, passage->node, false);
-		answer_error(passage, 503, "out of memory");
+		end_try(passage, OUTCOME_UNKNOWN);
+		passage_answer_error(passage, 503, "out of memory");
 		return;
 	}
 	passage->is_answered = true;
 	tunnel_open(passage->tunnel, passage->req, headers, n_headers);
-}
-
-static void
-wake_source(struct passage *passage)
-{
-	if (!passage->is_source_waiting)
-		return;
-	passage->is_source_waiting = false;
-	http_request_resume(passage->req);
 }
 
 /* --- Tries --- */
@@ -253,7 +198,7 @@ start_try(struct passage *passage, int node)
 	passage->n_tries++;
 	balance_begin(&proxy->balance, node);
 	if (rc < 0) {
-		balance_end(&proxy->balance, node, false);
+		end_try(passage, OUTCOME_FAILED);
 		note_failure(passage, UPSTREAM_FAIL_CONNECT, strerror(-rc));
 		return rc;
 	}
@@ -262,23 +207,45 @@ start_try(struct passage *passage, int node)
 	return 0;
 }
 
+/* There is no node to try: waits for one, or says so. */
+static void
+do_without(struct passage *passage, int lack)
+{
+	struct proxy *proxy = passage->proxy;
+	uint64_t now_ns = clock_now_ns();
+
+	if (lack == BALANCE_FULL && passage_queue_add(proxy->waiting, passage))
+		return;
+	if (lack == BALANCE_FULL) {
+		proxy->n_overflows++;
+		passage_answer_error(passage, 503, "the application servers are busy");
+		return;
+	}
+	proxy->n_unavailable++;
+	passage_answer_refusal(passage, 503, "no application server is available",
+		lack == BALANCE_OPEN ? balance_open_for_ns(&proxy->balance, now_ns) : NS_PER_S);
+}
+
 static void
 try_nodes(struct passage *passage)
 {
 	struct proxy *proxy = passage->proxy;
 
 	while (passage->n_tries < TRIES_MAX) {
-		int node = balance_choose(&proxy->balance, passage->node, clock_now_ns());
+		uint64_t now_ns = clock_now_ns();
+		int node = balance_choose(&proxy->balance, passage->node, now_ns);
 
-		if (node == BALANCE_NONE) {
-			proxy->n_unavailable++;
-			answer_error(passage, 503, "no application server is available");
+		if (node < 0) {
+			do_without(passage, node);
 			return;
 		}
+		passage->ticket = circuit_enter(&proxy->set->nodes[node].circuit, now_ns);
+		if (passage->ticket == CIRCUIT_REFUSED)
+			continue; /* Another thread tries it just now. */
 		if (start_try(passage, node) == 0)
 			return;
 	}
-	answer_error(passage, 502, "the application server cannot be reached");
+	passage_answer_error(passage, 502, "the application server cannot be reached");
 }
 
 /* --- What the upstream connection reports --- */
@@ -322,12 +289,12 @@ on_failure(void *ctx, enum upstream_failure failure, const char *why)
 	detach(passage, false);
 	if (passage->is_answered) {
 		passage->has_failed = true;
-		wake_source(passage);
+		passage_wake_source(passage);
 	} else if (may_retry) {
 		passage->proxy->n_retries++;
 		try_nodes(passage);
 	} else {
-		answer_error(
+		passage_answer_error(
 			passage, failure_answers[failure].status, failure_answers[failure].text);
 	}
 	leave(passage);
@@ -342,7 +309,7 @@ answer_if_due(struct passage *passage)
 		return;
 	if (passage->is_whole || passage->is_complete ||
 		byte_queue_size(&passage->in) >= PROXY_HIGH_BYTES)
-		answer(passage);
+		passage_answer(passage);
 }
 
 static void
@@ -360,7 +327,7 @@ on_progress(void *ctx)
 	if (passage->conn)
 		answer_if_due(passage);
 	if (passage->req && byte_queue_size(&passage->in) > 0)
-		wake_source(passage);
+		passage_wake_source(passage);
 	leave(passage);
 }
 
@@ -374,7 +341,7 @@ on_end(void *ctx)
 	if (response_parser_head(upstream_conn_response(passage->conn))->status == 101)
 		answer_websocket(passage);
 	else if (passage->is_answered)
-		wake_source(passage);
+		passage_wake_source(passage);
 	else
 		answer_if_due(passage);
 	detach(passage, true);
@@ -419,7 +386,7 @@ write_body(void *ctx, struct http_request *req, const char *data, size_t size)
 		taken += n;
 		upstream_conn_flush(passage->conn);
 	}
-	if (!passage->conn)
+	if (!passage->conn && !passage->is_waiting)
 		return size; /* Answered already; nobody wants the rest. */
 	passage->is_body_paused = taken < size;
 	return taken;
@@ -430,13 +397,13 @@ end_body(void *ctx, struct http_request *req)
 {
 	struct passage *passage = ctx;
 
-	if (!passage->conn)
+	if (!passage->conn && !passage->is_waiting)
 		return;
 	enter(passage);
 	passage->is_whole = true;
 	if (passage->is_chunked && !byte_queue_append_text(&passage->out, "0\r\n\r\n"))
 		http_request_abort(req);
-	else
+	else if (passage->conn)
 		upstream_conn_end_request(passage->conn);
 	if (passage->conn)
 		answer_if_due(passage);
@@ -485,11 +452,30 @@ passage_begin(struct proxy *proxy, struct http_request *req, bool is_websocket)
 	if (passage->has_body)
 		http_request_set_sink(req, &body_sink, passage);
 	if (write_request(passage) < 0)
-		answer_error(passage, 400, "the request cannot be passed on");
-	else
+		passage_answer_error(passage, 400, "the request cannot be passed on");
+	else if (passage_queue_is_empty(proxy->waiting))
 		try_nodes(passage);
+	else
+		do_without(passage, BALANCE_FULL); /* Those who came before are before it. */
 	leave(passage);
 	return 0;
+}
+
+void
+passage_go_on(struct passage *passage, bool is_late)
+{
+	enter(passage);
+	if (is_late) {
+		passage->proxy->n_overflows++;
+		passage_answer_error(passage, 503, "the application servers are busy");
+	} else {
+		try_nodes(passage);
+	}
+	if (passage->is_body_paused && !passage->is_waiting) {
+		passage->is_body_paused = false;
+		http_request_resume(passage->req);
+	}
+	leave(passage);
 }
 
 const char *

@@ -13,6 +13,9 @@
 
 #define PROXY_ID_SIZE 33 /* Of a request id, with its NUL. */
 
+struct passage;
+struct passage_queue;
+
 /* What the passages of one worker share. */
 struct proxy {
 	const struct model *model;
@@ -26,13 +29,14 @@ struct proxy {
 	struct log_limit failure_limit;
 	uint64_t n_retries;
 	uint64_t n_unavailable;
+	uint64_t n_overflows;
+	struct passage_queue *waiting;
+	struct circuit_settings circuit;
 	struct tunnel_settings tunnels;
 	struct tunnel_stats tunnel_stats;
 	uint64_t id_start; /* Of request ids: drawn at random, ... */
 	uint64_t id_next;  /* ... and counted. */
 };
-
-struct passage;
 
 extern const struct upstream_events passage_events;
 
@@ -42,6 +46,9 @@ int passage_begin(struct proxy *proxy, struct http_request *req, bool is_websock
 
 /* The node it went to last, or NULL. */
 const char *passage_node_name(const struct passage *passage);
+
+/* Its turn to be given to a node has come, or it has waited long enough. */
+void passage_go_on(struct passage *passage, bool is_late);
 
 const char *passage_id(const struct passage *passage);
 

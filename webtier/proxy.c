@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "webtier/passage.h"
+#include "webtier/passage_queue.h"
 #include "webtier/passage_spares.h"
 #include "webtier/path_rules.h"
 #include "webtier/proxy_headers.h"
@@ -35,6 +36,10 @@ proxy_new(struct proxy **out, uv_loop_t *loop, const struct model *model, struct
 		.buffer = malloc(RECEIVE_BYTES),
 		.buffer_size = RECEIVE_BYTES,
 	};
+	proxy->circuit = (struct circuit_settings){
+		.n_failures = model->web.circuit.n_failures,
+		.open_ns = model->web.circuit.open_ms * NS_PER_MS,
+	};
 	proxy->tunnels = (struct tunnel_settings){
 		.loop = loop,
 		.idle_ms = model->web.websocket_idle_ms,
@@ -45,9 +50,12 @@ proxy_new(struct proxy **out, uv_loop_t *loop, const struct model *model, struct
 	if (getrandom(&proxy->id_start, sizeof(proxy->id_start), 0) < 0)
 		proxy->id_start = clock_now_ns();
 	rc = proxy->settings.buffer ? balance_init(&proxy->balance, set) : -ENOMEM;
+	proxy->balance.max_outstanding = model->web.circuit.max_requests;
 	if (rc == 0)
 		rc = upstream_pool_new(&proxy->pool, &proxy->settings, set,
 			idle_ms > 0 && idle_ms < IDLE_MAX_MS ? idle_ms : IDLE_MAX_MS);
+	if (rc == 0)
+		rc = passage_queue_new(&proxy->waiting, loop, proxy, &model->web.circuit);
 	if (rc < 0) {
 		proxy_free(proxy);
 		return rc;
@@ -61,6 +69,7 @@ proxy_free(struct proxy *proxy)
 {
 	if (!proxy)
 		return;
+	passage_queue_free(proxy->waiting);
 	passage_spares_free(proxy);
 	upstream_pool_free(proxy->pool);
 	balance_fini(&proxy->balance);
@@ -125,5 +134,7 @@ proxy_stats(const struct proxy *proxy, struct proxy_stats *out)
 	out->n_retries = proxy->n_retries;
 	out->n_unavailable = proxy->n_unavailable;
 	out->n_idle = upstream_pool_n_idle(proxy->pool);
+	out->n_waiting = passage_queue_size(proxy->waiting);
+	out->n_overflows = proxy->n_overflows;
 	out->tunnels = proxy->tunnel_stats;
 }

@@ -42,6 +42,8 @@ struct proxy_stats {
 	uint64_t n_retries;
 	uint64_t n_unavailable; /* No node was up. */
 	uint64_t n_idle;        /* Idle connections now. */
+	uint64_t n_waiting;     /* Requests that wait for a node, now. */
+	uint64_t n_overflows;   /* Requests that could not, or not for so long. */
 	struct tunnel_stats tunnels;
 };
 
