@@ -6,6 +6,11 @@
 
 #define PLACE "web"
 #define CIRCUIT_PLACE "web.circuit"
+#define CACHE_PLACE "web.cache"
+#define CACHE_MIN 65536
+#define CACHE_MAX (INT64_C(1) << 40)
+#define CACHE_DEFAULT (64 << 20)
+#define CACHE_OBJECT_DEFAULT (1 << 20)
 #define MS_MAX 3600000
 #define REQUESTS_MAX 1000000
 
@@ -57,10 +62,30 @@ build_circuit(
 		config_fail(reader, CIRCUIT_PLACE, "wait_ms", "needs the key 'max_waiting'");
 }
 
+static void
+build_cache(struct config_reader *reader, const struct raw_response_cache *raw,
+	struct response_cache_config *cache)
+{
+	int64_t object_default = CACHE_OBJECT_DEFAULT;
+
+	if (!raw)
+		return;
+	cache->max_bytes = (uint64_t)config_number(reader, CACHE_PLACE, "max_bytes", raw->max_bytes,
+		(struct config_range){CACHE_MIN, CACHE_MAX, CACHE_DEFAULT});
+	if (object_default > (int64_t)cache->max_bytes)
+		object_default = (int64_t)cache->max_bytes;
+	cache->max_object_bytes = (uint64_t)config_number(reader, CACHE_PLACE, "max_object_bytes",
+		raw->max_object_bytes, (struct config_range){1, CACHE_MAX, object_default});
+	if (cache->max_object_bytes > cache->max_bytes)
+		config_fail(reader, CACHE_PLACE, "max_object_bytes",
+			"is more than max_bytes (%llu)", (unsigned long long)cache->max_bytes);
+}
+
 void
 config_build_web_proxy(
 	struct config_reader *reader, const struct raw_web *raw, struct web_config *web)
 {
 	build_websockets(reader, raw, web);
 	build_circuit(reader, raw->circuit, &web->circuit);
+	build_cache(reader, raw->cache, &web->cache);
 }

@@ -321,6 +321,12 @@ static const cyaml_schema_field_t circuit_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t response_cache_fields[] = {
+	TEXT(raw_response_cache, max_bytes),
+	TEXT(raw_response_cache, max_object_bytes),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t web_fields[] = {
 	TEXT(raw_web, http_port),
 	TEXT(raw_web, https_port),
@@ -351,6 +357,7 @@ static const cyaml_schema_field_t web_fields[] = {
 	MAP(raw_web, shield, shield_fields),
 	MAP(raw_web, http2, http2_fields),
 	MAP(raw_web, circuit, circuit_fields),
+	MAP(raw_web, cache, response_cache_fields),
 	CYAML_FIELD_END,
 };
 

@@ -174,6 +174,10 @@ struct raw_circuit {
 	char *failures, *open_ms, *max_requests, *max_waiting, *wait_ms;
 };
 
+struct raw_response_cache {
+	char *max_bytes, *max_object_bytes;
+};
+
 struct raw_http2 {
 	char *enabled, *max_streams, *resets_per_s, *reset_burst;
 };
@@ -199,6 +203,7 @@ struct raw_web {
 	struct raw_shield *shield;
 	struct raw_http2 *http2;
 	struct raw_circuit *circuit;
+	struct raw_response_cache *cache;
 };
 
 struct raw_app {

@@ -416,6 +416,12 @@ struct circuit_config {
 	uint32_t wait_ms;      /* ... for so long. */
 };
 
+/* Responses of app nodes that the web tier keeps to use them again. */
+struct response_cache_config {
+	uint64_t max_bytes; /* Of all workers; 0: there is no cache. */
+	uint64_t max_object_bytes;
+};
+
 /* What one client may do to the web tier. */
 struct shield_config {
 	uint32_t client_connections;    /* At a time; 0: any number. */
@@ -461,6 +467,7 @@ struct web_config {
 	uint32_t response_timeout_ms; /* Until the first byte of an app node's response. */
 	uint32_t websocket_idle_ms;   /* One in which nothing moves is closed. */
 	struct circuit_config circuit;
+	struct response_cache_config cache;
 	struct check upstream_check; /* Of each app node; type http. */
 	const char *ocsp_response;    /* About 'certificate'; NULL: none. */
 	struct web_certificate *more_certificates; /* For other names. */

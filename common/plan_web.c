@@ -157,6 +157,9 @@ static const struct plan_key web_keys[] = {
 	PLAN_KEY(
 		web_config, circuit.max_waiting, "circuit.max_waiting", plan_format_some32, of_web),
 	PLAN_KEY(web_config, circuit.wait_ms, "circuit.wait_ms", plan_format_some32, of_web),
+	PLAN_KEY(web_config, cache.max_bytes, "cache.max_bytes", plan_format_u64, of_web),
+	PLAN_KEY(web_config, cache.max_object_bytes, "cache.max_object_bytes", plan_format_u64,
+		of_web),
 	PLAN_KEYS_END,
 };
 

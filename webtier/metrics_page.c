@@ -47,6 +47,20 @@ add_tunnels(struct tunnel_stats *sum, const struct tunnel_stats *one)
 }
 
 static void
+add_cache(struct cache_stats *sum, const struct cache_stats *one)
+{
+	sum->n_hits += one->n_hits;
+	sum->n_stale += one->n_stale;
+	sum->n_misses += one->n_misses;
+	sum->n_bypassed += one->n_bypassed;
+	sum->n_collapsed += one->n_collapsed;
+	sum->n_stored += one->n_stored;
+	sum->n_evicted += one->n_evicted;
+	sum->n_entries += one->n_entries;
+	sum->bytes += one->bytes;
+}
+
+static void
 add_worker(struct totals *totals, const struct worker_stats *stats, size_t n_nodes)
 {
 	add_http(&totals->http, &stats->http);
@@ -55,6 +69,7 @@ add_worker(struct totals *totals, const struct worker_stats *stats, size_t n_nod
 	totals->proxy.n_idle += stats->proxy.n_idle;
 	totals->proxy.n_waiting += stats->proxy.n_waiting;
 	totals->proxy.n_overflows += stats->proxy.n_overflows;
+	add_cache(&totals->proxy.cache, &stats->proxy.cache);
 	add_tunnels(&totals->proxy.tunnels, &stats->proxy.tunnels);
 	for (size_t i = 0; i < n_nodes; i++) {
 		totals->nodes[i].n_requests += stats->nodes[i].n_requests;
@@ -241,6 +256,27 @@ write_tunnels(struct metrics *metrics, const struct tunnel_stats *tunnels)
 	metrics_value(metrics, (double)tunnels->sent_bytes, "from", "upstream", NULL);
 }
 
+static void
+write_cache(struct metrics *metrics, const struct cache_stats *cache)
+{
+	metrics_family(metrics, "weir_cache_requests_total", METRIC_COUNTER,
+		"Proxied requests by what the cache did (stale: of the hits, those beyond their "
+		"time; "
+		"collapsed: waited for the response to another).");
+	metrics_value(metrics, (double)cache->n_hits, "result", "hit", NULL);
+	metrics_value(metrics, (double)cache->n_stale, "result", "stale", NULL);
+	metrics_value(metrics, (double)cache->n_misses, "result", "miss", NULL);
+	metrics_value(metrics, (double)cache->n_bypassed, "result", "bypass", NULL);
+	metrics_value(metrics, (double)cache->n_collapsed, "result", "collapsed", NULL);
+	write_one(metrics, "weir_cache_stored_total", METRIC_COUNTER, "Responses stored.",
+		cache->n_stored);
+	write_one(metrics, "weir_cache_evicted_total", METRIC_COUNTER,
+		"Responses that made room for others.", cache->n_evicted);
+	write_one(metrics, "weir_cache_entries", METRIC_GAUGE,
+		"Responses in the cache, and notes of such that are not kept.", cache->n_entries);
+	write_one(metrics, "weir_cache_bytes", METRIC_GAUGE, "Bytes of the cache.", cache->bytes);
+}
+
 void
 metrics_page_fill(void *ctx, struct metrics *metrics)
 {
@@ -260,6 +296,7 @@ metrics_page_fill(void *ctx, struct metrics *metrics)
 		write_front(metrics, source->front);
 	write_upstreams(metrics, source->upstreams, &totals);
 	write_tunnels(metrics, &totals.proxy.tunnels);
+	write_cache(metrics, &totals.proxy.cache);
 	if (source->access_log)
 		write_one(metrics, "weir_access_log_dropped_total", METRIC_COUNTER,
 			"Lines of the access log that were lost.",

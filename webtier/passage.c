@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "webtier/passage_answer.h"
+#include "webtier/passage_cache.h"
 #include "webtier/passage_queue.h"
 #include "webtier/passage_spares.h"
 #include "webtier/proxy_headers.h"
@@ -32,8 +33,12 @@ enter(struct passage *passage)
 static void
 leave(struct passage *passage)
 {
-	if (--passage->n_entered == 0 && !passage->req)
-		passage_spares_put(passage);
+	if (--passage->n_entered > 0 || passage->req || passage->conn)
+		return;
+	if (passage->is_detached)
+		TAILQ_REMOVE(&passage->proxy->detached, passage, in_detached);
+	passage_cache_fini(passage);
+	passage_spares_put(passage);
 }
 
 /* What came of a try. */
@@ -92,7 +97,11 @@ on_request_done(struct http_request *req, void *data)
 	}
 	if (passage->is_waiting)
 		passage_queue_remove(passage->proxy->waiting, passage);
-	if (passage->conn) {
+	passage_cache_leave(passage);
+	if (passage->conn && passage->refreshed) {
+		passage->is_detached = true;
+		TAILQ_INSERT_TAIL(&passage->proxy->detached, passage, in_detached);
+	} else if (passage->conn) {
 		end_try(passage, OUTCOME_UNKNOWN);
 		upstream_conn_free(passage->conn);
 		passage->conn = NULL;
@@ -172,6 +181,7 @@ write_request(struct passage *passage)
 		.default_host = site ? site : "localhost",
 		.request_id = passage->id,
 		.is_websocket = passage->is_websocket,
+		.is_unconditional = passage->is_unconditional,
 	};
 
 	byte_queue_consume(&passage->out, byte_queue_size(&passage->out));
@@ -288,6 +298,7 @@ on_failure(void *ctx, enum upstream_failure failure, const char *why)
 	note_failure(passage, failure, why);
 	detach(passage, false);
 	if (passage->is_answered) {
+		passage_cache_end(passage, false);
 		passage->has_failed = true;
 		passage_wake_source(passage);
 	} else if (may_retry) {
@@ -322,7 +333,9 @@ on_progress(void *ctx)
 		passage->is_body_paused = false;
 		http_request_resume(passage->req);
 	}
-	if (passage->conn && byte_queue_size(&passage->in) >= PROXY_HIGH_BYTES)
+	if (passage->conn && passage->proxy->cache)
+		passage_cache_take(passage);
+	if (passage->conn && byte_queue_size(&passage->in) >= PROXY_HIGH_BYTES && !passage->storing)
 		upstream_conn_set_reading(passage->conn, false);
 	if (passage->conn)
 		answer_if_due(passage);
@@ -338,6 +351,8 @@ on_end(void *ctx)
 
 	enter(passage);
 	passage->is_complete = true;
+	if (passage->proxy->cache)
+		passage_cache_take(passage);
 	if (response_parser_head(upstream_conn_response(passage->conn))->status == 101)
 		answer_websocket(passage);
 	else if (passage->is_answered)
@@ -345,6 +360,7 @@ on_end(void *ctx)
 	else
 		answer_if_due(passage);
 	detach(passage, true);
+	passage_cache_end(passage, true);
 	leave(passage);
 }
 
@@ -448,9 +464,23 @@ passage_begin(struct proxy *proxy, struct http_request *req, bool is_websocket)
 	passage->is_websocket = is_websocket;
 	make_id(proxy, passage->id);
 	http_request_set_data(req, passage, on_request_done);
-	enter(passage);
 	if (passage->has_body)
 		http_request_set_sink(req, &body_sink, passage);
+	passage_start(passage);
+	return 0;
+}
+
+void
+passage_start(struct passage *passage)
+{
+	struct proxy *proxy = passage->proxy;
+
+	enter(passage);
+	passage->asked_ns = clock_now_ns();
+	if (proxy->cache && !passage->fetch && passage_cache_begin(passage)) {
+		leave(passage);
+		return;
+	}
 	if (write_request(passage) < 0)
 		passage_answer_error(passage, 400, "the request cannot be passed on");
 	else if (passage_queue_is_empty(proxy->waiting))
@@ -458,7 +488,20 @@ passage_begin(struct proxy *proxy, struct http_request *req, bool is_websocket)
 	else
 		do_without(passage, BALANCE_FULL); /* Those who came before are before it. */
 	leave(passage);
-	return 0;
+}
+
+void
+passage_end_detached(struct proxy *proxy)
+{
+	struct passage *passage;
+
+	while ((passage = TAILQ_FIRST(&proxy->detached)) != NULL) {
+		enter(passage);
+		end_try(passage, OUTCOME_UNKNOWN);
+		upstream_conn_free(passage->conn);
+		passage->conn = NULL;
+		leave(passage);
+	}
 }
 
 void

@@ -11,10 +11,14 @@
 #include "webtier/proxy.h"
 #include "webtier/tunnel.h"
 
+#include <sys/queue.h>
+
 #define PROXY_ID_SIZE 33 /* Of a request id, with its NUL. */
 
 struct passage;
+struct passage_fetches;
 struct passage_queue;
+struct cache;
 
 /* What the passages of one worker share. */
 struct proxy {
@@ -31,6 +35,9 @@ struct proxy {
 	uint64_t n_unavailable;
 	uint64_t n_overflows;
 	struct passage_queue *waiting;
+	struct cache *cache; /* Of responses; NULL: none. */
+	struct passage_fetches *fetches;
+	TAILQ_HEAD(, passage) detached; /* Those that no request knows of any more. */
 	struct circuit_settings circuit;
 	struct tunnel_settings tunnels;
 	struct tunnel_stats tunnel_stats;
@@ -46,6 +53,12 @@ int passage_begin(struct proxy *proxy, struct http_request *req, bool is_websock
 
 /* The node it went to last, or NULL. */
 const char *passage_node_name(const struct passage *passage);
+
+/* Begins, or goes on after it has waited for another one's response. */
+void passage_start(struct passage *passage);
+
+/* Ends those that go on for the cache alone. */
+void passage_end_detached(struct proxy *proxy);
 
 /* Its turn to be given to a node has come, or it has waited long enough. */
 void passage_go_on(struct passage *passage, bool is_late);

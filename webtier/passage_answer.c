@@ -3,10 +3,10 @@
 #include "webtier/passage_answer.h"
 
 #include "common/clock.h"
+#include "webtier/passage_cache.h"
 #include "webtier/passage_spares.h"
 #include "webtier/proxy_headers.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,10 +25,14 @@ passage_answer_refusal(
 	char body[128];
 	int n = snprintf(body, sizeof(body), "{\"error\":\"%s\"}", text);
 
-	assert(!passage->is_answered);
+	if (passage->is_answered || passage_cache_answer_stale(passage, status)) {
+		passage_cache_end(passage, false);
+		return;
+	}
 	passage->is_answered = true;
 	snprintf(retry, sizeof(retry), "%" PRIu64, (retry_ns + NS_PER_S - 1) / NS_PER_S);
 	http_respond(passage->req, status, headers, status == 503 ? 4 : 3, body, (size_t)n);
+	passage_cache_end(passage, false);
 }
 
 void
@@ -48,6 +52,7 @@ read_body(void *ctx, char *buf, size_t size)
 	if (n > 0) {
 		memcpy(buf, byte_queue_data(&passage->in), n);
 		byte_queue_consume(&passage->in, n);
+		passage->n_given += n;
 		if (passage->conn && byte_queue_size(&passage->in) <= PROXY_LOW_BYTES)
 			upstream_conn_set_reading(passage->conn, true);
 		return (ssize_t)n;
@@ -82,11 +87,14 @@ passage_answer(struct passage *passage)
 {
 	const struct response_head *head =
 		response_parser_head(upstream_conn_response(passage->conn));
-	struct http_header headers[RESPONSE_FIELDS_MAX];
+	struct http_header headers[RESPONSE_FIELDS_MAX + 1];
 	size_t n_headers = proxy_filter_response(head, headers);
 	bool is_head = http_request_method(passage->req) == HTTP_METHOD_HEAD;
 	bool is_bodyless = head->status == 204 || head->status == 304;
 
+	if (passage_cache_answer_stale(passage, head->status))
+		return;
+	n_headers = passage_cache_mark(passage, headers, n_headers);
 	passage->is_answered = true;
 	if (is_bodyless)
 		http_respond(passage->req, head->status, headers, n_headers, NULL, 0);

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "webtier/passage.h"
+#include "webtier/passage_cache.h"
 #include "webtier/passage_queue.h"
 #include "webtier/passage_spares.h"
 #include "webtier/path_rules.h"
@@ -17,8 +18,20 @@
 #define RECEIVE_BYTES 65536u
 #define IDLE_MAX_MS 30000u
 
+static int
+make_cache(struct proxy *proxy, const struct proxy_cache *cache)
+{
+	int rc = passage_fetches_new(&proxy->fetches);
+
+	if (rc < 0)
+		return rc;
+	return cache_new(&proxy->cache, cache->max_bytes,
+		(size_t)proxy->model->web.cache.max_object_bytes, cache->changes);
+}
+
 int
-proxy_new(struct proxy **out, uv_loop_t *loop, const struct model *model, struct upstream_set *set)
+proxy_new(struct proxy **out, uv_loop_t *loop, const struct model *model, struct upstream_set *set,
+	const struct proxy_cache *cache)
 {
 	uint32_t idle_ms = model->app.limits.idle_timeout_ms / 2;
 	struct proxy *proxy = calloc(1, sizeof(*proxy));
@@ -27,6 +40,7 @@ proxy_new(struct proxy **out, uv_loop_t *loop, const struct model *model, struct
 	if (!proxy)
 		return -ENOMEM;
 	proxy->model = model;
+	TAILQ_INIT(&proxy->detached);
 	proxy->set = set;
 	proxy->events = &passage_events;
 	proxy->settings = (struct upstream_settings){
@@ -56,6 +70,8 @@ proxy_new(struct proxy **out, uv_loop_t *loop, const struct model *model, struct
 			idle_ms > 0 && idle_ms < IDLE_MAX_MS ? idle_ms : IDLE_MAX_MS);
 	if (rc == 0)
 		rc = passage_queue_new(&proxy->waiting, loop, proxy, &model->web.circuit);
+	if (rc == 0 && cache->max_bytes > 0)
+		rc = make_cache(proxy, cache);
 	if (rc < 0) {
 		proxy_free(proxy);
 		return rc;
@@ -69,7 +85,10 @@ proxy_free(struct proxy *proxy)
 {
 	if (!proxy)
 		return;
+	passage_end_detached(proxy);
 	passage_queue_free(proxy->waiting);
+	cache_free(proxy->cache);
+	passage_fetches_free(proxy->fetches);
 	passage_spares_free(proxy);
 	upstream_pool_free(proxy->pool);
 	balance_fini(&proxy->balance);
@@ -137,4 +156,5 @@ proxy_stats(const struct proxy *proxy, struct proxy_stats *out)
 	out->n_waiting = passage_queue_size(proxy->waiting);
 	out->n_overflows = proxy->n_overflows;
 	out->tunnels = proxy->tunnel_stats;
+	out->cache = proxy->cache ? *cache_stats(proxy->cache) : (struct cache_stats){0};
 }

@@ -13,6 +13,7 @@
 #include "common/http/http.h"
 #include "common/model.h"
 #include "webtier/balance.h"
+#include "webtier/cache.h"
 #include "webtier/tunnel.h"
 #include "webtier/upstream_pool.h"
 
@@ -21,9 +22,15 @@
 
 struct proxy;
 
-/* 'model' and 'set' outlive the proxy. Returns 0 or a negative errno. */
-int proxy_new(
-	struct proxy **out, uv_loop_t *loop, const struct model *model, struct upstream_set *set);
+/* The cache of responses that a worker has. */
+struct proxy_cache {
+	uint64_t max_bytes; /* 0: none. */
+	struct cache_changes *changes;
+};
+
+/* 'model', 'set' and what 'cache' points to outlive the proxy. Returns 0 or a negative errno. */
+int proxy_new(struct proxy **out, uv_loop_t *loop, const struct model *model,
+	struct upstream_set *set, const struct proxy_cache *cache);
 
 /* Requests must be over. NULL is allowed. */
 void proxy_free(struct proxy *proxy);
@@ -45,6 +52,7 @@ struct proxy_stats {
 	uint64_t n_waiting;     /* Requests that wait for a node, now. */
 	uint64_t n_overflows;   /* Requests that could not, or not for so long. */
 	struct tunnel_stats tunnels;
+	struct cache_stats cache;
 };
 
 void proxy_stats(const struct proxy *proxy, struct proxy_stats *out);

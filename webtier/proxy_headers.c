@@ -72,6 +72,7 @@ response_field_passes(const char *name, const char *connection)
 struct writer {
 	struct byte_queue *out;
 	char connection[256]; /* All Connection fields, joined. */
+	bool is_unconditional;
 	int status;
 };
 
@@ -137,6 +138,9 @@ pass_field(void *ctx, const char *name, const char *value)
 {
 	struct writer *writer = ctx;
 
+	if (writer->is_unconditional && (strcasecmp(name, "If-None-Match") == 0 ||
+						strcasecmp(name, "If-Modified-Since") == 0))
+		return;
 	if (request_field_passes(name, writer->connection))
 		write_field(writer, name, value);
 }
@@ -258,7 +262,8 @@ int
 proxy_write_request(struct byte_queue *out, const struct http_request *req,
 	const struct proxy_outgoing *outgoing)
 {
-	struct writer writer = {.out = out, .connection = ""};
+	struct writer writer = {
+		.out = out, .connection = "", .is_unconditional = outgoing->is_unconditional};
 	char host[HOST_SIZE];
 
 	if (!proxy_find_host(req, outgoing->default_host, host, sizeof(host)))

@@ -39,7 +39,8 @@ bool proxy_grants_websocket(const struct response_head *head);
 struct proxy_outgoing {
 	const char *default_host; /* Where an HTTP/1.0 client gave no Host. */
 	const char *request_id;
-	bool is_websocket; /* Passes on that this is asked for. */
+	bool is_websocket;     /* Passes on that this is asked for. */
+	bool is_unconditional; /* Leaves out what the client has already. */
 };
 
 /* Appends the header of the request to the app node. Returns 0, -EINVAL if the request has

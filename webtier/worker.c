@@ -311,7 +311,8 @@ fill(struct worker *worker, struct err *err)
 		&worker->files, &config->model->web, config->types, config->cache_bytes, err);
 	if (rc < 0)
 		return rc;
-	rc = proxy_new(&worker->proxy, &worker->loop, config->model, config->upstreams);
+	rc = proxy_new(&worker->proxy, &worker->loop, config->model, config->upstreams,
+		&config->responses);
 	if (rc < 0)
 		return err_set(err, rc, "cannot prepare the proxy: %s", strerror(-rc));
 	return make_server(worker, err);

@@ -61,6 +61,7 @@ all_is_off_unless_it_is_asked_for(void **state)
 	assert_int_equal(web->websocket_idle_ms, 300000);
 	assert_int_equal(web->circuit.n_failures, 0);
 	assert_int_equal(web->circuit.max_requests, 0);
+	assert_int_equal(web->cache.max_bytes, 0);
 	model_free(model);
 }
 
@@ -157,6 +158,9 @@ mistakes_are_told_with_their_line(void **state)
 		{"  http2: {max_streams: 0}\n", 9, "from 1 to 1000"},
 		{"  http2: {reset_burst: 0}\n", 9, "from 1 to 100000"},
 		{"  http2: {enabled: maybe}\n", 9, "choose from"},
+		{"  cache: {max_bytes: 1}\n", 9, "from 65536 to"},
+		{"  cache: {max_bytes: 65536, max_object_bytes: 65537}\n", 9,
+			"more than max_bytes"},
 		{"  circuit: {failures: 0}\n", 9, "from 1 to 1000000"},
 		{"  circuit: {max_waiting: 5}\n", 9, "needs the key 'max_requests'"},
 		{"  circuit: {max_requests: 5, wait_ms: 50}\n", 9, "needs the key 'max_waiting'"},

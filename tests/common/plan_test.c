@@ -193,6 +193,8 @@ static const struct {
 	{"web.connect_timeout_ms", "501"},
 	{"web.response_timeout_ms", "5001"},
 	{"web.websocket_idle_ms", "60001"},
+	{"web.cache.max_bytes", "1048577"},
+	{"web.cache.max_object_bytes", "65537"},
 	{"web.circuit.failures", "6"},
 	{"web.circuit.open_ms", "5001"},
 	{"web.circuit.max_requests", "101"},
