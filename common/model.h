@@ -468,8 +468,8 @@ struct web_config {
 	uint32_t websocket_idle_ms;   /* One in which nothing moves is closed. */
 	struct circuit_config circuit;
 	struct response_cache_config cache;
-	struct check upstream_check; /* Of each app node; type http. */
-	const char *ocsp_response;    /* About 'certificate'; NULL: none. */
+	struct check upstream_check;               /* Of each app node; type http. */
+	const char *ocsp_response;                 /* About 'certificate'; NULL: none. */
 	struct web_certificate *more_certificates; /* For other names. */
 	size_t n_more_certificates;
 	const char *ticket_keys; /* Shared by web nodes; NULL: each has its own. */

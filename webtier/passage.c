@@ -11,6 +11,7 @@
 #include "webtier/passage_cache.h"
 #include "webtier/passage_queue.h"
 #include "webtier/passage_spares.h"
+#include "webtier/passage_try.h"
 #include "webtier/proxy_headers.h"
 
 #include <assert.h>
@@ -19,8 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-LOG_MODULE("proxy");
 
 #define TRIES_MAX 2
 
@@ -41,48 +40,6 @@ leave(struct passage *passage)
 	passage_spares_put(passage);
 }
 
-/* What came of a try. */
-enum outcome {
-	OUTCOME_WHOLE,   /* A whole, valid response. */
-	OUTCOME_FAILED,  /* None. */
-	OUTCOME_UNKNOWN, /* The client went first: no fault of the node. */
-};
-
-/* Accounts for the end of a try. */
-static void
-end_try(struct passage *passage, enum outcome outcome)
-{
-	struct proxy *proxy = passage->proxy;
-	struct upstream_node *node = &proxy->set->nodes[passage->node];
-
-	balance_end(&proxy->balance, passage->node, outcome != OUTCOME_FAILED);
-	if (outcome == OUTCOME_UNKNOWN)
-		circuit_forget(&node->circuit, passage->ticket);
-	else if (outcome == OUTCOME_WHOLE && circuit_succeed(&node->circuit))
-		LOG_INFORM("%s (%s): its circuit is closed again", node->name, node->host);
-	else if (outcome == OUTCOME_FAILED &&
-		 circuit_fail(&node->circuit, passage->ticket, &proxy->circuit, clock_now_ns()))
-		LOG_WARNING("%s (%s): its circuit is open for %" PRIu64 " ms", node->name,
-			node->host, proxy->circuit.open_ns / NS_PER_MS);
-	passage_queue_serve(proxy->waiting);
-}
-
-/* Ends the use of the node; 'success': its response was whole. */
-static void
-detach(struct passage *passage, bool success)
-{
-	struct upstream_conn *conn = passage->conn;
-
-	if (!conn)
-		return;
-	passage->conn = NULL;
-	end_try(passage, success ? OUTCOME_WHOLE : OUTCOME_FAILED);
-	if (success)
-		upstream_pool_put(passage->proxy->pool, passage->node, conn);
-	else
-		upstream_conn_free(conn);
-}
-
 static void
 on_request_done(struct http_request *req, void *data)
 {
@@ -91,7 +48,7 @@ on_request_done(struct http_request *req, void *data)
 	(void)req;
 	enter(passage);
 	if (passage->tunnel) {
-		end_try(passage, OUTCOME_UNKNOWN);
+		passage_end_try(passage, OUTCOME_UNKNOWN);
 		tunnel_free(passage->tunnel);
 		passage->tunnel = NULL;
 	}
@@ -102,43 +59,12 @@ on_request_done(struct http_request *req, void *data)
 		passage->is_detached = true;
 		TAILQ_INSERT_TAIL(&passage->proxy->detached, passage, in_detached);
 	} else if (passage->conn) {
-		end_try(passage, OUTCOME_UNKNOWN);
+		passage_end_try(passage, OUTCOME_UNKNOWN);
 		upstream_conn_free(passage->conn);
 		passage->conn = NULL;
 	}
 	passage->req = NULL;
 	leave(passage);
-}
-
-/* --- WebSockets --- */
-
-/* The node has changed to the other protocol: from here on bytes pass as they are. */
-static void
-answer_websocket(struct passage *passage)
-{
-	const struct response_head *head =
-		response_parser_head(upstream_conn_response(passage->conn));
-	struct http_header headers[RESPONSE_FIELDS_MAX + 1];
-	size_t n_headers = proxy_filter_response(head, headers);
-	int fd = -1;
-
-	if (!proxy_grants_websocket(head)) {
-		detach(passage, false);
-		passage_answer_error(passage, 502, "the application server gave an invalid answer");
-		return;
-	}
-	headers[n_headers++] = (struct http_header){"Upgrade", "websocket"};
-	fd = upstream_conn_detach(passage->conn); /* The head lives on till the loop has run. */
-	passage->conn = NULL;
-	circuit_succeed(&passage->proxy->set->nodes[passage->node].circuit);
-	passage->ticket = CIRCUIT_PASS; /* The rest says nothing of the node. */
-	if (tunnel_new(&passage->tunnel, &passage->proxy->tunnels, fd, &passage->in) < 0) {
-		end_try(passage, OUTCOME_UNKNOWN);
-		passage_answer_error(passage, 503, "out of memory");
-		return;
-	}
-	passage->is_answered = true;
-	tunnel_open(passage->tunnel, passage->req, headers, n_headers);
 }
 
 /* --- Tries --- */
@@ -159,18 +85,6 @@ wanted_freshness(const struct passage *passage)
 	return is_idempotent(http_request_method(passage->req)) && !passage->has_body
 		       ? UPSTREAM_ANY
 		       : UPSTREAM_ALIVE; /* It could not be sent again. */
-}
-
-static void
-note_failure(struct passage *passage, enum upstream_failure failure, const char *why)
-{
-	struct proxy *proxy = passage->proxy;
-	struct upstream_node *node = &proxy->set->nodes[passage->node];
-
-	if (failure == UPSTREAM_FAIL_CONNECT || failure == UPSTREAM_FAIL_CONNECT_TIMEOUT)
-		upstream_eject(node, clock_now_ns());
-	log_write_limited(&proxy->failure_limit, LOG_WARN, log_module, "%s (%s): %s", node->name,
-		node->host, why);
 }
 
 static int
@@ -208,8 +122,8 @@ start_try(struct passage *passage, int node)
 	passage->n_tries++;
 	balance_begin(&proxy->balance, node);
 	if (rc < 0) {
-		end_try(passage, OUTCOME_FAILED);
-		note_failure(passage, UPSTREAM_FAIL_CONNECT, strerror(-rc));
+		passage_end_try(passage, OUTCOME_FAILED);
+		passage_note_failure(passage, UPSTREAM_FAIL_CONNECT, strerror(-rc));
 		return rc;
 	}
 	proxy->balance.stats[node].n_connects += (uint64_t)rc;
@@ -295,8 +209,8 @@ on_failure(void *ctx, enum upstream_failure failure, const char *why)
 	bool may_retry = prepare_retry(passage, failure);
 
 	enter(passage);
-	note_failure(passage, failure, why);
-	detach(passage, false);
+	passage_note_failure(passage, failure, why);
+	passage_let_go(passage, false);
 	if (passage->is_answered) {
 		passage_cache_end(passage, false);
 		passage->has_failed = true;
@@ -354,12 +268,12 @@ on_end(void *ctx)
 	if (passage->proxy->cache)
 		passage_cache_take(passage);
 	if (response_parser_head(upstream_conn_response(passage->conn))->status == 101)
-		answer_websocket(passage);
-	else if (passage->is_answered)
-		passage_wake_source(passage);
-	else
+		passage_answer_websocket(passage);
+	else if (!passage->is_answered)
 		answer_if_due(passage);
-	detach(passage, true);
+	if (passage->conn && passage->is_answered)
+		passage_answer_end(passage);
+	passage_let_go(passage, true);
 	passage_cache_end(passage, true);
 	leave(passage);
 }
@@ -383,6 +297,14 @@ append_body(struct passage *passage, const char *data, size_t size)
 	return byte_queue_append_text(&passage->out, chunk) &&
 	       byte_queue_append(&passage->out, data, size) &&
 	       byte_queue_append_text(&passage->out, "\r\n");
+}
+
+/* The last chunk, and what follows it. */
+static bool
+append_end(struct passage *passage)
+{
+	return byte_queue_append_text(&passage->out, "0\r\n") &&
+	       proxy_write_trailers(&passage->out, passage->req) == 0;
 }
 
 static size_t
@@ -417,7 +339,7 @@ end_body(void *ctx, struct http_request *req)
 		return;
 	enter(passage);
 	passage->is_whole = true;
-	if (passage->is_chunked && !byte_queue_append_text(&passage->out, "0\r\n\r\n"))
+	if (passage->is_chunked && !append_end(passage))
 		http_request_abort(req);
 	else if (passage->conn)
 		upstream_conn_end_request(passage->conn);
@@ -497,7 +419,7 @@ passage_end_detached(struct proxy *proxy)
 
 	while ((passage = TAILQ_FIRST(&proxy->detached)) != NULL) {
 		enter(passage);
-		end_try(passage, OUTCOME_UNKNOWN);
+		passage_end_try(passage, OUTCOME_UNKNOWN);
 		upstream_conn_free(passage->conn);
 		passage->conn = NULL;
 		leave(passage);

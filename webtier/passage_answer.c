@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "webtier/passage_cache.h"
 #include "webtier/passage_spares.h"
+#include "webtier/passage_try.h"
 #include "webtier/proxy_headers.h"
 
 #include <inttypes.h>
@@ -82,6 +83,38 @@ answer_whole(struct passage *passage, unsigned int status, const struct http_hea
 			byte_queue_data(&passage->in), size);
 }
 
+/* Whether fields follow the body that the client wants. */
+static bool
+has_trailers(const struct passage *passage)
+{
+	size_t n;
+
+	response_parser_trailers(upstream_conn_response(passage->conn), &n);
+	return n > 0 && http_request_takes_trailers(passage->req);
+}
+
+void
+passage_answer_end(struct passage *passage)
+{
+	struct http_header trailers[RESPONSE_TRAILERS_MAX];
+	const struct response_field *fields;
+	size_t n_fields;
+	size_t n = 0;
+
+	if (!passage->req)
+		return;
+	if (has_trailers(passage)) {
+		fields = response_parser_trailers(upstream_conn_response(passage->conn), &n_fields);
+		for (size_t i = 0; i < n_fields; i++) {
+			if (trailer_field_passes(fields[i].name))
+				trailers[n++] =
+					(struct http_header){fields[i].name, fields[i].value};
+		}
+		http_respond_trailers(passage->req, trailers, n);
+	}
+	passage_wake_source(passage);
+}
+
 void
 passage_answer(struct passage *passage)
 {
@@ -98,11 +131,39 @@ passage_answer(struct passage *passage)
 	passage->is_answered = true;
 	if (is_bodyless)
 		http_respond(passage->req, head->status, headers, n_headers, NULL, 0);
-	else if (passage->is_complete && !is_head)
+	else if (passage->is_complete && !is_head && !has_trailers(passage))
 		answer_whole(passage, head->status, headers, n_headers);
 	else
 		http_respond_source(passage->req, head->status, headers, n_headers, head->body_size,
 			&body_source, passage);
+}
+
+void
+passage_answer_websocket(struct passage *passage)
+{
+	const struct response_head *head =
+		response_parser_head(upstream_conn_response(passage->conn));
+	struct http_header headers[RESPONSE_FIELDS_MAX + 1];
+	size_t n_headers = proxy_filter_response(head, headers);
+	int fd = -1;
+
+	if (!proxy_grants_websocket(head)) {
+		passage_let_go(passage, false);
+		passage_answer_error(passage, 502, "the application server gave an invalid answer");
+		return;
+	}
+	headers[n_headers++] = (struct http_header){"Upgrade", "websocket"};
+	fd = upstream_conn_detach(passage->conn); /* The head lives on till the loop has run. */
+	passage->conn = NULL;
+	circuit_succeed(&passage->proxy->set->nodes[passage->node].circuit);
+	passage->ticket = CIRCUIT_PASS; /* The rest says nothing of the node. */
+	if (tunnel_new(&passage->tunnel, &passage->proxy->tunnels, fd, &passage->in) < 0) {
+		passage_end_try(passage, OUTCOME_UNKNOWN);
+		passage_answer_error(passage, 503, "out of memory");
+		return;
+	}
+	passage->is_answered = true;
+	tunnel_open(passage->tunnel, passage->req, headers, n_headers);
 }
 
 void

@@ -13,6 +13,12 @@ void passage_answer_error(struct passage *passage, unsigned int status, const ch
 /* The node's response: whole if all of it is here, else as a source. */
 void passage_answer(struct passage *passage);
 
+/* The response has ended: gives the client what follows its body. */
+void passage_answer_end(struct passage *passage);
+
+/* The node has changed to the other protocol: from here on bytes pass as they are. */
+void passage_answer_websocket(struct passage *passage);
+
 /* There is more of the response, or never will be. */
 void passage_wake_source(struct passage *passage);
 

@@ -68,6 +68,18 @@ response_field_passes(const char *name, const char *connection)
 	       !header_list_has(connection, name);
 }
 
+bool
+trailer_field_passes(const char *name)
+{
+	static const char *const not_behind[] = {"Age", "Authorization", "Cache-Control", "Cookie",
+		"Date", "Expires", "Location", "Max-Forwards", "Pragma", "Range", "Retry-After",
+		"Set-Cookie", "Vary", "Warning", "WWW-Authenticate"};
+
+	return request_field_passes(name, NULL) && response_field_passes(name, NULL) &&
+	       !IN_LIST(name, not_behind) && strncasecmp(name, "Content-", 8) != 0 &&
+	       strncasecmp(name, "If-", 3) != 0;
+}
+
 /* The request while it is written: the first failure is kept. */
 struct writer {
 	struct byte_queue *out;
@@ -277,11 +289,34 @@ proxy_write_request(struct byte_queue *out, const struct http_request *req,
 	http_request_each_header(req, pass_field, &writer);
 	write_client(&writer, req, host);
 	write_field(&writer, "X-Request-Id", outgoing->request_id);
+	if (!outgoing->is_websocket && http_request_takes_trailers(req)) {
+		write_field(&writer, "Connection", "TE");
+		write_field(&writer, "TE", "trailers");
+	}
 	if (outgoing->is_websocket) {
 		write_field(&writer, "Connection", "Upgrade");
 		write_field(&writer, "Upgrade", "websocket");
 	}
 	write_framing(&writer, req);
+	write_text(&writer, "\r\n");
+	return writer.status;
+}
+
+static void
+pass_trailer(void *ctx, const char *name, const char *value)
+{
+	struct writer *writer = ctx;
+
+	if (trailer_field_passes(name))
+		write_field(writer, name, value);
+}
+
+int
+proxy_write_trailers(struct byte_queue *out, const struct http_request *req)
+{
+	struct writer writer = {.out = out, .connection = ""};
+
+	http_request_each_trailer(req, pass_trailer, &writer);
 	write_text(&writer, "\r\n");
 	return writer.status;
 }

@@ -48,6 +48,13 @@ struct proxy_outgoing {
 int proxy_write_request(struct byte_queue *out, const struct http_request *req,
 	const struct proxy_outgoing *outgoing);
 
+/* True if a field may be passed on behind a body, where it must not say how to read, route, cache
+ * or trust the message (RFC 9110, section 6.5.1). */
+bool trailer_field_passes(const char *name);
+
+/* Appends the fields behind a request's body in chunks, and the empty line. Returns as above. */
+int proxy_write_trailers(struct byte_queue *out, const struct http_request *req);
+
 /* Fills 'out' (room for RESPONSE_FIELDS_MAX) with the fields to pass on; returns how many. */
 size_t proxy_filter_response(const struct response_head *head, struct http_header *out);
 

@@ -21,6 +21,7 @@
 
 #define RESPONSE_HEAD_MAX 32768u /* Bytes of status line and headers. */
 #define RESPONSE_FIELDS_MAX 100u
+#define RESPONSE_TRAILERS_MAX 20u
 #define RESPONSE_BODY_UNKNOWN (-1) /* Chunked, or until the connection closes. */
 
 struct response_field {
@@ -59,6 +60,10 @@ int response_parser_finish(struct response_parser *parser, const char **why);
 
 /* The final response's head, once it is there; else NULL. */
 const struct response_head *response_parser_head(const struct response_parser *parser);
+
+/* The fields behind a body in chunks, once it is complete; they live as those of the head. */
+const struct response_field *response_parser_trailers(
+	const struct response_parser *parser, size_t *n);
 
 /* Nothing of the response has been seen yet. */
 bool response_parser_is_untouched(const struct response_parser *parser);

@@ -89,6 +89,10 @@ struct http_sink {
  * closes the connection, as the body has not been read). */
 void http_request_set_sink(struct http_request *req, const struct http_sink *sink, void *ctx);
 
+/* Calls 'each' for every field that came behind the body, once it is whole. */
+void http_request_each_trailer(const struct http_request *req,
+	void (*each)(void *ctx, const char *name, const char *value), void *ctx);
+
 /* Goes on with a paused request body or a response source that had nothing to read. */
 void http_request_resume(struct http_request *req);
 
@@ -146,6 +150,14 @@ struct http_source {
 void http_respond_source(struct http_request *req, unsigned int status,
 	const struct http_header *headers, size_t n_headers, int64_t body_size,
 	const struct http_source *source, void *ctx);
+
+/* Whether the client has said that it takes fields behind a body (RFC 9110, section 10.1.4). */
+bool http_request_takes_trailers(const struct http_request *req);
+
+/* Fields to follow the body of a response by http_respond_source() of unknown size; given before
+ * its source has said HTTP_SOURCE_END. They are copied. */
+void http_respond_trailers(
+	struct http_request *req, const struct http_header *trailers, size_t n_trailers);
 
 /* --- Change of protocol (RFC 9110 7.8): the connection becomes a stream of bytes both ways --- */
 

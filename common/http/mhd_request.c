@@ -107,13 +107,28 @@ pass_header(void *ctx, enum MHD_ValueKind kind, const char *name, const char *va
 	return MHD_YES;
 }
 
+/* Calls for every field of one kind. */
 static void
-protocol_each_header(const struct http_request *req,
+each_value(const struct http_request *req, enum MHD_ValueKind kind,
 	void (*each)(void *ctx, const char *name, const char *value), void *ctx)
 {
 	struct each_header call = {each, ctx};
 
-	MHD_get_connection_values(of(req)->mhd, MHD_HEADER_KIND, pass_header, &call);
+	MHD_get_connection_values(of(req)->mhd, kind, pass_header, &call);
+}
+
+static void
+protocol_each_header(const struct http_request *req,
+	void (*each)(void *ctx, const char *name, const char *value), void *ctx)
+{
+	each_value(req, MHD_HEADER_KIND, each, ctx);
+}
+
+static void
+protocol_each_trailer(const struct http_request *req,
+	void (*each)(void *ctx, const char *name, const char *value), void *ctx)
+{
+	each_value(req, MHD_FOOTER_KIND, each, ctx);
 }
 
 static bool
@@ -217,10 +232,23 @@ protocol_answer(struct http_request *req, const struct answer *answer)
 	resume(mine);
 }
 
+static void
+protocol_trailers(struct http_request *req, const struct http_header *trailers, size_t n)
+{
+	struct mhd_request *mine = of(req);
+
+	if (!mine->response || !mine->source || mine->body_size >= 0 || is_old(mine))
+		return;
+	for (size_t i = 0; i < n; i++)
+		MHD_add_response_footer(mine->response, trailers[i].name, trailers[i].value);
+}
+
 static const struct http_protocol protocol = {
 	.header = protocol_header,
 	.each_header = protocol_each_header,
+	.each_trailer = protocol_each_trailer,
 	.answer = protocol_answer,
+	.trailers = protocol_trailers,
 	.resume = protocol_resume,
 	.abort = protocol_abort,
 };

@@ -43,8 +43,12 @@ struct http_protocol {
 	const char *(*header)(const struct http_request *req, const char *name);
 	void (*each_header)(const struct http_request *req,
 		void (*each)(void *ctx, const char *name, const char *value), void *ctx);
+	void (*each_trailer)(const struct http_request *req,
+		void (*each)(void *ctx, const char *name, const char *value), void *ctx);
 	/* Sends the answer when its turn has come. */
 	void (*answer)(struct http_request *req, const struct answer *answer);
+	/* Sends the fields behind the body of the answer. */
+	void (*trailers)(struct http_request *req, const struct http_header *trailers, size_t n);
 	/* Goes on with the paused body or source. */
 	void (*resume)(struct http_request *req);
 	void (*abort)(struct http_request *req);

@@ -114,6 +114,14 @@ http_respond_source(struct http_request *req, unsigned int status,
 }
 
 void
+http_respond_trailers(
+	struct http_request *req, const struct http_header *trailers, size_t n_trailers)
+{
+	if (!req->refused && !request_is_dead(req))
+		req->protocol->trailers(req, trailers, n_trailers);
+}
+
+void
 http_respond_upgrade(struct http_request *req, const struct http_header *headers, size_t n_headers,
 	const struct http_stream *stream, void *ctx)
 {

@@ -9,8 +9,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from http2 import END_HEADERS, END_STREAM, HEADERS, Http2, block, context_for, frame
 from upstream import Upstream, answer
-from web import NAME, PATIENCE_S, Client, WebTier, client_context, fields, until
+from web import NAME, PATIENCE_S, Client, WebTier, client_context, fields, read_head, until
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -102,6 +103,22 @@ class Node:
         asked.say(answer(b"", "Connection: X-Private, close", "X-Private: 1", "Keep-Alive: 5",
                          "Proxy-Authenticate: Basic", "Upgrade: h2c", "Server: app", "X-Own: a"))
         return False
+
+    def behind(self, asked):
+        """Fields behind the body: all at once, or once it may go on."""
+        asked.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n")
+        if "later" in asked.target:
+            asked.say(b"3\r\nabc\r\n")
+            assert self.gate.wait(4 * PATIENCE_S)
+        asked.say(b"2\r\nde\r\n0\r\nX-Sum: 5 \r\nContent-Type: x\r\nX-More: y\r\n"
+                  b"Set-Cookie: a=b\r\n\r\n")
+
+    @staticmethod
+    def uptrailers(asked):
+        """Tells what came behind the body."""
+        while (size := int(asked.reader.readline(), 16)):
+            asked.reader.read(size + 2)
+        asked.say(answer(read_head(asked.reader)))
 
     @staticmethod
     def hints(asked):
@@ -226,6 +243,72 @@ def test_chunks_come_down_and_go_up(tier, node):
         client.send(b"POST /api/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                     b"3;x=y\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
         assert client.answer().body.endswith(b"\r\n\r\nabcde")
+
+
+def raw(tier, request):
+    """What is answered up to its end, which is that of the fields behind the body."""
+    with Client(tier) as client:
+        client.send(request)
+        heard = head_of(client.socket)
+        while not heard.endswith(b"\r\n\r\n") or heard.count(b"\r\n\r\n") < 2:
+            heard += client.socket.recv(1)
+        return heard
+
+
+@pytest.mark.parametrize("when", ["once", "later"])
+def test_fields_behind_a_body_come_down(tier, node, when):
+    wants = b"Connection: TE\r\nTE: trailers\r\n"
+    ask = b"GET /api/behind?%s HTTP/1.1\r\nHost: x\r\n%s\r\n"
+    heard = raw(tier, ask % (when.encode(), wants))
+    body = heard.partition(b"\r\n\r\n")[2]
+    assert body.endswith(b"\r\n0\r\nX-Sum: 5\r\nX-More: y\r\n\r\n")
+    assert node.asked[-1].fields["te"] == "trailers"
+    assert node.asked[-1].fields["connection"] == "TE"
+    with Client(tier) as client:  # Who does not say that it takes them gets none.
+        client.send(ask % (when.encode(), b""))
+        assert client.answer().body.endswith(b"de")
+        client.send(b"GET /api/echo HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.answer().status == 200
+    assert "te" not in node.asked[-2].fields
+
+
+def test_fields_behind_a_body_come_down_while_it_streams(tier, node):
+    node.gate.clear()
+    with Client(tier) as client:
+        client.send(b"GET /api/behind?later HTTP/1.1\r\nHost: x\r\nTE: trailers\r\n\r\n")
+        head_of(client.socket)
+        assert client.reader.read(8) == b"3\r\nabc\r\n"
+        node.gate.set()
+        assert client.reader.read(7) == b"2\r\nde\r\n"
+        assert client.reader.read(3) == b"0\r\n"
+        assert read_head(client.reader) == b"X-Sum: 5\r\nX-More: y\r\n\r\n"
+
+
+def test_fields_behind_a_body_go_up(tier):
+    with Client(tier) as client:
+        client.send(b"POST /api/uptrailers HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+                    b"\r\n3\r\nabc\r\n0\r\nX-Sum: 3\r\nContent-Length: 7\r\nForwarded: x\r\n"
+                    b"Transfer-Encoding: x\r\nX-More: y\r\n\r\n")
+        assert client.answer().body == b"X-Sum: 3\r\nX-More: y\r\n\r\n"
+
+
+def test_http2_has_fields_behind_bodies_too(tier, authority):
+    with Http2(tier, context_for(authority)) as client:
+        stream = client.ask("/api/behind?later", "GET", ("te", "trailers"))
+        client.read_until(lambda: client.of(stream).status)
+        found = client.of(stream)
+        client.read_until(lambda: found.body == b"abcde")
+        assert found.status == 200  # The next HEADERS are those behind the body.
+        client.HANDLERS = {**client.HANDLERS, HEADERS: lambda self, flags, number, payload: (
+            behind_fields.extend(self.decoder.decode(payload)),
+            setattr(found, "has_ended", bool(flags & END_STREAM)))}
+        behind_fields = []
+        client.read_until(lambda: found.has_ended)
+        assert behind_fields == [("x-sum", "5"), ("x-more", "y")]
+    with Http2(tier, context_for(authority)) as client:
+        stream = client.ask("/api/uptrailers", "POST", body=b"abc", ends=False)
+        client.send(frame(HEADERS, END_HEADERS | END_STREAM, stream, block([("x-sum", "3")])))
+        assert client.answer(stream).body == b"x-sum: 3\r\n\r\n"
 
 
 def test_a_client_that_asks_first_is_told_to_go_on(tier, node):

@@ -142,7 +142,8 @@ def read_chunks(reader):
     while (size := int(reader.readline(), 16)):
         body += reader.read(size)
         assert reader.read(2) == b"\r\n"
-    assert reader.readline() == b"\r\n"
+    while (line := reader.readline()) != b"\r\n":  # Fields may follow.
+        assert line.endswith(b"\r\n") and b":" in line
     return body
 
 

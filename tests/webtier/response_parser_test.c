@@ -350,6 +350,48 @@ a_change_of_protocol_is_the_end_of_http_if_it_was_asked_for(void **state)
 	byte_queue_fini(&body);
 }
 
+static void
+fields_behind_a_body_are_kept_and_looked_at(void **state)
+{
+	static const char head[] = "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n"
+				   "1\r\nx\r\n0\r\n";
+	static const char *const bad[] = {"a b: c\r\n\r\n", "a: \x01\r\n\r\n", "(: c\r\n\r\n"};
+	struct response_parser *parser;
+	const struct response_field *trailers;
+	struct byte_queue body;
+	const char *why = NULL;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(response_parser_new(&parser), 0);
+	byte_queue_init(&body);
+	for (int i = 0; i < 2; i++) { /* The second time as the first. */
+		response_parser_reset(parser, false, &body);
+		assert_int_equal(response_parser_feed(parser, head, strlen(head), &why), 0);
+		response_parser_trailers(parser, &n);
+		assert_int_equal(n, 0);
+		assert_int_equal(
+			response_parser_feed(parser, "c: d  \r\nee: \r\n\r\n", 17, &why), 0);
+		assert_true(response_parser_is_complete(parser));
+		trailers = response_parser_trailers(parser, &n);
+		assert_int_equal(n, 2);
+		assert_string_equal(trailers[0].name, "c");
+		assert_string_equal(trailers[0].value, "d");
+		assert_string_equal(trailers[1].name, "ee");
+		assert_string_equal(trailers[1].value, "");
+		assert_int_equal(response_parser_head(parser)->n_fields, 2);
+		assert_string_equal(response_parser_head(parser)->fields[0].value, "b");
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		response_parser_reset(parser, false, &body);
+		assert_int_equal(response_parser_feed(parser, head, strlen(head), &why), 0);
+		assert_int_equal(
+			response_parser_feed(parser, bad[i], strlen(bad[i]), &why), -EBADMSG);
+	}
+	response_parser_free(parser);
+	byte_queue_fini(&body);
+}
+
 int
 main(void)
 {
@@ -362,6 +404,7 @@ main(void)
 		cmocka_unit_test(headers_have_bounds),
 		cmocka_unit_test(a_parser_forgets_the_response_before),
 		cmocka_unit_test(damaged_bytes_do_no_harm),
+		cmocka_unit_test(fields_behind_a_body_are_kept_and_looked_at),
 		cmocka_unit_test(a_change_of_protocol_is_the_end_of_http_if_it_was_asked_for),
 	};
 
