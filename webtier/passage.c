@@ -237,6 +237,16 @@ answer_if_due(struct passage *passage)
 		passage_answer(passage);
 }
 
+/* What was fetched anew may not be kept, and nobody else wants it. */
+static void
+give_up_refresh(struct passage *passage)
+{
+	passage_cache_end(passage, false);
+	passage_end_try(passage, OUTCOME_UNKNOWN);
+	upstream_conn_free(passage->conn);
+	passage->conn = NULL;
+}
+
 static void
 on_progress(void *ctx)
 {
@@ -249,6 +259,8 @@ on_progress(void *ctx)
 	}
 	if (passage->conn && passage->proxy->cache)
 		passage_cache_take(passage);
+	if (passage->conn && passage->refreshed && passage->has_head && !passage->storing)
+		give_up_refresh(passage);
 	if (passage->conn && byte_queue_size(&passage->in) >= PROXY_HIGH_BYTES && !passage->storing)
 		upstream_conn_set_reading(passage->conn, false);
 	if (passage->conn)

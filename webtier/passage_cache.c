@@ -218,6 +218,7 @@ use_stale(struct passage *passage, struct cache_entry *entry, const struct cache
 	uint32_t over_s)
 {
 	if (over_s >= entry->lifetime.while_revalidate_s || control->no_cache) {
+		cache_unref(passage->stale);
 		passage->stale = entry;
 		return miss(passage, control, "stale");
 	}

@@ -328,6 +328,25 @@ def test_only_one_fetches_anew(one, node):
         until("it is there", lambda: keeper.get().body != b"1")
 
 
+def test_what_comes_anew_may_not_be_kept(folder, authority, site):
+    target = "/api/turned"
+    node = Node()
+    with ExitStack() as stack:
+        upstream = stack.enter_context(Upstream(node))
+        tier = WebTier(folder, authority, upstream, cache={})
+        stack.callback(tier.stop)
+        keeper = stack.enter_context(Keeper(
+            tier, node, target, "Cache-Control: max-age=2, stale-while-revalidate=600", "Age: 1"))
+        assert keeper.get().body == b"1"
+        node.lines[target] = ["Cache-Control: private"]
+        node.size[target] = 16 << 20
+        until("it is asked again", lambda: keeper.get() and keeper.n > 1)
+        until("it is known", lambda: len(keeper.get().body) == 16 << 20)
+        # Nor is a connection left behind whose answer nobody reads.
+        idle = "weir_upstream_idle_connections"
+        until("those in use are gone", lambda: len(upstream.open) <= tier.figure(idle))
+
+
 @pytest.mark.parametrize("trouble", ["503 Busy", None], ids=["503", "no answer"])
 def test_what_is_stale_is_used_where_the_node_fails(one, node, trouble):
     target = f"/api/error-{trouble is None}"
