@@ -200,7 +200,7 @@ check_trailers(struct response_parser *parser)
 		char *value = parser->trailer_text.bytes + parser->trailer_spans[i].value;
 
 		trim_right(value);
-		if (!is_token(name) || !is_value(value))
+		if (!guard_is_token(name) || !is_value(value))
 			return refuse(parser, -EBADMSG, "a malformed trailer");
 		parser->trailers[i] = (struct response_field){name, value};
 	}
