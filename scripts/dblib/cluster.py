@@ -111,7 +111,7 @@ def load(path):
     path = Path(path)
     try:
         with open(path, encoding="utf-8") as file:
-            text = yaml.safe_load(file)
+            text = yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         nodes = [node for node in text["nodes"] if node["role"] == "db"]
         section = text["database"]
         servers = tuple(Server(node["name"], *_endpoint(node["listen"]),

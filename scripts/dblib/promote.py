@@ -107,8 +107,7 @@ def _fence(cluster, old, fenced):
 def _apply(cluster, target, position):
     """Waits until the target has applied everything up to 'position', or all it has got."""
     if position is None:
-        sql.ask(cluster, target.server, "STOP SLAVE IO_THREAD;")
-        position = state.certain(cluster, target.server).received
+        position = state.certain(cluster, target.server, "STOP SLAVE IO_THREAD;").received
     if not position:
         return
     deadline = time.monotonic() + CATCH_UP_S

@@ -96,17 +96,17 @@ class State:
         return text
 
 
-def of(cluster, server):
-    """The state of one server."""
+def of(cluster, server, before=""):
+    """The state of one server, after the statements 'before'."""
     try:
-        return State(server, sql.ask_vertical(cluster, server, QUESTION))
+        return State(server, sql.ask_vertical(cluster, server, before + QUESTION))
     except sql.ServerError as error:
         return State(server, {}, error)
 
 
-def certain(cluster, server):
-    """The state of a server that must answer."""
-    found = of(cluster, server)
+def certain(cluster, server, before=""):
+    """Likewise of a server that must answer."""
+    found = of(cluster, server, before)
     if not found.answers:
         raise found.error
     return found
