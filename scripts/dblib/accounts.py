@@ -2,7 +2,10 @@
 """Who may do what, as SQL for root of each server.
 
 It is run on every server and goes into no log: so a server has its accounts before it follows
-anybody, and the shared history begins with the first migration."""
+anybody, and the shared history begins with the first migration. Passwords are in it as the hashes
+that the servers keep (mysql_native_password)."""
+
+import hashlib
 
 from dblib.sql import quote
 
@@ -24,10 +27,15 @@ CREATE DATABASE IF NOT EXISTS {schema} CHARACTER SET utf8mb4;
 """
 
 ONE = """\
-CREATE USER IF NOT EXISTS {user}@{hosts};
-ALTER USER {user}@{hosts} IDENTIFIED BY {password};
+CREATE USER IF NOT EXISTS {user}@{hosts} IDENTIFIED BY PASSWORD {hash};
+ALTER USER {user}@{hosts} IDENTIFIED BY PASSWORD {hash};
 GRANT {rights} ON {where} TO {user}@{hosts};
 """
+
+
+def _hash(password):
+    inner = hashlib.sha1(password.encode()).digest()
+    return "*" + hashlib.sha1(inner).hexdigest().upper()
 
 
 def statements(cluster, hosts):
@@ -38,6 +46,6 @@ def statements(cluster, hosts):
     for name, account in cluster.accounts.items():
         rights, where = GRANTS[name]
         text += ONE.format(user=quote(account.user), hosts=quote(hosts), rights=rights,
-                           password=quote(account.password()),
+                           hash=quote(_hash(account.password())),
                            where=f"{schema}.*" if where == "schema" else "*.*")
     return text

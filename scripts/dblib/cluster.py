@@ -50,6 +50,7 @@ class Server:
 class Cluster:
     """The section 'database' and the nodes that it is about."""
 
+    path: Path  # Of the file.
     servers: tuple
     schema: str
     accounts: dict  # 'app', 'migrate', 'monitor', 'replication', 'admin': those that there are.
@@ -119,7 +120,7 @@ def load(path):
         folder = path.resolve().parent
         replication = section.get("replication") or {}
         tls_ca = section.get("tls_ca")
-        return Cluster(servers, section["name"], _accounts(section, folder),
+        return Cluster(path, servers, section["name"], _accounts(section, folder),
                        bool(replication.get("semi_sync", False)),
                        int(replication.get("semi_sync_timeout_ms", SEMI_SYNC_TIMEOUT_MS)),
                        _command(replication.get("fence") or (), folder),

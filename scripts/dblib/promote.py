@@ -7,18 +7,15 @@
 Whoever writes finds the new primary by read_only. One promotion at a time, from one machine."""
 
 import fcntl
-import os
 import subprocess
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 from dblib import gtid, roles, sql, state
 from dblib.sql import quote
 from lablib.errors import LabError
 from lablib.progress import complain, say
 
-LOCK = Path("/run/lock/weir-promote.lock")
 CATCH_UP_S = 60
 LOOK_S = 1  # How often a wait looks whether it makes sense.
 CLOSE_S = 5  # How long writes under way may take before a planned change is given up.
@@ -34,13 +31,13 @@ answered may be missing here. --accept-loss promotes it nevertheless; better bri
 
 
 @contextmanager
-def _alone():
-    """One decider."""
-    with open(LOCK, "w", encoding="ascii") as lock:
+def _alone(cluster):
+    """One decider: whoever has locked the cluster file."""
+    with open(cluster.path, encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LabError("another promotion is under way on this machine") from None
+            raise LabError(f"another promotion is under way by {cluster.path}") from None
         yield
 
 
@@ -166,7 +163,11 @@ def _switch(cluster, states, target, old, fenced):
     else:
         if old is not None:
             _fence(cluster, old, fenced)
-        _apply(cluster, target, None)
+        try:
+            _apply(cluster, target, None)
+        except BaseException:
+            sql.ask(cluster, target.server, "START SLAVE IO_THREAD;")
+            raise
     roles.open_for_writes(cluster, target.server, has_replicas=False)
     return time.monotonic() - began
 
@@ -175,8 +176,7 @@ def promote(cluster, name=None, fenced=False, accept_loss=False):
     """Makes the server called 'name', or the replica that has most, the primary."""
     if name:
         cluster.server(name)
-    os.makedirs(LOCK.parent, exist_ok=True)
-    with _alone():
+    with _alone(cluster):
         states = state.of_all(cluster)
         target = _choose(states, name)
         if target.is_writable:

@@ -39,7 +39,7 @@ SET GLOBAL read_only = OFF;
 
 DIVERGED = """\
 It has written what {primary} has not: writes that nobody was told had succeeded, or that were
-lost with asynchronous replication. It stays apart, read-only, and nothing of it was changed.
+lost with asynchronous replication. It stays apart, read-only, with all its data.
 Look at them (mariadb-binlog), then build it anew from a backup of {primary}: docs/database.md"""
 
 
@@ -71,25 +71,29 @@ def _follow(cluster, server, primary, position):
         position=f"SET GLOBAL gtid_slave_pos = {quote(position)};\n" if position else ""))
 
 
-def _refuse_diverged(cluster, server, primary):
+def _give_up(cluster, server, primary, problem):
+    """The primary cannot send what comes after what the server has."""
     sql.ask(cluster, server, "STOP SLAVE; RESET SLAVE ALL;")
-    raise LabError(f"{server.name} has diverged from {primary.name}",
+    if "purged" in problem:
+        raise LabError(f"{server.name} is too far behind", problem,
+                       f"build it anew from a backup of {primary.name}: docs/database.md")
+    raise LabError(f"{server.name} has diverged from {primary.name}", problem,
                    DIVERGED.format(primary=primary.name))
 
 
 def _await_running(cluster, server, primary):
-    """Until both of its threads run."""
+    """Until it gets and applies what the primary writes."""
     last = []
 
     def runs():
         now = state.of(cluster, server)
         last[:] = [now.problem or now.describe()]
-        if now.has_diverged:
-            _refuse_diverged(cluster, server, primary)
+        if now.is_refused:
+            _give_up(cluster, server, primary, now.problem)
         if now.cannot_apply:
             raise LabError(f"{server.name} cannot apply what {primary.name} has written",
                            now.problem)
-        return now.is_running
+        return now.is_accepted
 
     until(f"{server.name} follows {primary.name}", runs, JOIN_S, lambda: last)
 

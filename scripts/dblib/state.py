@@ -61,6 +61,11 @@ class State:
         return self.row.get("Slave_IO_Running") == self.row.get("Slave_SQL_Running") == "Yes"
 
     @property
+    def is_accepted(self):
+        """Its primary sends it what it asked for: the first thing sent is the name of a log."""
+        return self.is_running and bool(self.row.get("Master_Log_File"))
+
+    @property
     def problem(self):
         """Why replication does not run, as the server says."""
         return self.row.get("Last_SQL_Error") or self.row.get("Last_IO_Error") or ""
@@ -71,8 +76,8 @@ class State:
         return self.row.get("Slave_SQL_Running") == "No" and bool(self.row.get("Last_SQL_Error"))
 
     @property
-    def has_diverged(self):
-        """The primary does not know the position from which this one wants to go on."""
+    def is_refused(self):
+        """The primary's log does not have the position from which this one wants to go on."""
         return self.row.get("Last_IO_Errno") == "1236"
 
     @property

@@ -2,6 +2,7 @@
 """scripts/database on real servers: roles, promotion, divergence, backup and restore. They have a pair
 of servers of their own, made ready by the commands under test alone."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -111,6 +112,7 @@ def whole(site):
 def test_accounts_are_made_again_without_harm_and_may_only_what_they_must(whole):
     pair = whole.pair
     text = whole.ok("accounts", "--hosts", "127.0.0.%")
+    assert "secret" not in text
     pair.db1.sql(text)
     pair.db2.sql(text)
     assert pair.db1.value("SELECT @@gtid_binlog_pos") == pair.db2.value("SELECT @@gtid_binlog_pos")
@@ -303,6 +305,11 @@ def test_a_backup_under_load_restores_into_a_fresh_server(whole, tmp_path):
         assert rows(fresh) == rows(pair.db1)
         note = json.loads((next(backups.iterdir()) / "weir-backup.json").read_text())
         assert note["node"] == "db2" and note["position"].startswith("0-")
+        # As the primary of what is left its history goes on.
+        fresh.sql(f"SET GLOBAL gtid_slave_pos = '{note['position']}'; SET GLOBAL read_only = OFF;"
+                  "DELETE FROM weir.busy WHERE id = 1")
+        went_on = int(fresh.value("SELECT @@gtid_binlog_pos").split("-")[2])
+        assert went_on == int(note["position"].split("-")[2]) + 1
     finally:
         fresh.kill()
 
@@ -320,3 +327,6 @@ def test_what_makes_no_sense_is_refused(whole):
     for words, said in ((("promote", "db9"), "no database is called 'db9'"),
                         (("join", "db1"), "is the primary"), (("open", "db2"), "db1 takes writes")):
         whole.fails(*words, said=said)
+    with open(whole.file, encoding="ascii") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        whole.fails("promote", said="another promotion is under way")

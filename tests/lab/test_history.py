@@ -46,35 +46,43 @@ class Faults:
         self.rng = rng
         self.log = []
         self.n_kills = 0
+        self.killed = []
+        self.cut = []
 
     def note(self, what):
         self.log.append(f"{time.time():.3f} {what}")
 
     def begin(self):
-        """Something fails; returns the function that mends it."""
-        name = self.rng.choice(("app1", "app2", "db1", "db2"))
+        """Something fails."""
+        node = topology.NODE[self.rng.choice(("app1", "app2", "db1", "db2"))]
         if self.rng.random() < 0.25:
-            return self._cut(name)
-        return self._kill(topology.NODE[name])
+            self.cut.append(node)
+            self._set_cable(node, "down")
+        else:
+            self.killed.append(node)
+            self.note(f"kill {node.name}")
+            self.n_kills += len(processes.kill(processes.of_node(node)))
 
-    def _kill(self, node):
-        self.note(f"kill {node.name}")
-        self.n_kills += len(processes.kill(processes.of_node(node)))
-
-        def mend():
+    def mend(self):
+        """All works again. A database that starts asks the others for its role, so the network comes
+        first."""
+        self.connect()
+        for node in self.killed:
             self.note(f"start {node.name}")
             with lock.held(f"start {node.name}"):
                 nodes.start(node)
-        return mend
+        self.killed = []
 
-    def _cut(self, name):
-        """The node's cable to the network of the databases."""
-        def set_link(state):
-            self.note(f"cable of {name} {state}")
-            command.run(["ip", "-n", topology.SWITCH, "link", "set",
-                         f"{name}-{topology.DATA.name}", state])
-        set_link("down")
-        return lambda: set_link("up")
+    def connect(self):
+        """No cable is cut."""
+        while self.cut:
+            self._set_cable(self.cut.pop(), "up")
+
+    def _set_cable(self, node, state):
+        """Of the node to the network of the databases."""
+        self.note(f"cable of {node.name} {state}")
+        command.run(["ip", "-n", topology.SWITCH, "link", "set",
+                     f"{node.name}-{topology.DATA.name}", state])
 
     def pause(self, longest_s):
         """The random moment that the test is about, not a wait for anything."""
@@ -95,18 +103,19 @@ def test_kills_at_random_moments_lose_no_write_and_double_none(whole, tmp_path, 
             while faults.n_kills < N_KILLS:
                 writers.await_more(5)
                 faults.pause(0.3)
-                mending = [faults.begin()]
+                faults.begin()
                 if faults.rng.random() < 0.25:
                     faults.pause(0.3)
-                    mending.append(faults.begin())
+                    faults.begin()
                 faults.pause(0.8)
-                for mend in mending:
-                    mend()
+                faults.mend()
             writers.await_more(20)
         whole.await_healthy()
         n_acknowledged, n_links = load.check(whole, writers)
     except Exception as error:
         raise explained(error, seed, faults) from error
+    finally:
+        faults.connect()
     print(f"seed {seed}: {faults.n_kills} kills, {n_acknowledged} acknowledged, {n_links} links")
 
 
