@@ -130,12 +130,12 @@ static bool
 advance(const struct burst *burst, const struct work *work, struct flow_slot slot)
 {
 	struct pipeline *pipeline = burst->pipeline;
-	uint8_t state = slot.bucket->states[slot.i];
+	struct sync_before before = {slot.bucket->seen[slot.i], slot.bucket->states[slot.i]};
 	bool is = flow_advance(
 		pipeline->flows, slot, (enum flow_signal)work->parsed.signal, burst->now_ns);
 
 	if (__builtin_expect(pipeline_sync(pipeline) != NULL, 0))
-		sync_path_note(pipeline, slot, &work->parsed.key, state, is);
+		sync_path_note(burst, slot, &work->parsed.key, before, is);
 	return is;
 }
 
