@@ -211,9 +211,17 @@ struct raw_app {
 	struct raw_limits *limits;
 };
 
+struct raw_replication {
+	char *user, *password_file, *admin_user, *admin_password_file;
+	char *semi_sync, *semi_sync_timeout_ms;
+	char **fence;
+	unsigned int fence_count;
+};
+
 struct raw_database {
 	char *name, *user, *password_file, *migrate_user, *migrate_password_file;
 	char *monitor_user, *monitor_password_file, *migrations;
+	struct raw_replication *replication;
 };
 
 struct raw_monitor {

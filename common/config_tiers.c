@@ -140,6 +140,7 @@ build_database(struct config_reader *reader, const struct raw_database *raw,
 	database->monitor_password_file =
 		config_file(reader, path, "monitor_password_file", raw->monitor_password_file);
 	database->migrations = config_file(reader, path, "migrations", raw->migrations);
+	config_build_replication(reader, raw->replication, &database->replication);
 	if (database->migrate_user && !database->migrate_password_file)
 		config_fail(reader, path, NULL, "migrate_user needs migrate_password_file");
 	if (database->monitor_user && !database->monitor_password_file)
