@@ -418,6 +418,7 @@ must_linger(struct connection *connection)
 int
 connection_close(struct connection *connection)
 {
+	readiness_forget(&connection->readiness);
 	if (!must_linger(connection) || linger_start(connection) < 0)
 		connection_free(connection);
 	return 0;
