@@ -180,14 +180,33 @@ steady_signals(enum flow_state state)
 }
 
 static void
+set_steady(struct flow_table *table, enum flow_state state, uint16_t ticks)
+{
+	if (ticks > table->steady_limit)
+		ticks = table->steady_limit;
+	__atomic_store_n(&table->steady[state],
+		(uint32_t)ticks << FLOW_STEADY_TICKS_SHIFT | steady_signals(state),
+		__ATOMIC_RELAXED);
+}
+
+static void
 set_timeout(struct flow_table *table, enum flow_state state, uint16_t ticks)
 {
 	uint16_t steady = steady_ticks(ticks);
 
+	table->steady_ticks[state] = steady;
 	__atomic_store_n(&table->timeouts[state], (uint16_t)(ticks + steady), __ATOMIC_RELAXED);
-	__atomic_store_n(&table->steady[state],
-		(uint32_t)steady << FLOW_STEADY_TICKS_SHIFT | steady_signals(state),
-		__ATOMIC_RELAXED);
+	set_steady(table, state, steady);
+}
+
+void
+flow_limit_steady(struct flow_table *table, uint16_t n_ticks)
+{
+	if (n_ticks == table->steady_limit)
+		return;
+	table->steady_limit = n_ticks;
+	for (unsigned int state = FLOW_FREE + 1; state < N_FLOW_STATES; state++)
+		set_steady(table, (enum flow_state)state, table->steady_ticks[state]);
 }
 
 void
@@ -217,6 +236,7 @@ flow_table_new(struct flow_table **out, uint32_t n_flows, uint64_t seed,
 		return -ENOMEM;
 	table->n_buckets = n_flows / FLOW_BUCKET_LOAD + 1;
 	table->seed = seed;
+	table->steady_limit = UINT16_MAX;
 	table->events = events;
 	table->memory = *memory;
 	flow_set_timeouts(table, timeouts);

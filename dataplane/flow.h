@@ -62,6 +62,11 @@ uint32_t flow_list(const struct flow_table *table, uint64_t now_ns, uint32_t *cu
  * old one. Control thread; the worker sees each number before or after. */
 void flow_set_timeouts(struct flow_table *table, const struct flow_timeouts *timeouts);
 
+/* Lets no packet take its flow as it is (flow_is_steady()) that was seen before the last 'n_ticks':
+ * it may have been another node's meanwhile. UINT16_MAX: any may be as old as its timeout lets it.
+ * As flow_set_timeouts(). */
+void flow_limit_steady(struct flow_table *table, uint16_t n_ticks);
+
 /* Live flows, those included that have timed out but were not swept yet. Any thread. */
 uint64_t flow_count(const struct flow_table *table);
 

@@ -135,6 +135,8 @@ struct flow_table {
 	uint16_t timeouts[8];           /* Ticks, by state; read as one vector. */
 	uint16_t evict_idle;            /* Ticks. */
 	uint32_t steady[N_FLOW_STATES]; /* control: writes, worker: reads; relaxed atomic. */
+	uint16_t steady_ticks[N_FLOW_STATES]; /* As timeouts let them be. Control thread. */
+	uint16_t steady_limit;                /* See flow_limit_steady(). Control thread. */
 	struct memory memory;
 	/* The choice for the packet at hand; NULL: none. The caller's. */
 	const struct flow_room *room;

@@ -234,6 +234,12 @@ pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 	return 0;
 }
 
+void
+pipeline_limit_steady(struct pipeline *pipeline, uint16_t n_ticks)
+{
+	flow_limit_steady(pipeline->flows, n_ticks);
+}
+
 const struct outbox *
 pipeline_outbox(const struct pipeline *pipeline)
 {

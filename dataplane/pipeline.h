@@ -94,6 +94,9 @@ int pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 const struct stats *pipeline_stats(const struct pipeline *pipeline);
 const struct flow_table *pipeline_flows(const struct pipeline *pipeline);
 
+/* As flow_limit_steady(). Main thread. */
+void pipeline_limit_steady(struct pipeline *pipeline, uint16_t n_ticks);
+
 /* Adds to 'counts', by id, the flows of each backend of which there is a SYN's note and nothing in
  * the flow table. */
 void pipeline_count_noted(const struct pipeline *pipeline, uint64_t now_ns, uint32_t *counts);

@@ -76,7 +76,8 @@ sync_entry_write(const struct snapshot *snapshot, const struct flow_copy *copy, 
 	out->backend = maglev_seed(&backend->addr, backend->name);
 	out->sequence = copy->sequence;
 	out->state = copy->state;
-	out->idle_s = (uint16_t)(idle_ns(copy, now_ns) / NS_PER_S);
+	/* Rounded up: who is told shall forget the flow no later than who tells. */
+	out->idle_s = (uint16_t)((idle_ns(copy, now_ns) + NS_PER_S - 1) / NS_PER_S);
 	return !copy->paired || write_pair(snapshot, copy, out);
 }
 

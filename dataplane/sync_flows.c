@@ -367,6 +367,29 @@ sweep(struct sync_flows *sync, uint64_t now_ns)
 		(uint32_t)(n < sync->remote->n_buckets ? n : sync->remote->n_buckets));
 }
 
+/* Flows that were seen before another node had their address, which is held here again, are to be
+ * looked up in what was told (takeover.h), also those that were seen a short while ago. */
+static void
+limit_steady(struct sync_flows *sync, uint64_t now_ns)
+{
+	const struct lease_table *leases = sync->config.leases;
+	uint64_t n_ticks = UINT16_MAX;
+	size_t n;
+	const struct snapshot_router *routers = snapshot_routers(sync->snapshot, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t elsewhere_ns = lease_elsewhere(leases, routers[i].lease);
+		uint64_t since;
+
+		if (elsewhere_ns == 0 || !lease_held(leases, routers[i].lease, now_ns))
+			continue;
+		since = now_ns > elsewhere_ns ? (now_ns - elsewhere_ns) >> FLOW_TICK_SHIFT : 0;
+		since -= since > 0; /* Ticks are coarse. */
+		n_ticks = since < n_ticks ? since : n_ticks;
+	}
+	sync_members_limit_steady(&sync->members, (uint16_t)n_ticks);
+}
+
 bool
 sync_flows_run(struct sync_flows *sync, uint64_t now_ns)
 {
@@ -375,6 +398,7 @@ sync_flows_run(struct sync_flows *sync, uint64_t now_ns)
 	sweep(sync, now_ns);
 	if (!sync->snapshot)
 		return false;
+	limit_steady(sync, now_ns);
 	if (sync->peer && !send_views(sync, now_ns))
 		return false;
 	if (sync->account == ACCOUNT_WANTED && !begin_account(sync))

@@ -63,6 +63,13 @@ sync_members_are_told(struct sync_members *members)
 	return true;
 }
 
+void
+sync_members_limit_steady(struct sync_members *members, uint16_t n_ticks)
+{
+	for (unsigned int i = 0; i < members->n; i++)
+		pipeline_limit_steady(members->each[i].pipeline, n_ticks);
+}
+
 bool
 sync_members_may_have(const struct sync_members *members, const struct flow_key *key)
 {

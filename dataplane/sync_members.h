@@ -37,6 +37,9 @@ void sync_members_set_changing(struct sync_members *members, bool changing);
 void sync_members_ask(struct sync_members *members, bool all);
 bool sync_members_are_told(struct sync_members *members);
 
+/* As pipeline_limit_steady(), for each. */
+void sync_members_limit_steady(struct sync_members *members, uint16_t n_ticks);
+
 /* False: none has a flow under the key. */
 bool sync_members_may_have(const struct sync_members *members, const struct flow_key *key);
 

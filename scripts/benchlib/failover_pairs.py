@@ -30,7 +30,7 @@ WEIR_NODE = """\
     metrics: {address}:9100
     lb:
       memory_mb: 128
-      flows: 65536
+      flows: 262144
       control_socket: {folder}/dataplane.sock
       admin_socket: {folder}/admin.sock
       ports:

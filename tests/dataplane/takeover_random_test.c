@@ -23,7 +23,7 @@
 #define ESTABLISHED_MS 100000 /* Short, for flows to time out within a life. */
 #define IDLE_MAX_NS (ESTABLISHED_MS * NS_PER_MS - 5 * NS_PER_S)
 #define FIN_MS 10000
-#define STILL_NS (2500 * NS_PER_MS)
+#define STILL_NS (800 * NS_PER_MS)
 #define WAIT_MAX_MS 150000
 
 /* What has views comes most: elsewhere all is told. */
@@ -204,6 +204,7 @@ die(struct life *life)
 	tell(life, "%d dies\n", node_number(life, life->holder));
 	life->holder = life->holder->other;
 	pair_take_over(life->holder);
+	sync_flows_run(life->holder->sync, now_ns(life));
 	life->is_alone = true;
 }
 
@@ -225,6 +226,7 @@ hand_over(struct life *life)
 	tell(life, "%d hands over\n", node_number(life, from));
 	life->holder = from->other;
 	pair_hand_over(from, life->holder);
+	sync_flows_run(life->holder->sync, now_ns(life));
 }
 
 static void

@@ -280,6 +280,29 @@ a_local_port_that_was_given_again_is_the_later_flows(void **state)
 	assert_all(&pair->nodes[1], later, FIRST_PORT + N_PORTS);
 }
 
+/* An address comes back so soon that flows here look as if they had been in use all along, but
+ * their clients have begun others from the same ports meanwhile. */
+static void
+flows_of_a_moment_ago_give_way_to_later_ones(void **state)
+{
+	struct pair *pair = *state;
+	struct ends ends[2][N_PORTS];
+
+	pair_use(pair, MODE_FULLNAT, SCHEDULER_MAGLEV);
+	open_all(&pair->nodes[0], ends, FIRST_PORT);
+	pair_wait(pair, NS_PER_S);
+	pair_hand_over(&pair->nodes[0], &pair->nodes[1]);
+	pair_wait(pair, NS_PER_S);
+	for (int family = 0; family < 2; family++)
+		for (uint16_t i = 0; i < N_PORTS; i++)
+			pass(&pair->nodes[1], family, (uint16_t)(FIRST_PORT + i), TCP_FLAG_RST);
+	open_all(&pair->nodes[1], ends, FIRST_PORT);
+	pair_wait(pair, NS_PER_S);
+	pair_hand_over(&pair->nodes[1], &pair->nodes[0]);
+	sync_flows_run(pair->nodes[0].sync, pair->nodes[0].world.now_ns);
+	assert_all(&pair->nodes[0], ends, FIRST_PORT);
+}
+
 static void
 a_backend_that_only_the_owner_had_costs_no_other_flow(void **state)
 {
@@ -531,6 +554,7 @@ main(void)
 		CASE(a_death_amid_a_change_of_view_costs_nothing),
 		CASE(a_straggler_takes_nothing_from_the_new_holder),
 		CASE(a_local_port_that_was_given_again_is_the_later_flows),
+		CASE(flows_of_a_moment_ago_give_way_to_later_ones),
 		CASE(a_backend_that_only_the_owner_had_costs_no_other_flow),
 		CASE(what_can_be_computed_is_not_told),
 		CASE(a_change_tells_just_what_can_no_longer_be_computed),
