@@ -346,6 +346,7 @@ static const cyaml_schema_field_t web_fields[] = {
 	TEXT(raw_web, ticket_keys),
 	TEXT(raw_web, client_ca),
 	TEXT(raw_web, client_certificate),
+	TEXT(raw_web, kernel_tls),
 	TEXT(raw_web, redirect_https),
 	TEXT(raw_web, hsts_max_age_s),
 	TEXT(raw_web, precompressed),

@@ -191,7 +191,7 @@ struct raw_web {
 	unsigned int proxy_count;
 	struct raw_check *upstream_check;
 	char *min_tls, *ocsp_response, *ticket_keys, *client_ca, *client_certificate;
-	char *redirect_https, *hsts_max_age_s, *precompressed, *gzip;
+	char *kernel_tls, *redirect_https, *hsts_max_age_s, *precompressed, *gzip;
 	struct raw_web_certificate *certificates;
 	unsigned int certificates_count;
 	struct raw_cache_rule *cache_control;

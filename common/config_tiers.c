@@ -68,6 +68,15 @@ build_proxies(struct config_reader *reader, const struct raw_web *raw, struct we
 	}
 }
 
+/* A file of that name would be "./journal". */
+static const char *
+build_access_log(struct config_reader *reader, const char *raw)
+{
+	if (raw && strcmp(raw, WEB_LOG_JOURNAL) == 0)
+		return WEB_LOG_JOURNAL;
+	return config_file(reader, "web", "access_log", raw);
+}
+
 static void
 build_web(struct config_reader *reader, const struct raw_web *raw, struct web_config *web)
 {
@@ -86,7 +95,7 @@ build_web(struct config_reader *reader, const struct raw_web *raw, struct web_co
 	web->root = config_file(reader, "web", "root", raw->root);
 	web->certificate = config_file(reader, "web", "certificate", raw->certificate);
 	web->private_key = config_file(reader, "web", "private_key", raw->private_key);
-	web->access_log = config_file(reader, "web", "access_log", raw->access_log);
+	web->access_log = build_access_log(reader, raw->access_log);
 	web->access_log_format = (enum log_format)config_word(reader, "web", "access_log_format",
 		raw->access_log_format, formats, LOG_FORMAT_COMBINED);
 	build_limits(reader, "web.limits", raw->limits, &web->limits);

@@ -55,6 +55,7 @@ build_tls(struct config_reader *reader, const struct raw_web *raw, struct web_co
 	if (raw->client_certificate && !web->client_ca)
 		config_fail(reader, PLACE, "client_certificate",
 			"needs the key 'client_ca': who signs them");
+	web->kernel_tls = config_bool(reader, PLACE, "kernel_tls", raw->kernel_tls, true);
 	web->redirect_https =
 		config_bool(reader, PLACE, "redirect_https", raw->redirect_https, false);
 	web->hsts_max_age_s = (uint32_t)config_number(reader, PLACE, "hsts_max_age_s",

@@ -452,13 +452,16 @@ struct flow_sync_config {
 	size_t n_keys; /* 0: they do not. */
 };
 
+#define WEB_LOG_JOURNAL "journal" /* No path: those are whole. */
+
 struct web_config {
 	uint16_t http_port;
 	uint16_t https_port;
 	const char *root;        /* Folder of static files. */
 	const char *certificate; /* PEM chain. */
 	const char *private_key; /* PEM. */
-	const char *access_log;  /* File; "%n" stands for the node's name. NULL: none. */
+	/* A file ("%n" stands for the name of the node) or WEB_LOG_JOURNAL. NULL: none. */
+	const char *access_log;
 	enum log_format access_log_format;
 	struct http_limits limits;
 	struct proxy_prefix *proxies;
@@ -476,6 +479,7 @@ struct web_config {
 	const char *client_ca;   /* Signs clients' certificates; NULL: they are not asked for. */
 	bool client_required;    /* No connection without one. */
 	bool only_tls_1_3;
+	bool kernel_tls;         /* What is sent is encrypted by the kernel, where it can. */
 	bool redirect_https;     /* Plain HTTP says where HTTPS is. */
 	uint32_t hsts_max_age_s; /* 0: none. */
 	bool precompressed;      /* Files with .br and .gz beside them are sent so. */

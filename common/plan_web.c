@@ -124,6 +124,7 @@ static const struct plan_key web_keys[] = {
 	PLAN_KEY(web_config, client_ca, "client_ca", plan_format_text, of_web),
 	PLAN_KEY(web_config, client_required, "client_certificate", format_client_certificate,
 		of_web),
+	PLAN_KEY(web_config, kernel_tls, "kernel_tls", plan_format_bool, of_web),
 	PLAN_KEY(web_config, redirect_https, "redirect_https", plan_format_bool, of_web),
 	PLAN_KEY(web_config, hsts_max_age_s, "hsts_max_age_s", plan_format_some32, of_web),
 	PLAN_KEY(web_config, precompressed, "precompressed", plan_format_bool, of_web),

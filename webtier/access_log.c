@@ -4,6 +4,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/model.h"
+#include "webtier/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +19,7 @@
 LOG_MODULE("access");
 
 #define WELL_FILLED (ACCESS_LOG_BUFFER / 4)
+#define IDENTIFIER "weir-webtier" /* Of the journal's entries. */
 
 /* What waits to be written; two of them change places, so that workers fill one while the other is
  * written. */
@@ -27,7 +30,7 @@ struct lines {
 };
 
 struct access_log {
-	char *path;
+	char *path;           /* Or WEB_LOG_JOURNAL. */
 	int fd;               /* The writer's alone. */
 	struct lines writing; /* The writer's alone. */
 	pthread_t writer;
@@ -40,12 +43,35 @@ struct access_log {
 	bool is_ending;
 };
 
+static bool
+is_journal(const char *path)
+{
+	return strcmp(path, WEB_LOG_JOURNAL) == 0;
+}
+
 static int
 open_file(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	int fd;
+
+	if (is_journal(path))
+		return journal_open(IDENTIFIER);
+	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 
 	return fd < 0 ? -errno : fd;
+}
+
+/* A journal that was started anew without the former connections. */
+static bool
+has_journal_back(struct access_log *log)
+{
+	int fd = is_journal(log->path) ? journal_open(IDENTIFIER) : -1;
+
+	if (fd < 0)
+		return false;
+	close(log->fd);
+	log->fd = fd;
+	return true;
 }
 
 static void
@@ -53,12 +79,19 @@ write_lines(struct access_log *log, struct lines *lines)
 {
 	static struct log_limit limit;
 	size_t done = 0;
+	bool is_anew = false;
 
 	while (done < lines->size) {
 		ssize_t n = write(log->fd, lines->text + done, lines->size - done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EPIPE && !is_anew) {
+			is_anew = has_journal_back(log);
+			if (is_anew)
+				continue;
+			errno = EPIPE;
+		}
 		if (n < 0) {
 			atomic_fetch_add(&log->n_dropped, lines->n);
 			log_write_limited(&limit, LOG_ERROR, log_module,
@@ -170,10 +203,16 @@ access_log_new(struct access_log **out, const char *path, struct err *err)
 	}
 	log->fd = rc = open_file(path);
 	if (rc < 0) {
-		err_set(err, rc,
-			"cannot open the access log %s: %s; make its folder writable or change "
-			"web.access_log",
-			path, strerror(-rc));
+		if (is_journal(path))
+			err_set(err, rc,
+				"cannot reach the journal: %s; start systemd-journald or change "
+				"web.access_log",
+				strerror(-rc));
+		else
+			err_set(err, rc,
+				"cannot open the access log %s: %s; make its folder writable or "
+				"change web.access_log",
+				path, strerror(-rc));
 		goto free_log;
 	}
 	rc = start_writer(log);

@@ -17,7 +17,8 @@
 
 struct access_log;
 
-/* Opens 'path' to append to it (mode 0640). Returns 0, or a negative errno with 'err' set. */
+/* Opens 'path' to append to it (mode 0640); WEB_LOG_JOURNAL is the journal. Returns 0, or a
+ * negative errno with 'err' set. */
 int access_log_new(struct access_log **out, const char *path, struct err *err);
 
 /* Writes what waits and closes. NULL is allowed. */

@@ -43,6 +43,7 @@ make_tls(struct front *front, const struct web_config *web, struct err *err)
 		.client_required = web->client_required,
 		.only_1_3 = web->only_tls_1_3,
 		.http2 = web->http2.enabled,
+		.by_kernel = web->kernel_tls,
 	};
 	return tls_context_new(&front->tls, &front->settings, err);
 }

@@ -5,7 +5,8 @@
  *   SIGTERM, SIGINT  leave: drain and end; again: end at once
  *   SIGHUP           take the cluster file again: certificates, OCSP responses and ticket keys, the
  *                    app nodes and their check
- *   SIGUSR1          begin a new access log file */
+ *   SIGUSR1          begin a new access log file
+ *   SIGUSR2          start this program anew, hand the sockets over, and leave */
 #include "common/config.h"
 #include "common/log.h"
 #include "common/options.h"
@@ -19,7 +20,7 @@
 
 LOG_MODULE("webtier");
 
-static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+static const int signal_numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
 /* What requests need and give back is kept for the next ones: returning it to the system and
  * asking for it again costs a proxied answer of 16 KiB as much as everything else. */
@@ -33,6 +34,7 @@ struct program {
 	uv_signal_t signals[N_SIGNALS];
 	struct tier *tier;
 	const struct options *options;
+	char **argv;
 	struct model *reloaded; /* The latest; NULL: options'. */
 };
 
@@ -77,6 +79,17 @@ reload(struct program *program)
 }
 
 static void
+hand_over(struct program *program)
+{
+	struct err err;
+
+	if (tier_hand_over(program->tier, program->argv, on_left, program, &err) < 0)
+		LOG_ERR("not handed over: %s", err.text);
+	else
+		LOG_INFORM("starting %s anew", program->argv[0]);
+}
+
+static void
 on_signal(uv_signal_t *handle, int number)
 {
 	struct program *program = handle->data;
@@ -85,6 +98,8 @@ on_signal(uv_signal_t *handle, int number)
 		reload(program);
 	else if (number == SIGUSR1)
 		tier_reopen_log(program->tier);
+	else if (number == SIGUSR2)
+		hand_over(program);
 	else
 		tier_leave(program->tier, on_left, program);
 }
@@ -123,7 +138,7 @@ run(struct program *program, const struct options *options)
 int
 main(int argc, char **argv)
 {
-	struct program program = {0};
+	struct program program = {.argv = argv};
 	struct options options;
 	int status;
 

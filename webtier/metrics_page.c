@@ -30,6 +30,7 @@ add_http(struct http_server_stats *sum, const struct http_server_stats *one)
 	sum->n_tls_handshakes += one->n_tls_handshakes;
 	sum->n_tls_resumed += one->n_tls_resumed;
 	sum->n_tls_failed += one->n_tls_failed;
+	sum->n_tls_by_kernel += one->n_tls_by_kernel;
 	sum->sent_bytes += one->sent_bytes;
 	sum->n_h2_accepted += one->n_h2_accepted;
 	sum->n_h2_resets += one->n_h2_resets;
@@ -127,6 +128,9 @@ write_http(struct metrics *metrics, const struct http_server_stats *http)
 	metrics_value(metrics, (double)http->n_tls_resumed, "resumed", "1", NULL);
 	write_one(metrics, "weir_tls_handshakes_failed_total", METRIC_COUNTER,
 		"TLS handshakes that failed.", http->n_tls_failed);
+	write_one(metrics, "weir_tls_kernel_total", METRIC_COUNTER,
+		"TLS handshakes after which the kernel encrypts what is sent.",
+		http->n_tls_by_kernel);
 }
 
 /* Certificates are listed twice, as the values of a family stand together. */
@@ -147,6 +151,9 @@ write_front(struct metrics *metrics, const struct front *front)
 {
 	struct clients *clients = front_clients(front);
 
+	write_one(metrics, "weir_tls_kernel", METRIC_GAUGE,
+		"1 if the kernel can encrypt what is sent by TLS, and may.",
+		tls_context_is_by_kernel(front_tls(front)));
 	metrics_family(metrics, "weir_tls_certificate_expires_seconds", METRIC_GAUGE,
 		"Unix time at which the certificate ends.");
 	tls_context_each(front_tls(front), write_expiry, metrics);

@@ -6,6 +6,8 @@
 #include "common/log.h"
 #include "webtier/front.h"
 #include "webtier/metrics_page.h"
+#include "webtier/sockets.h"
+#include "webtier/successor.h"
 #include "webtier/upstream_check.h"
 #include "webtier/worker.h"
 
@@ -13,12 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 LOG_MODULE("webtier");
 
-#define LISTENERS_MAX 4 /* Two ports, two families. */
+#define HANDED_MAX 1024 /* Sockets: more workers than that need share some. */
 #define CACHE_BYTES (UINT64_C(64) << 20)
 
 struct tier {
@@ -33,16 +33,18 @@ struct tier {
 	struct upstream_checks *checks;
 	struct metrics_server *metrics;
 	struct metrics_source source;
-	struct http_listener listeners[LISTENERS_MAX];
-	size_t n_listeners;
+	struct sockets *sockets;
 	struct worker **workers;
 	size_t n_workers;
-	atomic_bool is_draining;
-	atomic_size_t n_ended; /* workers: write, main: reads */
+	atomic_bool is_draining; /* So /health says. */
+	bool is_leaving;
+	struct successor *successor; /* From its start to the end of this tier. */
+	atomic_size_t n_ended;       /* workers: write, main: reads */
 	uv_async_t ended;
 	uv_timer_t notice;
 	unsigned int n_handles; /* The two above, while they are open. */
 	void (*on_left)(void *ctx);
+	void (*on_replaced)(void *ctx);
 	void *left_ctx;
 };
 
@@ -103,14 +105,20 @@ on_ended(uv_async_t *async)
 }
 
 static void
+drain_workers(struct tier *tier, uint32_t timeout_ms)
+{
+	for (size_t i = 0; i < tier->n_workers; i++)
+		worker_drain(tier->workers[i], timeout_ms);
+}
+
+static void
 on_noticed(uv_timer_t *timer)
 {
 	struct tier *tier = timer->data;
-	uint32_t whole_ms = tier->model->web.limits.drain_timeout_ms;
+	const struct model *model = tier->model;
 
 	LOG_INFORM("draining: nothing new is accepted");
-	for (size_t i = 0; i < tier->n_workers; i++)
-		worker_drain(tier->workers[i], whole_ms - tier_notice_ms(tier->model));
+	drain_workers(tier, model->web.limits.drain_timeout_ms - tier_notice_ms(model));
 }
 
 void
@@ -120,53 +128,100 @@ tier_leave(struct tier *tier, void (*on_left)(void *ctx), void *ctx)
 
 	tier->on_left = on_left;
 	tier->left_ctx = ctx;
-	if (atomic_exchange(&tier->is_draining, true)) {
+	if (tier->is_leaving) {
 		LOG_INFORM("ending at once");
 		for (size_t i = 0; i < tier->n_workers; i++)
 			worker_stop(tier->workers[i]);
 		return;
 	}
+	tier->is_leaving = true;
+	atomic_store(&tier->is_draining, true);
+	successor_free(tier->successor); /* One that was to take over is not wanted any more. */
+	tier->successor = NULL;
 	LOG_INFORM("draining: /health answers 503 for %u ms before connections close", notice_ms);
 	uv_timer_start(&tier->notice, on_noticed, notice_ms, 0);
 }
 
-/* --- Start --- */
+/* --- The process after this one --- */
 
-static bool
-has_ipv6(void)
+/* The node serves on, so /health does not say otherwise, and nobody is to go elsewhere. */
+static void
+on_successor_ready(void *ctx)
 {
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct tier *tier = ctx;
 
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
+	if (tier->is_leaving)
+		return;
+	tier->is_leaving = true;
+	tier->on_left = tier->on_replaced;
+	LOG_INFORM("process %d serves; draining: nothing new is accepted",
+		successor_pid(tier->successor));
+	metrics_server_drain(tier->metrics, tier->model->web.limits.drain_timeout_ms);
+	drain_workers(tier, tier->model->web.limits.drain_timeout_ms);
 }
 
 static void
-add_listener(struct tier *tier, enum addr_family family, uint16_t port, struct tls_context *tls)
+on_successor_failed(void *ctx, const char *why)
 {
-	struct http_listener *listener = &tier->listeners[tier->n_listeners++];
+	struct tier *tier = ctx;
 
-	*listener = (struct http_listener){.tls = tls, .fd = -1};
-	listener->endpoint.addr.family = (uint8_t)family;
-	listener->endpoint.port = port;
+	LOG_ERR("the new process does not serve: %s; this one goes on", why);
+	successor_free(tier->successor);
+	tier->successor = NULL;
 }
 
-static void
-list_listeners(struct tier *tier)
+/* Those of one listener of all workers stand together, as they are dealt out again (sockets.h). */
+static size_t
+list_sockets(const struct tier *tier, struct successor_socket *out, size_t max)
 {
 	const struct web_config *web = &tier->model->web;
-	struct tls_context *tls = front_tls(tier->front);
+	size_t n = 0;
+	size_t before;
+	size_t listener = 0;
 
-	add_listener(tier, ADDR_V4, web->http_port, NULL);
-	add_listener(tier, ADDR_V4, web->https_port, tls);
-	if (!has_ipv6()) {
-		LOG_WARNING("this machine has no IPv6: listening on IPv4 alone");
-		return;
-	}
-	add_listener(tier, ADDR_V6, web->http_port, NULL);
-	add_listener(tier, ADDR_V6, web->https_port, tls);
+	do {
+		before = n;
+		for (size_t i = 0; i < tier->n_workers && n < max; i++) {
+			bool is_tls;
+			int fd = worker_socket(tier->workers[i], listener, &is_tls);
+
+			if (fd >= 0)
+				out[n++] = (struct successor_socket){
+					is_tls ? SOCKET_HTTPS : SOCKET_HTTP,
+					is_tls ? web->https_port : web->http_port, fd};
+		}
+		listener++;
+	} while (n > before);
+	if (n < max)
+		out[n++] = (struct successor_socket){SOCKET_METRICS, tier->node->metrics.port,
+			metrics_server_socket(tier->metrics)};
+	return n;
 }
+
+int
+tier_hand_over(
+	struct tier *tier, char **argv, void (*on_left)(void *ctx), void *ctx, struct err *err)
+{
+	struct successor_socket sockets[HANDED_MAX];
+	struct successor_config config = {
+		.argv = argv,
+		.sockets = sockets,
+		.on_ready = on_successor_ready,
+		.on_failed = on_successor_failed,
+		.ctx = tier,
+	};
+
+	if (tier->is_leaving)
+		return err_set(err, -ESHUTDOWN, "this process is leaving already");
+	if (tier->successor)
+		return err_set(err, -EALREADY, "a new process is being started already");
+	tier->on_replaced = on_left;
+	tier->left_ctx = ctx;
+	config.n_sockets = list_sockets(tier, sockets, HANDED_MAX);
+	return successor_start(&tier->successor, tier->loop, &config, err);
+}
+
+/* --- Start --- */
 
 static int
 open_log(struct tier *tier, struct err *err)
@@ -190,10 +245,8 @@ make_workers(struct tier *tier, struct err *err)
 {
 	uint32_t wanted = tier->model->web.limits.n_threads;
 	size_t n = wanted ? wanted : uv_available_parallelism();
-	const struct worker_config config = {
+	struct worker_config config = {
 		.model = tier->model,
-		.listeners = tier->listeners,
-		.n_listeners = tier->n_listeners,
 		.upstreams = &tier->upstreams,
 		.types = tier->types,
 		.access_log = tier->log,
@@ -210,13 +263,36 @@ make_workers(struct tier *tier, struct err *err)
 	if (!tier->workers)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < n; i++) {
-		int rc = worker_new(&tier->workers[i], &config, err);
+		int rc = sockets_of_worker(tier->sockets, i, n, &config.listeners);
 
+		if (rc < 0)
+			return err_set(err, rc, "cannot share the sockets out: %s", strerror(-rc));
+		config.n_listeners = (size_t)rc;
+		rc = worker_new(&tier->workers[i], &config, err);
 		if (rc < 0)
 			return rc;
 		tier->n_workers++;
 	}
 	return 0;
+}
+
+static int
+make_metrics(struct tier *tier, struct err *err)
+{
+	struct http_listener listener = sockets_of_metrics(tier->sockets);
+
+	sockets_dealt(tier->sockets);
+	tier->source = (struct metrics_source){
+		.node = tier->node->name,
+		.workers = tier->workers,
+		.n_workers = tier->n_workers,
+		.upstreams = &tier->upstreams,
+		.access_log = tier->log,
+		.front = tier->front,
+		.is_draining = &tier->is_draining,
+	};
+	return metrics_server_new_on(
+		&tier->metrics, tier->loop, &listener, metrics_page_fill, &tier->source, err);
 }
 
 static int
@@ -229,23 +305,14 @@ fill(struct tier *tier, struct err *err)
 	if (mime_types_new(&tier->types, MIME_SYSTEM_FILE) < 0 ||
 		upstream_set_init(&tier->upstreams, tier->model) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
-	list_listeners(tier);
-	rc = open_log(tier, err);
+	rc = sockets_new(&tier->sockets, tier->model, tier->node, front_tls(tier->front), err);
+	if (rc == 0)
+		rc = open_log(tier, err);
 	if (rc == 0)
 		rc = make_workers(tier, err);
-	if (rc < 0)
-		return rc;
-	tier->source = (struct metrics_source){
-		.node = tier->node->name,
-		.workers = tier->workers,
-		.n_workers = tier->n_workers,
-		.upstreams = &tier->upstreams,
-		.access_log = tier->log,
-		.front = tier->front,
-		.is_draining = &tier->is_draining,
-	};
-	return metrics_server_new(&tier->metrics, tier->loop, &tier->node->metrics,
-		metrics_page_fill, &tier->source, err);
+	if (rc == 0)
+		rc = make_metrics(tier, err);
+	return rc;
 }
 
 int
@@ -274,6 +341,17 @@ tier_new(struct tier **out, uv_loop_t *loop, const struct model *model, const st
 	return 0;
 }
 
+static void
+say_who_encrypts(const struct tier *tier)
+{
+	if (tls_context_is_by_kernel(front_tls(tier->front)))
+		LOG_INFORM("TLS: the kernel encrypts what is sent");
+	else if (tier->model->web.kernel_tls)
+		LOG_INFORM("TLS: this process encrypts, as the kernel cannot (no module 'tls')");
+	else
+		LOG_INFORM("TLS: this process encrypts, as kernel_tls is no");
+}
+
 int
 tier_start(struct tier *tier, struct err *err)
 {
@@ -287,6 +365,8 @@ tier_start(struct tier *tier, struct err *err)
 	LOG_INFORM("ready: %s serves ports %u and %u with %zu worker(s), %zu app node(s) behind",
 		tier->node->name, tier->model->web.http_port, tier->model->web.https_port,
 		tier->n_workers, (size_t)tier->upstreams.n_nodes);
+	say_who_encrypts(tier);
+	sockets_say_ready(tier->sockets);
 	return 0;
 }
 
@@ -331,6 +411,8 @@ tier_free(struct tier *tier)
 	for (size_t i = 0; i < tier->n_workers; i++)
 		worker_free(tier->workers[i]);
 	free(tier->workers);
+	successor_free(tier->successor);
+	sockets_free(tier->sockets);
 	access_log_free(tier->log);
 	front_free(tier->front);
 	mime_types_free(tier->types);

@@ -26,6 +26,12 @@ int tier_start(struct tier *tier, struct err *err);
  * workers end at once. */
 void tier_leave(struct tier *tier, void (*on_left)(void *ctx), void *ctx);
 
+/* Starts 'argv' as the process that takes the place of this one (successor.h). When it serves, this
+ * one accepts nothing more, finishes what it has, and calls 'on_left'; until then, and if it fails,
+ * nothing changes. Returns 0, or a negative errno with 'err' set. */
+int tier_hand_over(
+	struct tier *tier, char **argv, void (*on_left)(void *ctx), void *ctx, struct err *err);
+
 /* Loads certificates, OCSP responses and ticket keys again, and takes the app nodes and their check
  * from 'model', which from then on outlives the tier as well. Returns 0, or a negative errno with
  * 'err' saying what stays as it was. */

@@ -444,3 +444,9 @@ worker_endpoint(const struct worker *worker, size_t listener, struct endpoint *o
 {
 	http_server_endpoint(worker->server, listener, out);
 }
+
+int
+worker_socket(const struct worker *worker, size_t listener, bool *is_tls)
+{
+	return http_server_socket(worker->server, listener, is_tls);
+}

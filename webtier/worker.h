@@ -65,6 +65,9 @@ void worker_stop(struct worker *worker);
 #define WORKER_STATS_WAIT_MS 200u
 const struct worker_stats *worker_stats(struct worker *worker);
 
+/* As http_server_socket(). Before worker_drain() only. */
+int worker_socket(const struct worker *worker, size_t listener, bool *is_tls);
+
 /* Where a listener is bound. Before worker_start() only. */
 void worker_endpoint(const struct worker *worker, size_t listener, struct endpoint *out);
 

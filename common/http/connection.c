@@ -41,6 +41,7 @@ connection_new(struct http_server *server, int fd, SSL *ssl, const struct endpoi
 	connection->server = server;
 	connection->fd = fd;
 	connection->ssl = ssl;
+	connection->is_direct = !ssl;
 	connection->peer = *peer;
 	guard_init(&connection->guard, server->max_header_bytes);
 	connection_set_phase(connection, ssl ? CONNECTION_HANDSHAKE : CONNECTION_IDLE);

@@ -55,7 +55,9 @@ struct connection {
 	struct readiness readiness;
 	struct MemoryPool *pool; /* The adapter's memory for it (mhd_pool.h), or NULL. */
 	struct endpoint peer;
-	bool entered;            /* Counted among those of its client. */
+	bool is_direct; /* What is to be sent goes to the socket as it is: plain, or encrypted
+			   there. */
+	bool entered;   /* Counted among those of its client. */
 	struct watcher *watcher; /* Handshake and lingering: the loop's handle; else NULL. */
 	bool header_begun;       /* IDLE: a first byte of the next request has come. */
 	bool rests;              /* IDLE: its memory has been given back, or need not be. */

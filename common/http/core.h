@@ -42,6 +42,7 @@ struct http_server {
 	void (*on_drained)(void *ctx); /* NULL once called. */
 	void *drained_ctx;
 	uint64_t drain_until_ms; /* In the loop's time. */
+	uint32_t drain_idle_ms;  /* So long a connection may be without a request meanwhile. */
 	bool draining;
 	bool closing; /* Freed when the loop has closed 'n_handles'. */
 	unsigned int n_handles;

@@ -12,6 +12,8 @@
 
 #include <openssl/ssl.h>
 
+#define NOTICE_MS 1000 /* The longest way there and back that a drain waits for. */
+
 const char *
 h2_date(struct h2 *h2)
 {
@@ -181,16 +183,25 @@ is_slow(struct h2_session *session, uint64_t now_ms, uint32_t tick_ms)
 	return slow_in || slow_out;
 }
 
+static bool
+has_been_noticed(const struct h2_session *session, uint64_t now_ms)
+{
+	uint32_t most_ms = session->h2->server->drain_idle_ms;
+
+	return now_ms - session->notice_ms >= (NOTICE_MS < most_ms ? NOTICE_MS : most_ms);
+}
+
 /* RFC 9113 6.8: first that an end is near, then, when what was under way has arrived, which streams
  * are the last. The session ends with them. */
 static void
-say_goodbye(struct h2_session *session)
+say_goodbye(struct h2_session *session, uint64_t now_ms)
 {
 	nghttp2_session *nghttp2 = session->nghttp2;
 
-	if (session->n_notices == 0)
+	if (session->n_notices == 0) {
 		nghttp2_submit_shutdown_notice(nghttp2);
-	else if (session->n_notices == 1)
+		session->notice_ms = now_ms;
+	} else if (session->n_notices == 1 && has_been_noticed(session, now_ms))
 		nghttp2_submit_goaway(nghttp2, NGHTTP2_FLAG_NONE,
 			nghttp2_session_get_last_proc_stream_id(nghttp2), NGHTTP2_NO_ERROR, NULL,
 			0);
@@ -214,7 +225,7 @@ h2_tick(struct connection *connection, uint32_t tick_ms)
 		   now_ms - session->since_ms >= server->idle_timeout_ms) {
 		h2_session_fail(session, NGHTTP2_NO_ERROR);
 	} else if (server->draining) {
-		say_goodbye(session);
+		say_goodbye(session, now_ms);
 	}
 	if (session->is_marked)
 		h2_session_run(session);

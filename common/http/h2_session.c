@@ -131,7 +131,7 @@ finish(struct h2_session *session)
 	bool lingers = session->must_linger && !connection->dead && !connection->ended;
 
 	h2_session_free(session);
-	if (!connection->dead)
+	if (!connection->dead && connection->ssl)
 		SSL_shutdown(connection->ssl);
 	if (!lingers || linger_start(connection) < 0)
 		connection_free(connection);

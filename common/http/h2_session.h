@@ -49,8 +49,9 @@ struct h2_session {
 	bool is_closing;  /* Ends as soon as what is to be said is written, at once if it cannot be.
 			   */
 	bool must_linger; /* The client may not have read why it ends. */
-	uint8_t n_notices; /* Of the drain: told to go, told which streams still count. */
-	char *out;         /* Frames for the socket; NULL: none. */
+	uint8_t n_notices;  /* Of the drain: told to go, told which streams still count. */
+	uint64_t notice_ms; /* When the first was given. */
+	char *out;          /* Frames for the socket; NULL: none. */
 	size_t out_used;
 	size_t out_sent;
 	uint64_t since_ms;    /* When it was opened, or its last stream ended. */

@@ -4,6 +4,7 @@
 
 #include "common/http/connection.h"
 #include "common/http/core.h"
+#include "common/http/tls_kernel.h"
 #include "common/log.h"
 
 #include <openssl/err.h>
@@ -19,6 +20,8 @@ succeed(struct connection *connection)
 	stats->n_tls_handshakes++;
 	if (SSL_session_reused(connection->ssl))
 		stats->n_tls_resumed++;
+	connection->is_direct = tls_kernel_sends(connection->ssl);
+	stats->n_tls_by_kernel += connection->is_direct;
 	connection_set_phase(connection, CONNECTION_IDLE);
 	core_serve(connection);
 }

@@ -187,13 +187,9 @@ accepted(struct listener *listener, int fd, const struct sockaddr *address)
 		core_serve(connection);
 }
 
-static void
-accept_ready(uv_poll_t *poll, int status, int events)
+void
+listener_accept(struct listener *listener)
 {
-	struct listener *listener = poll->data;
-
-	(void)status;
-	(void)events;
 	for (int i = 0; i < ACCEPTS_MAX && listener->fd >= 0; i++) {
 		struct sockaddr_storage address;
 		socklen_t size = sizeof(address);
@@ -209,6 +205,14 @@ accept_ready(uv_poll_t *poll, int status, int events)
 		if (errno != EINTR && errno != ECONNABORTED)
 			return;
 	}
+}
+
+static void
+accept_ready(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	listener_accept(poll->data);
 }
 
 static int

@@ -22,6 +22,9 @@ struct listener {
 int listener_open(struct listener *listener, struct http_server *server,
 	const struct http_listener *config, struct err *err);
 
+/* Accepts those who wait. */
+void listener_accept(struct listener *listener);
+
 /* Stops accepting. Twice is harmless. */
 void listener_close(struct listener *listener);
 

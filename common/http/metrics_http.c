@@ -40,13 +40,13 @@ metrics_respond(
 }
 
 int
-metrics_server_new(struct metrics_server **out, uv_loop_t *loop, const struct endpoint *endpoint,
-	void (*fill)(void *ctx, struct metrics *metrics), void *ctx, struct err *err)
+metrics_server_new_on(struct metrics_server **out, uv_loop_t *loop,
+	const struct http_listener *listener, void (*fill)(void *ctx, struct metrics *metrics),
+	void *ctx, struct err *err)
 {
-	const struct http_listener listener = {.endpoint = *endpoint, .fd = -1};
 	struct metrics_server *server = calloc(1, sizeof(*server));
 	const struct http_server_config config = {
-		.listeners = &listener,
+		.listeners = listener,
 		.n_listeners = 1,
 		.routes = routes,
 		.ctx = server,
@@ -68,6 +68,29 @@ metrics_server_new(struct metrics_server **out, uv_loop_t *loop, const struct en
 	}
 	*out = server;
 	return 0;
+}
+
+int
+metrics_server_new(struct metrics_server **out, uv_loop_t *loop, const struct endpoint *endpoint,
+	void (*fill)(void *ctx, struct metrics *metrics), void *ctx, struct err *err)
+{
+	const struct http_listener listener = {.endpoint = *endpoint, .fd = -1};
+
+	return metrics_server_new_on(out, loop, &listener, fill, ctx, err);
+}
+
+void
+metrics_server_drain(struct metrics_server *server, uint32_t timeout_ms)
+{
+	http_server_drain(server->server, timeout_ms, NULL, NULL);
+}
+
+int
+metrics_server_socket(const struct metrics_server *server)
+{
+	bool is_tls;
+
+	return http_server_socket(server->server, 0, &is_tls);
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include <uv.h>
 
+struct http_listener;
 struct metrics_server;
 
 /* Listens on 'endpoint'; each request calls 'fill' in the loop's thread with an empty 'metrics'.
@@ -15,6 +16,17 @@ struct metrics_server;
 int metrics_server_new(struct metrics_server **out, uv_loop_t *loop,
 	const struct endpoint *endpoint, void (*fill)(void *ctx, struct metrics *metrics),
 	void *ctx, struct err *err);
+
+/* The same on a listener that may bring its socket with it. */
+int metrics_server_new_on(struct metrics_server **out, uv_loop_t *loop,
+	const struct http_listener *listener, void (*fill)(void *ctx, struct metrics *metrics),
+	void *ctx, struct err *err);
+
+/* Accepts nothing more: another process has the socket. */
+void metrics_server_drain(struct metrics_server *server, uint32_t timeout_ms);
+
+/* Its listening socket, until it drains. */
+int metrics_server_socket(const struct metrics_server *server);
 
 /* Closes everything (memory goes when the loop has run its close callbacks). NULL is allowed. */
 void metrics_server_free(struct metrics_server *server);

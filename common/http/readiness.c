@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What epoll has said; see readiness.h.
  *
- * In the kernel's set a connection is marked with its descriptor and a bit that no pointer of the
- * library has. Events are edges: each is reported once. While a connection is suspended they are
- * kept from the library, which does not expect any. Once it is resumed the library is to have them
- * all, though it puts the connection back only when a call has blocked. */
+ * In the kernel's set a connection is marked with its descriptor, its number (shim.h) and a bit
+ * that no pointer of the library has. Events are edges: each is reported once. While a connection
+ * is suspended they are kept from the library, which does not expect any. Once it is resumed the
+ * library is to have them all, though it puts the connection back only when a call has blocked. */
 #include "common/http/readiness.h"
 
 #include "common/http/connection.h"
@@ -14,13 +14,23 @@
 #include <stdint.h>
 
 #define OURS (UINT64_C(1) << 63)
+#define NUMBER_SHIFT 32
+
+/* The number tells a connection from an earlier one of the same descriptor. That one's socket stays
+ * in the set, and goes on reporting, while a child process that is being started has a copy of it
+ * (epoll(7)). */
+static uint64_t
+mark_of(int fd)
+{
+	return OURS | (uint64_t)shim_number(fd) << NUMBER_SHIFT | (unsigned int)fd;
+}
 
 int
 readiness_control(
 	struct connection *connection, int set, int operation, const struct epoll_event *event)
 {
 	struct readiness *readiness = &connection->readiness;
-	struct epoll_event ours = {.data.u64 = OURS | (unsigned int)connection->fd};
+	struct epoll_event ours = {.data.u64 = mark_of(connection->fd)};
 
 	if (operation == EPOLL_CTL_DEL) {
 		readiness_mute(readiness, true);
@@ -41,10 +51,11 @@ readiness_control(
 static bool
 note(struct epoll_event *event)
 {
-	struct connection *connection = shim_get((int)(event->data.u64 & ~OURS));
+	int fd = (int)(uint32_t)event->data.u64;
+	struct connection *connection = shim_get(fd); /* May be another thread's. */
 	struct readiness *readiness;
 
-	if (!connection)
+	if (!connection || event->data.u64 != mark_of(fd))
 		return false;
 	readiness = &connection->readiness;
 	readiness->drained = false;

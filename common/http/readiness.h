@@ -37,6 +37,15 @@ readiness_mute(struct readiness *readiness, bool muted)
 	readiness->muted = muted;
 }
 
+/* The library has done with the connection, and its mark leads nowhere. It says so by no other call
+ * than close() if the connection was resumed and has not blocked since. */
+static inline void
+readiness_forget(struct readiness *readiness)
+{
+	readiness->tag = NULL;
+	readiness->muted = true;
+}
+
 /* epoll_ctl() on the socket of a connection, and epoll_wait() on any set. */
 int readiness_control(
 	struct connection *connection, int set, int operation, const struct epoll_event *event);

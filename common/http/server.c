@@ -20,6 +20,9 @@
 #include <sys/socket.h>
 
 #define POLL_BATCH 256
+/* While the server drains. Whoever is at work sends the next request sooner, and learns from its
+ * answer that the connection ends: closing it before would lose a request that is on its way. */
+#define DRAIN_IDLE_MS 2000
 #define REST_AFTER_MS 1000u /* Of silence a connection gives its memory back, ... */
 #define RESTS_MAX 512u      /* ... and so many of them in one tick, for it takes time. */
 
@@ -85,6 +88,13 @@ is_unused(const struct connection *connection)
 	       !connection->request;
 }
 
+static bool
+is_forsaken(const struct connection *connection, uint64_t now_ns)
+{
+	return is_unused(connection) &&
+	       now_ns >= connection->since_ns + connection->server->drain_idle_ms * NS_PER_MS;
+}
+
 /* Whether a client that is overdue was too slow: not if it only kept its connection after an
  * answer, or does not go after the last one. */
 static bool
@@ -128,7 +138,7 @@ find_overdue(struct http_server *server, uint32_t tick_ms)
 		if (connection_is_overdue(at, now_ns, tick_ms)) {
 			server->stats.n_overdue += is_slow(at);
 			end_connection(at, at->phase == CONNECTION_IDLE);
-		} else if (server->draining && is_unused(at)) {
+		} else if (server->draining && is_forsaken(at, now_ns)) {
 			end_connection(at, true);
 		} else if (n_rests < RESTS_MAX && may_rest(at, now_ns)) {
 			n_rests += rest(at);
@@ -324,6 +334,14 @@ http_server_new(struct http_server **out, uv_loop_t *loop, const struct http_ser
 	return 0;
 }
 
+/* Those who wait to be accepted are clients already: they are served first. */
+static void
+accept_rest(struct http_server *server)
+{
+	for (size_t i = 0; i < server->n_listeners; i++)
+		listener_accept(&server->listeners[i]);
+}
+
 static void
 stop_accepting(struct http_server *server)
 {
@@ -339,6 +357,8 @@ http_server_drain(
 	server->on_drained = on_drained;
 	server->drained_ctx = ctx;
 	server->drain_until_ms = uv_now(server->loop) + timeout_ms;
+	server->drain_idle_ms = timeout_ms / 2 < DRAIN_IDLE_MS ? timeout_ms / 2 : DRAIN_IDLE_MS;
+	accept_rest(server);
 	stop_accepting(server);
 	find_overdue(server, 0);
 	uv_timer_stop(&server->tick);
@@ -380,4 +400,13 @@ void
 http_server_endpoint(const struct http_server *server, size_t listener, struct endpoint *out)
 {
 	*out = server->listeners[listener].endpoint;
+}
+
+int
+http_server_socket(const struct http_server *server, size_t listener, bool *is_tls)
+{
+	if (listener >= server->n_listeners)
+		return -1;
+	*is_tls = server->listeners[listener].tls != NULL;
+	return server->listeners[listener].fd;
 }

@@ -67,10 +67,11 @@ struct http_server_stats {
 	uint64_t n_tls_handshakes;
 	uint64_t n_tls_resumed;
 	uint64_t n_tls_failed;
-	uint64_t sent_bytes;    /* Of response bodies. */
-	uint64_t n_h2_accepted; /* Connections by HTTP/2. */
-	uint64_t n_h2_resets;   /* Streams that clients have reset, or made us reset. */
-	uint64_t n_h2_floods;   /* Connections ended because of what clients sent too often. */
+	uint64_t n_tls_by_kernel; /* Handshakes after which the kernel encrypts. */
+	uint64_t sent_bytes;      /* Of response bodies. */
+	uint64_t n_h2_accepted;   /* Connections by HTTP/2. */
+	uint64_t n_h2_resets;     /* Streams that clients have reset, or made us reset. */
+	uint64_t n_h2_floods;     /* Connections ended because of what clients sent too often. */
 };
 
 struct http_server;
@@ -82,8 +83,9 @@ struct http_server;
 int http_server_new(struct http_server **out, uv_loop_t *loop,
 	const struct http_server_config *config, struct err *err);
 
-/* Stops accepting; connections close after the answer in flight. 'on_drained' is called when none
- * is left or 'timeout_ms' has passed. */
+/* Stops accepting; connections close after the answer in flight or, where none is, after the next
+ * one, if a request comes within 2 s and half of 'timeout_ms'. 'on_drained' is called when none is
+ * left or 'timeout_ms' has passed. */
 void http_server_drain(
 	struct http_server *server, uint32_t timeout_ms, void (*on_drained)(void *ctx), void *ctx);
 bool http_server_is_draining(const struct http_server *server);
@@ -96,5 +98,9 @@ void http_server_stats(const struct http_server *server, struct http_server_stat
 
 /* Where a listener really is bound: with the port that the system chose if port 0 was asked for. */
 void http_server_endpoint(const struct http_server *server, size_t listener, struct endpoint *out);
+
+/* The descriptor of a listener, for another process to take over, and whether it is for TLS; -1 if
+ * there are not so many. Any thread, before http_server_drain(). */
+int http_server_socket(const struct http_server *server, size_t listener, bool *is_tls);
 
 #endif /* COMMON_HTTP_SERVER_H */

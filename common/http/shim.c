@@ -19,16 +19,27 @@ int wrap_epoll_ctl(int set, int operation, int fd, struct epoll_event *event) __
 int wrap_epoll_wait(int set, struct epoll_event *events, int n_max, int timeout_ms) __asm__(
 	"__wrap_epoll_wait");
 
+struct slot {
+	struct connection *_Atomic connection;
+	atomic_uint number;
+};
+
 /* Atomic because descriptors wander between threads by the kernel's hand: a number that one thread
  * has closed may be the next that another accepts. */
-static struct connection *_Atomic connections[SHIM_FDS_MAX];
+static struct slot slots[SHIM_FDS_MAX];
+static atomic_uint last_number;
 
 bool
 shim_set(int fd, struct connection *connection)
 {
 	if (fd < 0 || fd >= SHIM_FDS_MAX)
 		return false;
-	atomic_store_explicit(&connections[fd], connection, memory_order_release);
+	/* Before the connection: who sees that sees its number, too. */
+	if (connection)
+		atomic_store_explicit(&slots[fd].number,
+			atomic_fetch_add_explicit(&last_number, 1, memory_order_relaxed) + 1,
+			memory_order_relaxed);
+	atomic_store_explicit(&slots[fd].connection, connection, memory_order_release);
 	return true;
 }
 
@@ -37,7 +48,13 @@ shim_get(int fd)
 {
 	if (fd < 0 || fd >= SHIM_FDS_MAX)
 		return NULL;
-	return atomic_load_explicit(&connections[fd], memory_order_acquire);
+	return atomic_load_explicit(&slots[fd].connection, memory_order_acquire);
+}
+
+unsigned int
+shim_number(int fd)
+{
+	return atomic_load_explicit(&slots[fd].number, memory_order_relaxed);
 }
 
 ssize_t

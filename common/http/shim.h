@@ -9,8 +9,8 @@
  *
  * The table of descriptors is the one thing the process shares, because the wrapped functions get
  * nothing but a number. A slot is written by the thread that owns the connection before the
- * descriptor is known to anyone else and cleared before it is closed; no other thread has a
- * reason to look at it. */
+ * descriptor is known to anyone else and cleared before it is closed; another thread
+ * looks at it only by an event that comes late (readiness.c). */
 #ifndef COMMON_HTTP_SHIM_H
 #define COMMON_HTTP_SHIM_H
 
@@ -27,6 +27,10 @@ struct connection;
 /* Registers the connection of 'fd' (NULL: none). Returns false if the number is too large. */
 bool shim_set(int fd, struct connection *connection);
 struct connection *shim_get(int fd);
+
+/* A number that no other connection has had of late. To be asked for after shim_get() has found
+ * one: if it is as remembered, that is the same connection. */
+unsigned int shim_number(int fd);
 
 /* The system's own calls, under the names by which the linker keeps them. */
 ssize_t shim_recv(int fd, void *buf, size_t size, int flags) __asm__("__real_recv");

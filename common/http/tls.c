@@ -7,6 +7,7 @@
 #include "common/http/tls.h"
 
 #include "common/http/tls_certificate.h"
+#include "common/http/tls_kernel.h"
 #include "common/http/tls_session.h"
 #include "common/http/tls_socket.h"
 #include "common/http/tls_tickets.h"
@@ -25,6 +26,7 @@ struct tls_context {
 	const struct tls_settings *settings;
 	struct tls_tickets *tickets;
 	BIO_METHOD *sockets;
+	bool by_kernel;
 	pthread_mutex_t lock;                 /* Of 'certificates'. */
 	struct tls_certificate *certificates; /* As many as there are files. Any thread. */
 };
@@ -129,6 +131,7 @@ tls_context_new(struct tls_context **out, const struct tls_settings *settings, s
 		return err_set(err, -ENOMEM, "out of memory");
 	pthread_mutex_init(&context->lock, NULL);
 	context->settings = settings;
+	context->by_kernel = settings->by_kernel && tls_kernel_is_there();
 	context->sockets = tls_socket_method();
 	rc = context->sockets ? tls_tickets_new(&context->tickets, settings->ticket_keys, err)
 			      : err_set(err, -ENOMEM, "out of memory");
@@ -177,6 +180,12 @@ tls_context_reload(struct tls_context *context, struct err *err)
 	return 0;
 }
 
+bool
+tls_context_is_by_kernel(const struct tls_context *context)
+{
+	return context->by_kernel;
+}
+
 static void
 describe(const struct tls_certificate *certificate, struct tls_certificate_state *state)
 {
@@ -213,7 +222,8 @@ tls_session_new(struct tls_context *context, int fd)
 	pthread_mutex_unlock(&context->lock);
 	if (!ssl)
 		return NULL;
-	if (!tls_socket_set(ssl, context->sockets, fd)) {
+	if (!tls_socket_set(ssl, context->sockets, fd) ||
+		(context->by_kernel && !tls_kernel_offer(ssl, fd))) {
 		SSL_free(ssl);
 		return NULL;
 	}

@@ -26,7 +26,8 @@ struct tls_settings {
 	const char *client_ca; /* PEM: who signs clients' certificates. NULL: not asked for. */
 	bool client_required;  /* With client_ca: no connection without one. */
 	bool only_1_3;
-	bool http2; /* Offered before HTTP/1.1. */
+	bool http2;     /* Offered before HTTP/1.1. */
+	bool by_kernel; /* What is sent is encrypted by the kernel, where it can. */
 };
 
 struct tls_context;
@@ -39,6 +40,9 @@ void tls_context_free(struct tls_context *context);
 
 /* Loads the files again; on failure everything old stays in force. Any thread. */
 int tls_context_reload(struct tls_context *context, struct err *err);
+
+/* Whether the kernel encrypts what is sent, if the client chooses a suite that it knows. */
+bool tls_context_is_by_kernel(const struct tls_context *context);
 
 /* What can be said about a certificate in force. */
 struct tls_certificate_state {

@@ -32,6 +32,25 @@ read_socket(BIO *bio, char *out, int size)
 	return (int)n;
 }
 
+/* Keys for the kernel are not taken: it would hand out what is not data of the application in a way
+ * of its own. */
+static long
+control(BIO *bio, int command, long number, void *pointer)
+{
+	switch (command) {
+	case BIO_C_SET_FD:
+	case BIO_C_GET_FD:
+	case BIO_CTRL_GET_CLOSE:
+	case BIO_CTRL_SET_CLOSE:
+	case BIO_CTRL_DUP:
+	case BIO_CTRL_FLUSH:
+	case BIO_CTRL_EOF:
+		return BIO_meth_get_ctrl(BIO_s_socket())(bio, command, number, pointer);
+	default:
+		return 0;
+	}
+}
+
 /* The goodbye shares a packet with the end of the connection. (Tickets must not wait for the answer
  * in this way: they acknowledge the end of the handshake, without which many a client sends no
  * request.)
@@ -62,7 +81,7 @@ tls_socket_method(void)
 	if (method && BIO_meth_set_read(method, read_socket) == 1 &&
 		BIO_meth_set_write(method, write_socket) == 1 &&
 		BIO_meth_set_puts(method, BIO_meth_get_puts(usual)) == 1 &&
-		BIO_meth_set_ctrl(method, BIO_meth_get_ctrl(usual)) == 1 &&
+		BIO_meth_set_ctrl(method, control) == 1 &&
 		BIO_meth_set_create(method, BIO_meth_get_create(usual)) == 1 &&
 		BIO_meth_set_destroy(method, BIO_meth_get_destroy(usual)) == 1)
 		return method;

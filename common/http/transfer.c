@@ -170,7 +170,7 @@ raw_sendv(struct connection *connection, const struct iovec *iov, size_t n_iov, 
 {
 	struct msghdr msg = {.msg_iovlen = n_iov};
 
-	if (connection->ssl)
+	if (!connection->is_direct)
 		return tls_sendv(connection, iov, n_iov);
 	memcpy(&msg.msg_iov, &iov, sizeof(void *)); /* sendmsg() does not write to it. */
 	return shim_sendmsg(connection->fd, &msg, flags);
@@ -278,7 +278,7 @@ connection_send(struct connection *connection, const void *buf, size_t size, int
 	}
 	if (connection->bare_304)
 		return sent(connection, send_304(connection, buf, size, flags));
-	if (connection->ssl)
+	if (!connection->is_direct)
 		return sent(connection, tls_send(connection, buf, size));
 	if (connection->file_left > 0)
 		flags |= MSG_MORE; /* A header: the file fills up its packet. */
@@ -305,7 +305,7 @@ send_piece(struct connection *connection, int file, off_t offset, size_t size)
 	char scratch[RECORD_BYTES];
 	ssize_t here;
 
-	if (!connection->ssl) {
+	if (connection->is_direct) {
 		off_t position = offset;
 		ssize_t n = shim_sendfile(connection->fd, file, &position, size);
 
@@ -315,7 +315,7 @@ send_piece(struct connection *connection, int file, off_t offset, size_t size)
 	here = pread(file, scratch, size < sizeof(scratch) ? size : sizeof(scratch), offset);
 	if (here <= 0)
 		return here;
-	if (connection->ssl)
+	if (!connection->is_direct)
 		return tls_send(connection, scratch, (size_t)here);
 	return shim_send(connection->fd, scratch, (size_t)here, MSG_NOSIGNAL);
 }
@@ -344,7 +344,7 @@ connection_sendfile(struct connection *connection, int file, off_t *offset, size
 	}
 	while (!connection->dead && total < size) {
 		n = send_piece(connection, file, *offset, size - total);
-		if (!connection->ssl)
+		if (connection->is_direct)
 			readiness_has_written(&connection->readiness, n, size - total);
 		if (n <= 0)
 			break;
@@ -418,6 +418,7 @@ must_linger(struct connection *connection)
 int
 connection_close(struct connection *connection)
 {
+	readiness_forget(&connection->readiness);
 	if (!must_linger(connection) || linger_start(connection) < 0)
 		connection_free(connection);
 	return 0;

@@ -50,7 +50,7 @@ all_is_off_unless_it_is_asked_for(void **state)
 		0);
 	assert_int_equal(web->shield.client_connections, 0);
 	assert_int_equal(web->shield.client_requests_per_s, 0);
-	assert_true(web->http2.enabled); /* But for this. */
+	assert_true(web->http2.enabled && web->kernel_tls); /* But for these. */
 	assert_int_equal(web->http2.max_streams, 128);
 	assert_int_equal(web->http2.resets_per_s, 20);
 	assert_int_equal(web->http2.reset_burst, 200);
@@ -75,6 +75,7 @@ what_is_asked_for_is_there(void **state)
 			"  client_ca: /tls/ca.pem\n"
 			"  client_certificate: optional\n"
 			"  redirect_https: yes\n"
+			"  kernel_tls: no\n"
 			"  websocket_idle_ms: 1000\n"
 			"  hsts_max_age_s: 31536000\n"
 			"  precompressed: yes\n"
@@ -91,6 +92,7 @@ what_is_asked_for_is_there(void **state)
 
 	(void)state;
 	assert_true(web->only_tls_1_3 && web->redirect_https && web->precompressed && web->gzip);
+	assert_false(web->kernel_tls);
 	assert_string_equal(web->ocsp_response, "/tls/a.der");
 	assert_string_equal(web->ticket_keys, "/tls/keys");
 	assert_string_equal(web->client_ca, "/tls/ca.pem");
@@ -203,6 +205,20 @@ a_method_is_in_capitals(void **state)
 }
 
 static void
+only_the_bare_word_is_the_journal(void **state)
+{
+	struct model *model = load(CLUSTER "  access_log: journal\n");
+
+	(void)state;
+	assert_string_equal(model->web.access_log, WEB_LOG_JOURNAL);
+	model_free(model);
+	model = load(CLUSTER "  access_log: ./journal\n");
+	assert_string_not_equal(model->web.access_log, WEB_LOG_JOURNAL);
+	assert_non_null(strstr(model->web.access_log, "/journal"));
+	model_free(model);
+}
+
+static void
 a_websocket_begins_with_get(void **state)
 {
 	static const char text[] = "cluster: a\nnodes:\n"
@@ -227,6 +243,7 @@ main(void)
 		cmocka_unit_test(clients_must_show_certificates_of_authorities_that_are_named),
 		cmocka_unit_test(mistakes_are_told_with_their_line),
 		cmocka_unit_test(a_method_is_in_capitals),
+		cmocka_unit_test(only_the_bare_word_is_the_journal),
 		cmocka_unit_test(a_websocket_begins_with_get),
 	};
 

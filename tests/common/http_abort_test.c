@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Requests that do not end well: sources that fail, clients and handlers that give up. */
 #include "common/clock.h"
+#include "common/http/connection.h"
+#include "common/http/shim.h"
 #include "tests/common/http_streams.h"
 
 #include <errno.h>
@@ -153,6 +155,70 @@ clients_that_leave_at_any_moment_leave_nothing_behind(void **state)
 	assert_int_equal(count_fds(), n_fds);
 }
 
+/* Connections whose last bytes are read and thrown away. */
+struct lingering {
+	unsigned int n;
+	unsigned int n_told; /* Of those, what libmicrohttpd is still told of. */
+};
+
+static void
+count_lingering(struct fixture *fixture, void *arg)
+{
+	struct lingering *lingering = arg;
+
+	(void)fixture;
+	for (int fd = 0; fd < SHIM_FDS_MAX; fd++) {
+		const struct connection *connection = shim_get(fd);
+
+		if (!connection || connection->phase != CONNECTION_LINGERING)
+			continue;
+		lingering->n++;
+		lingering->n_told += !connection->readiness.muted || connection->readiness.tag;
+	}
+}
+
+/* Returns a client that has sent half of a request behind its last answer. */
+static int
+linger(void)
+{
+	int fd = client_connect(&streams.fixture);
+	char *response;
+
+	client_send(fd, "GET /hold HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /ho");
+	streams_await_held();
+	streams_answer("last");
+	response = client_read_all(fd, NULL);
+	assert_non_null(strstr(response, "\r\n\r\nlast"));
+	free(response);
+	return fd;
+}
+
+/* The library takes a connection out of its set before it frees it, but not if it has not put it
+ * back there since a handler has answered late. */
+static void
+what_comes_behind_the_last_answer_is_nobodys(void **state)
+{
+	struct lingering lingering = {0};
+	char *response;
+	int fd;
+
+	(void)state;
+	for (;;) {
+		fd = linger();
+		fixture_call(&streams.fixture, count_lingering, &lingering);
+		if (lingering.n > 0)
+			break;
+		close(fd); /* It took so long that the server has lost its patience. */
+	}
+	assert_int_equal(lingering.n_told, 0);
+	client_send(fd, "ld HTTP/1.1\r\n");
+	response = client_exchange(&streams.fixture, "GET /download?size=1 HTTP/1.0\r\n\r\n");
+	assert_int_equal(strncmp(response, "HTTP/1.1 200", 12), 0);
+	free(response);
+	close(fd);
+	fixture_await_idle(&streams.fixture);
+}
+
 static void
 a_server_ends_with_requests_open(void **state)
 {
@@ -184,6 +250,7 @@ main(void)
 		cmocka_unit_test(a_handler_learns_that_its_client_has_left),
 		cmocka_unit_test(a_handler_can_abort),
 		cmocka_unit_test(clients_that_leave_at_any_moment_leave_nothing_behind),
+		cmocka_unit_test(what_comes_behind_the_last_answer_is_nobodys),
 		cmocka_unit_test(a_server_ends_with_requests_open),
 	};
 

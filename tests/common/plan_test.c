@@ -169,6 +169,7 @@ static const struct {
 	{"web.ticket_keys", "other.keys"},
 	{"web.client_ca", "other.crt"},
 	{"web.client_certificate", "required"},
+	{"web.kernel_tls", "no"},
 	{"web.redirect_https", "yes"},
 	{"web.hsts_max_age_s", "3601"},
 	{"web.precompressed", "yes"},

@@ -7,6 +7,7 @@ import json
 import struct
 from pathlib import Path
 
+import hpack
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror, IPOption
 from scapy.layers.inet6 import (ICMPv6EchoRequest, ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr,
                                 ICMPv6PacketTooBig, IPerror6, IPv6, IPv6ExtHdrDestOpt,
@@ -235,6 +236,53 @@ def http_guard():
             "too_long": b"\x20GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 600 + b"\r\n\r\n"}
 
 
+def http2():
+    """Pieces, how the client behaves (http2_fuzz.c), frames."""
+    def frame(kind, flags=0, stream=0, payload=b""):
+        return struct.pack("!I", len(payload))[1:] \
+            + struct.pack("!BBI", kind, flags, stream) + payload
+
+    def fields(path, method="GET", *more):
+        pairs = [(":method", method), (":scheme", "https"), (":authority", "a"), (":path", path),
+                 *more]
+        return hpack.Encoder().encode([hpack.NeverIndexedHeaderTuple(*pair) for pair in pairs])
+
+    def get(stream, path):
+        return frame(1, 0x5, stream, fields(path))
+
+    def post(stream, path, *data):
+        return frame(1, 0x4, stream, fields(path, "POST")) + b"".join(
+            frame(0, i + 1 == len(data), stream, each) for i, each in enumerate(data))
+
+    whole, pings = b"\xff\0", frame(6, 0, 0, b"12345678") * 30
+    windows = frame(8, 0, 0, b"\0\x0f\xff\xff") + frame(8, 0, 1, b"\0\x0f\xff\xff")
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    return {"get": whole + get(1, "/bytes") + get(3, "/none") + get(5, "/sink"),
+            "bodies": b"\x02\0" + post(1, "/echo", b"a" * 99, b"b")
+                      + post(3, "/sink", b"c" * 700, b""),
+            "much": whole + get(1, "/source") + windows + get(3, "/source"),
+            "deaf": b"\xff\2" + b"".join(get(2 * i + 1, "/source") for i in range(8)) + pings,
+            "stays": b"\x10\4" + get(1, "/source") + post(3, "/sink", b"d"),
+            "drains": b"\xff\x08" + get(1, "/source") + get(3, "/bytes"),
+            "own_preface": b"\xff\1" + preface + frame(4, 0, 0, b"\0\4\0\0\0\1")
+                           + get(1, "/source"),
+            "no_preface": b"\xff\1GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "resets": whole + b"".join(
+                get(2 * i + 1, "/source") + frame(3, 0, 2 * i + 1, b"\0\0\0\x08")
+                for i in range(30)),
+            "continued": whole + frame(1, 1, 1, fields("/bytes")[:9])
+                         + frame(9, 0, 1, fields("/bytes")[9:15])
+                         + frame(9, 4, 1, fields("/bytes")[15:]),
+            "trailers": whole + frame(1, 4, 1, fields("/sink", "POST", ("expect", "100-continue")))
+                        + frame(0, 8, 1, b"\3abc\0\0\0")
+                        + frame(1, 5, 1, hpack.Encoder().encode([("x", "y")])),
+            "priorities": whole + frame(2, 0, 3, b"\0\0\0\0\x10")
+                          + frame(1, 0x25, 1, b"\0\0\0\0\x10" + fields("/bytes"))
+                          + frame(99, 0, 0, b"new") + frame(7, 0, 0, bytes(8)),
+            "malformed": whole + frame(1, 5, 1, fields("/bytes", "GET", ("Upper", "x"))) + frame(
+                1, 5, 3, fields("bytes")) + frame(8, 0, 0, bytes(4))}
+
+
 TEXTS = {
     "path_rules": {
         "plain": b"\xff/a/b.html\0/api/links?a=b",
@@ -306,7 +354,7 @@ def config():
 
 def main():
     targets = {"pipeline": pipeline(), "vrrp_packet": vrrp_packet(), "control": control(),
-               "response_parser": response_parser(), "http_guard": http_guard(),
+               "response_parser": response_parser(), "http_guard": http_guard(), "http2": http2(),
                "config": config(), "sync_message": sync_message(), **TEXTS}
     for target, seeds in targets.items():
         folder = CORPUS / target

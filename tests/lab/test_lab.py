@@ -3,8 +3,13 @@
 
 The tests run in this order in one lab; each leaves it healthy."""
 
+import base64
+import hashlib
 import json
 import signal
+import subprocess
+import sys
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -61,6 +66,28 @@ def test_a_link_is_made_followed_counted_and_replicated(lab):
 
 
 # --- What it shows -------------------------------------------------------------------------------
+
+
+def public_key_of(certificate):
+    """What a browser is told to trust: SHA-256 of the key, base64."""
+    pem = subprocess.run(["openssl", "x509", "-in", certificate, "-noout", "-pubkey"], check=True,
+                         capture_output=True).stdout
+    der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "der"], input=pem, check=True,
+                         capture_output=True).stdout
+    return base64.b64encode(hashlib.sha256(der).digest()).decode()
+
+
+def test_a_browser_makes_a_link_and_follows_it_by_http2(lab, tmp_path):
+    target = f"{lab.url}/?followed"
+    seen = json.loads(lab.ok("client", sys.executable, Path(__file__).parent / "browse.py",
+                             f"{lab.url}/", target, public_key_of(paths.TLS / "site.crt"),
+                             tmp_path))
+    assert seen["short"].startswith(f"{lab.url}/l/") and seen["landed"] == target
+    assert not seen["problem"] and not seen["severe"]
+    asked = [path for path, _ in seen["protocols"]]
+    assert {"/", "/app.js", "/style.css", "/api/links"} <= set(asked)
+    assert {protocol for _, protocol in seen["protocols"]} == {"h2"}
+    assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_status_names_nodes_owner_and_replication(lab):

@@ -7,8 +7,8 @@ import socket
 import subprocess
 from contextlib import ExitStack
 
+import http2
 import pytest
-
 from web import Client, until
 
 GET = b"GET /digits HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -93,32 +93,78 @@ MODES = (("/", ["-H", "-i", "1", "-x", "8"]),
          ("/api/x", ["-B", "-i", "1", "-x", "8", "-s", "60000"]),
          ("/large", ["-R", "-a", "1", "-b", "3000"]),
          ("/large", ["-X", "-w", "10", "-y", "20", "-n", "1", "-z", "5", "-k", "3"]))
+CONNECTIONS = 75
+
+
+class SlowStreams:
+    """Clients of HTTP/2 that do the same: each has begun something, and goes on byte by byte."""
+
+    HEADER = http2.block(http2.request_fields("/api/x", "POST"))
+    BEGUN = {  # What is sent at first, and then again and again.
+        "silent": (b"", b""),
+        "header": (http2.frame(http2.HEADERS, http2.END_STREAM, 1, HEADER[:2]),
+                   http2.frame(http2.CONTINUATION, 0, 1, HEADER[2:3])),
+        "body": (http2.frame(http2.HEADERS, http2.END_HEADERS, 1, HEADER),
+                 http2.frame(http2.DATA, 0, 1, b"b")),
+        "window": (http2.frame(http2.HEADERS, http2.END_STREAM | http2.END_HEADERS, 1,
+                               http2.block(http2.request_fields("/large"))), b""),
+    }
+
+    def __init__(self, tier, context, stack, n_each=10):
+        self.clients = []
+        for begun, more in self.BEGUN.values():
+            for _ in range(n_each):
+                client = stack.enter_context(http2.Http2(
+                    tier, context, (http2.INITIAL_WINDOW_SIZE, 1), opens=False))
+                if begun:
+                    client.send(begun)
+                self.clients.append((client, more))
+
+    def go_on(self):
+        """Those who cannot write any more have been cut off."""
+        for one in list(self.clients):
+            client, more = one
+            try:
+                if more:
+                    client.socket.sendall(more)
+            except OSError:
+                self.clients.remove(one)
 
 
 @pytest.mark.skipif(not shutil.which("slowhttptest"), reason="slowhttptest is not installed")
-def test_others_are_served_while_slowhttptest_does_its_worst(start):
+def test_others_are_served_while_slow_clients_do_their_worst(start, authority):
     tier = start(limits={"header_timeout_ms": 3000, "idle_timeout_ms": 3000,
                          "max_body_bytes": 100000})
+    context = http2.context_for(authority)
     running = []
-    try:
-        for path, words in MODES:
-            running.append(subprocess.Popen(
-                ["slowhttptest", *words, "-u", f"http://127.0.0.1:{tier.http}{path}", "-c", "150",
-                 "-r", "150", "-l", "8", "-p", "5"], stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
-        until("it has opened its connections",
-              lambda: tier.figure("weir_http_connections_accepted_total") > 150)
-        while any(process.poll() is None for process in running):
-            assert tier.get("/digits").status == 200
-            assert tier.get("/api/x").status == 200
-        said = [process.communicate()[0] for process in running]
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-    for text in said:
-        # It asks by itself now and then whether anybody else is served.
-        plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-        assert re.search(r"service available:\s*YES", plain), plain[-2000:]
-    assert tier.figure("weir_http_overdue_total") > 20
-    until("all is closed", lambda: tier.figure("weir_http_connections") == 0)
+    with ExitStack() as stack:
+        try:
+            for scheme, port in (("http", tier.http), ("https", tier.https)):
+                for path, words in MODES:
+                    running.append(subprocess.Popen(
+                        ["slowhttptest", *words, "-u", f"{scheme}://127.0.0.1:{port}{path}", "-c",
+                         str(CONNECTIONS), "-r", str(CONNECTIONS), "-l", "8", "-p", "5"],
+                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                        stderr=subprocess.STDOUT, text=True))
+            streams = SlowStreams(tier, context, stack)
+            until("all have opened connections", lambda: tier.figure(
+                "weir_http_connections_accepted_total") > 3 * CONNECTIONS)
+            while any(process.poll() is None for process in running):
+                streams.go_on()
+                assert tier.get("/digits").status == 200
+                assert tier.get("/api/x").status == 200
+                with http2.Http2(tier, context) as other:
+                    assert other.get("/api/x").status == 200
+            said = [process.communicate()[0] for process in running]
+        finally:
+            for process in running:
+                process.kill()
+                process.wait()
+        for text in said:
+            # It asks by itself now and then whether anybody else is served.
+            plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+            assert re.search(r"service available:\s*YES", plain), plain[-2000:]
+        assert tier.figure("weir_http_overdue_total") > 20
+        for client, _ in streams.clients:
+            client.end()  # Nobody is waited for without end.
+        until("all is closed", lambda: tier.figure("weir_http_connections") == 0)

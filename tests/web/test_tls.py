@@ -275,3 +275,21 @@ def test_an_old_version_is_refused_where_the_new_one_is_required(start, authorit
     assert tier.get("/digits", tls=client_context(authority, version=TLS_1_3)).status == 200
     with pytest.raises((ssl.SSLError, ConnectionError)):
         tier.get("/digits", tls=client_context(authority, version=TLS_1_2))
+
+
+@pytest.mark.parametrize("wanted", ["yes", "no"])
+@pytest.mark.parametrize("version", [TLS_1_2, TLS_1_3], ids=["1.2", "1.3"])
+def test_who_encrypts_is_told_and_answers_are_right_either_way(start, site, authority, wanted,
+                                                               version):
+    """By the kernel, where the machine's has TLS, or by the process."""
+    tier = start(kernel_tls=wanted)
+    by_kernel = "the kernel encrypts what is sent" in tier.said()
+    assert by_kernel or "TLS: this process encrypts" in tier.said()
+    assert not (by_kernel and wanted == "no")
+    context = client_context(authority, version=version)
+    with Client(tier, context) as client:
+        for path in ("digits", "large", "digits"):
+            client.send(b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode())
+            assert client.answer().body == (site / path).read_bytes()
+    assert tier.figure("weir_tls_kernel") == by_kernel
+    assert (tier.figure("weir_tls_kernel_total") > 0) == by_kernel

@@ -5,6 +5,7 @@ that reads answers strictly."""
 import itertools
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -210,18 +211,50 @@ class Client:
             return True
 
 
+class Adopted:
+    """A process that a child has left to this one; as subprocess.Popen."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.returncode = None
+
+    def poll(self):
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def wait(self, seconds=PATIENCE_S):
+        deadline = time.monotonic() + seconds
+        while self.poll() is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(str(self.pid), seconds)
+            time.sleep(0.02)
+        return self.returncode
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
 class WebTier:
-    """A process of its own; 'options' are keys of `web` and what is said in __init__."""
+    """A process of its own; 'options' are keys of `web` and what is said in __init__. 'starter' is a
+    command before the program, 'ports' are those for HTTP, HTTPS and metrics."""
 
     _numbers = itertools.count(1)
 
-    def __init__(self, folder, authority, app, ready=True, **options):
+    def __init__(self, folder, authority, app, ready=True, ports=None, starter=(), **options):
         self.folder = folder / f"tier-{next(self._numbers)}"
         self.folder.mkdir()
-        self.http, self.https, self.metrics = free_port(), free_port(), free_port()
+        self.http, self.https, self.metrics = ports or (free_port(), free_port(), free_port())
         self.apps = app if isinstance(app, list) else [app]
         certificate, key = options.pop("pair", None) or authority.issue(NAME)
         limits = {"threads": 1, "drain_timeout_ms": 0, **options.pop("limits", {})}
+        more = options.pop("more", {})
         web = {"http_port": self.http, "https_port": self.https, "root": str(folder / "site"),
                "certificate": str(certificate), "private_key": str(key), "limits": limits,
                "proxy": [{"prefix": "/api/"}], **options,
@@ -231,16 +264,39 @@ class WebTier:
             *({"name": f"app{i}", "role": "app", "listen": f"127.0.0.1:{app.port}",
                "metrics": "127.0.0.1:1"} for i, app in enumerate(self.apps, 1))],
             "web": web, "app": {"public_url": "http://x", "session_key_file": "x"},
-            "database": {"name": "x", "user": "x", "password_file": "x"}}
+            "database": {"name": "x", "user": "x", "password_file": "x"}, **more}
         path = self.folder / "weir.yaml"
         path.write_text(json.dumps(config))  # JSON is YAML.
+        self.config = path
         self.log = self.folder / "log"
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                [PROGRAM, "--config", path, "--node", "web1"], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, cwd=self.folder)
+        self.starter = starter
+        self.process = self._launch()
         if ready:
             self.await_ready()
+
+    def _launch(self):
+        with open(self.log, "ab") as log:
+            return subprocess.Popen(
+                [*self.starter, PROGRAM, "--config", self.config, "--node", "web1"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+                close_fds=not self.starter)
+
+    def start_again(self):
+        """After it has ended."""
+        n = self.said().count("ready:")
+        self.process = self._launch()
+        until("web tier is ready again",
+              lambda: self.said().count("ready:") > n or self._has_ended())
+
+    def hand_over(self):
+        """SIGUSR2: the process that takes the place of this one is self.process from now on."""
+        told = len(self.said())
+        former = self.process
+        former.send_signal(signal.SIGUSR2)
+        pid = until("the new process serves", lambda: re.search(
+            r"process (\d+) serves;", self.said()[told:]))[1]
+        self.process = Adopted(int(pid))
+        return former
 
     def said(self):
         return self.log.read_text(errors="replace")
