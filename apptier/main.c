@@ -29,7 +29,7 @@ struct daemon {
 	struct worker_config config;
 	char *password;
 	char *migrate_password;
-	char *session_key;
+	char *session_keys;
 	struct worker *workers[WORKERS_MAX];
 	size_t n_workers;
 	struct worker_stats stats[WORKERS_MAX];
@@ -88,14 +88,14 @@ read_secrets(struct daemon *daemon, struct err *err)
 	if (!model->database.name)
 		return err_set(err, -EINVAL, "%s has no 'database' section; the app tier needs one",
 			model->path);
-	rc = secret_read(
+	rc = secret_read_line(
 		model->database.password_file, "database.password_file", &daemon->password, err);
 	if (rc == 0)
-		rc = secret_read(model->database.migrate_password_file,
+		rc = secret_read_line(model->database.migrate_password_file,
 			"database.migrate_password_file", &daemon->migrate_password, err);
 	if (rc == 0)
 		rc = secret_read(model->app.session_key_file, "app.session_key_file",
-			&daemon->session_key, err);
+			&daemon->session_keys, err);
 	return rc;
 }
 
@@ -112,7 +112,7 @@ make_workers(struct daemon *daemon, struct err *err)
 		.model = daemon->options.model,
 		.node = daemon->options.node,
 		.password = daemon->password,
-		.session_key = daemon->session_key,
+		.session_keys = daemon->session_keys,
 	};
 	while (daemon->n_workers < n) {
 		int rc = worker_new(&daemon->workers[daemon->n_workers], &daemon->config, err);
@@ -175,7 +175,7 @@ stop(struct daemon *daemon)
 	uv_loop_close(&daemon->loop);
 	secret_free(daemon->password);
 	secret_free(daemon->migrate_password);
-	secret_free(daemon->session_key);
+	secret_free(daemon->session_keys);
 	model_free(daemon->options.model);
 }
 

@@ -292,7 +292,7 @@ open_all(struct worker *worker, struct err *err)
 	uv_timer_init(&app->loop, &worker->ending);
 	worker->wake.data = worker->ending.data = worker;
 	worker->handles_open = true;
-	rc = session_signer_new(&app->signer, config->session_key, strlen(config->session_key),
+	rc = session_signer_new(&app->signer, config->session_keys,
 		strncmp(url, "https://", strlen("https://")) == 0, err);
 	if (rc < 0)
 		return rc;

@@ -18,8 +18,8 @@ struct worker;
 struct worker_config {
 	const struct model *model;
 	const struct node *node;
-	const char *password;    /* Of the database user. */
-	const char *session_key; /* Signs cookies. */
+	const char *password;     /* Of the database user. */
+	const char *session_keys; /* Sign cookies; see session.h. */
 };
 
 /* What a worker has counted. */

@@ -36,6 +36,9 @@ database:
   migrations: {migrations}
 """
 
+SECRETS = {"app": "app-secret", "migrate": "migrate-secret",
+           "session_key": "0123456789abcdef0123456789abcdef"}
+
 
 class Answer:
     """What came back: status, headers, and the body as JSON where it is JSON."""
@@ -96,11 +99,9 @@ class Cluster:
         self.ports = {name: free_port() for name in ("app1", "app2", "metrics1", "metrics2")}
         secret = folder / "secret"
         secret.mkdir(mode=0o700)
-        (secret / "app").write_text("app-secret\n")
-        (secret / "migrate").write_text("migrate-secret\n")
-        (secret / "session_key").write_text("0123456789abcdef0123456789abcdef\n")
-        for path in secret.iterdir():
-            path.chmod(0o600)
+        for name, text in SECRETS.items():
+            (secret / name).write_text(text + "\n")
+            (secret / name).chmod(0o600)
         self.file = folder / "weir.yaml"
         self.file.write_text(CLUSTER.format(
             db1=db1_port, db2=db2_port, threads=threads, **self.ports,

@@ -4,9 +4,10 @@
 import shutil
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
-from apptier import PROGRAM, AppTier, Cluster
+from apptier import PROGRAM, SECRETS, AppTier, Cluster
 from databases import PATIENCE_S, REPOSITORY, until
 
 
@@ -109,6 +110,11 @@ def test_a_short_session_key_is_a_clear_error(broken):
     fails(broken, "session key", "at least 32", "openssl rand")
 
 
+def test_a_secret_that_everybody_may_read_is_refused(broken):
+    (broken.folder / "secret" / "session_key").chmod(0o644)
+    fails(broken, "app.session_key_file", "mode 644", "chmod 600")
+
+
 def test_a_busy_port_is_a_clear_error(broken):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", broken.ports["app1"]))
@@ -116,8 +122,43 @@ def test_a_busy_port_is_a_clear_error(broken):
         fails(broken, f"127.0.0.1:{broken.ports['app1']}", "in use")
 
 
-def test_no_secret_is_ever_logged(app):
+def test_no_secret_is_ever_logged_or_on_the_command_line(app):
     app.client().create()
     log = app.log.read_text()
-    assert "app-secret" not in log and "migrate-secret" not in log
-    assert "0123456789abcdef" not in log
+    process = Path("/proc") / str(app.process.pid)
+    for text in (log, (process / "cmdline").read_text(), (process / "environ").read_text()):
+        for secret in SECRETS.values():
+            assert secret not in text
+
+
+def test_a_session_key_is_changed_without_losing_sessions(app, app2, cluster):
+    """The steps that docs/apptier.md gives: all nodes learn the new key, then it signs."""
+    keys = cluster.folder / "secret" / "session_key"
+    old, new = SECRETS["session_key"], "f" * 32
+    client, n_waits = app.client(), 'weir_database_gtid_waits_total{server="db2"}'
+
+    def restart(tier, text):
+        keys.write_text(text)
+        assert tier.stop() == 0
+        tier.start()
+
+    def understands(reader):
+        before = reader.metrics()[n_waits]
+        other = reader.client()
+        other.cookie = client.cookie
+        assert other.get("/api/links?limit=1").status == 200
+        return reader.metrics()[n_waits] > before
+
+    try:
+        for text in (f"{old}\n{new}\n", f"{new}\n{old}\n", f"{new}\n"):
+            restart(app2, text)
+            for maker, reader in ((app, app2), (app2, app)):
+                cookie, client = client.cookie, maker.client()
+                assert client.create().status == 201 and client.cookie != cookie
+                until(f"{reader.node} understands what {maker.node} signed, keys {text!r}",
+                      lambda: understands(reader))
+            restart(app, text)
+        client.cookie = client.cookie[:-1] + ("a" if client.cookie[-1] != "a" else "b")
+        assert not understands(app)
+    finally:
+        keys.write_text(old + "\n")
