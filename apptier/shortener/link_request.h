@@ -9,6 +9,7 @@
 #include "apptier/shortener/count_writer.h"
 #include "apptier/shortener/link_code.h"
 #include "apptier/shortener/link_url.h"
+#include "common/model.h"
 
 #include <jansson.h>
 

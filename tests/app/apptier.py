@@ -21,22 +21,22 @@ nodes:
   - {{name: app2, role: app, listen: "127.0.0.1:{app2}", metrics: "127.0.0.1:{metrics2}"}}
   - {{name: db1, role: db, listen: "127.0.0.1:{db1}", database: primary}}
   - {{name: db2, role: db, listen: "127.0.0.1:{db2}", database: replica}}
-app:
+{nodes}app:
   public_url: https://short.test
   limits: {{threads: {threads}, drain_timeout_ms: 20000}}
   connections: 4
   query_timeout_ms: 2000
   session_key_file: secret/session_key
-database:
+{app}database:
   name: weir
   user: weir_app
   password_file: secret/app
   migrate_user: weir_migrate
   migrate_password_file: secret/migrate
   migrations: {migrations}
-"""
+{database}"""
 
-SECRETS = {"app": "app-secret", "migrate": "migrate-secret",
+SECRETS = {"app": "app-secret", "read": "read-secret", "migrate": "migrate-secret",
            "session_key": "0123456789abcdef0123456789abcdef"}
 
 
@@ -62,6 +62,11 @@ class Client:
         self.cookie = None
         self.connection = None
 
+    def connect(self):
+        if not self.connection:
+            self.connection = http.client.HTTPConnection("127.0.0.1", self.port,
+                                                          timeout=PATIENCE_S)
+
     def request(self, method, path, body=None, headers=None):
         sent = dict(headers or {})
         if isinstance(body, dict):
@@ -69,9 +74,7 @@ class Client:
             sent.setdefault("Content-Type", "application/json")
         if self.cookie and self.cookies:
             sent["Cookie"] = f"theme=dark; {self.cookie}"
-        if not self.connection:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.port,
-                                                          timeout=PATIENCE_S)
+        self.connect()
         try:
             self.connection.request(method, path, body=body, headers=sent)
             answer = Answer(self.connection.getresponse())
@@ -92,9 +95,12 @@ class Client:
 
 
 class Cluster:
-    """The cluster file and secrets of app nodes that use a pair of databases."""
+    """The cluster file and secrets of app nodes that use a pair of databases.
 
-    def __init__(self, folder, db1_port, db2_port, threads=1, migrations=None):
+    'app', 'database' and 'nodes' are more lines of those sections of the file."""
+
+    def __init__(self, folder, db1_port, db2_port, *, threads=1, migrations=None, app="",
+                 database="", nodes=""):
         self.folder = folder
         self.ports = {name: free_port() for name in ("app1", "app2", "metrics1", "metrics2")}
         secret = folder / "secret"
@@ -105,7 +111,8 @@ class Cluster:
         self.file = folder / "weir.yaml"
         self.file.write_text(CLUSTER.format(
             db1=db1_port, db2=db2_port, threads=threads, **self.ports,
-            migrations=migrations or REPOSITORY / "apptier" / "migrations"))
+            migrations=migrations or REPOSITORY / "apptier" / "migrations", app=app,
+            database=database, nodes=nodes))
 
 
 class AppTier:
