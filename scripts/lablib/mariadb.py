@@ -41,6 +41,7 @@ innodb_log_file_size = 16M
 # Who may do what. The lab's application lives on the data network, and so do its databases.
 ACCOUNTS = {
     "weir_app": f"SELECT, INSERT, UPDATE, DELETE ON {topology.DATABASE}.*",
+    "weir_read": f"SELECT ON {topology.DATABASE}.*",
     "weir_migrate": f"ALL ON {topology.DATABASE}.*",
     "weir_monitor": "REPLICA MONITOR, BINLOG MONITOR ON *.*",
     REPLICATION_USER: "REPLICATION REPLICA ON *.*",
