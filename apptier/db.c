@@ -44,6 +44,12 @@ lag_ns(const struct db *db, const struct db_server *server, uint64_t now_ns)
 	return db_lag_ns(&db->history, &server->lag, db->primary != DB_ROUTER_NONE, now_ns);
 }
 
+static bool
+is_stale(const struct db *db, const struct db_server *server, uint64_t now_ns)
+{
+	return lag_ns(db, server, now_ns) > db->model->app.max_lag_ms * NS_PER_MS;
+}
+
 static size_t
 make_views(const struct db *db, struct db_view views[static DB_SERVERS_MAX])
 {
@@ -56,8 +62,7 @@ make_views(const struct db *db, struct db_view views[static DB_SERVERS_MAX])
 			.up = server->up,
 			.writable = server->writable,
 			.lags = now_ns < server->lags_until_ns,
-			.stale = (int)i != db->primary &&
-				 lag_ns(db, server, now_ns) > db->model->app.max_lag_ms * NS_PER_MS,
+			.stale = (int)i != db->primary && is_stale(db, server, now_ns),
 			.configured = server->configured,
 		};
 	}
@@ -94,6 +99,20 @@ elect(struct db *db)
 	}
 }
 
+static void
+tell_age(const struct db_server *server, uint32_t max_lag_ms)
+{
+	if (!server->stale)
+		LOG_INFORM("%s: is up to date with the primary: it is read", server->reader.server);
+	else if (server->lag.as_of_ns == 0)
+		LOG_INFORM("%s: is behind the primary; it is not read until it has caught up",
+			server->reader.server);
+	else
+		LOG_WARNING("%s: is more than %" PRIu32 " ms behind the primary; it is not read "
+			    "until it has caught up",
+			server->reader.server, max_lag_ms);
+}
+
 /* Judges all replicas anew, and says of each when it falls behind the limit or is back. */
 static void
 judge_replicas(struct db *db)
@@ -102,24 +121,16 @@ judge_replicas(struct db *db)
 
 	for (size_t i = 0; i < db->n_servers; i++) {
 		struct db_server *server = &db->servers[i];
-		uint64_t age_ns;
 		bool stale;
 
 		if ((int)i == db->primary || !server->up)
 			continue;
 		db_lag_judge(&db->history, &server->lag, db->primary != DB_ROUTER_NONE);
-		age_ns = lag_ns(db, server, now_ns);
-		stale = age_ns > db->model->app.max_lag_ms * NS_PER_MS;
+		stale = is_stale(db, server, now_ns);
 		if (stale == server->stale)
 			continue;
 		server->stale = stale;
-		if (stale)
-			LOG_WARNING("%s: more than %" PRIu32 " ms behind the primary: it is not "
-				    "read any more",
-				server->reader.server, db->model->app.max_lag_ms);
-		else
-			LOG_INFORM("%s: has caught up with the primary: it is read again",
-				server->reader.server);
+		tell_age(server, db->model->app.max_lag_ms);
 	}
 }
 

@@ -25,7 +25,7 @@ nodes:
   public_url: https://short.test
   limits: {{threads: {threads}, drain_timeout_ms: 20000}}
   connections: 4
-  query_timeout_ms: 2000
+  query_timeout_ms: {query_timeout_ms}
   session_key_file: secret/session_key
 {app}database:
   name: weir
@@ -100,7 +100,7 @@ class Cluster:
     'app', 'database' and 'nodes' are more lines of those sections of the file."""
 
     def __init__(self, folder, db1_port, db2_port, *, threads=1, migrations=None, app="",
-                 database="", nodes=""):
+                 database="", nodes="", query_timeout_ms=2000):
         self.folder = folder
         self.ports = {name: free_port() for name in ("app1", "app2", "metrics1", "metrics2")}
         secret = folder / "secret"
@@ -112,7 +112,7 @@ class Cluster:
         self.file.write_text(CLUSTER.format(
             db1=db1_port, db2=db2_port, threads=threads, **self.ports,
             migrations=migrations or REPOSITORY / "apptier" / "migrations", app=app,
-            database=database, nodes=nodes))
+            database=database, nodes=nodes, query_timeout_ms=query_timeout_ms))
 
 
 class AppTier:

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SLEEP_MS_MAX 60000
 
@@ -191,15 +192,23 @@ handle_statements(struct http_request *req, void *ctx)
 	on_statement(request, NULL);
 }
 
-/* --- GET /trial/work?ms=: that long in a thread --- */
+/* --- GET /trial/work?ms=&until=: that long in a thread, or until the file is there --- */
+
+#define STEP_MS 5
+
+struct work {
+	int64_t ms;
+	char until[256];
+};
 
 static void
 work(void *data)
 {
-	const int64_t *ms = data;
-	const struct timespec time = {*ms / 1000, *ms % 1000 * 1000000};
+	const struct timespec step = {.tv_nsec = STEP_MS * NS_PER_MS};
+	const struct work *given = data;
 
-	nanosleep(&time, NULL);
+	for (int64_t ms = 0; ms < given->ms && access(given->until, F_OK) < 0; ms += STEP_MS)
+		nanosleep(&step, NULL);
 }
 
 static void
@@ -211,10 +220,18 @@ on_worked(struct app_request *request)
 static void
 handle_work(struct http_request *req, void *ctx)
 {
-	struct app_request *request = app_request_new(req, ctx, sizeof(int64_t));
+	struct app_request *request = app_request_new(req, ctx, sizeof(struct work));
+	const char *until = "";
 
-	if (request && read_ms(request, app_request_data(request)))
-		app_work(request, work, on_worked);
+	if (!request)
+		return;
+	struct work *given = app_request_data(request);
+	if (!read_ms(request, &given->ms) ||
+		!app_query_text(
+			request, "until", (struct app_range){0, sizeof(given->until) - 1}, &until))
+		return;
+	snprintf(given->until, sizeof(given->until), "%s", until);
+	app_work(request, work, on_worked);
 }
 
 /* --- POST /trial/input?word=: all kinds of input --- */
