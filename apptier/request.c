@@ -64,8 +64,7 @@ app_request_new(struct http_request *req, void *ctx, size_t size)
 	}
 	request->http = req;
 	request->app = app;
-	request->deadline_ns =
-		http_request_start_ns(req) + app->model->app.query_timeout_ms * NS_PER_MS;
+	request->deadline_ns = clock_now_ns() + app->model->app.query_timeout_ms * NS_PER_MS;
 	request->work.data = request;
 	http_request_set_data(req, request, on_http_done);
 	return request;

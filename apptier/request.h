@@ -7,8 +7,8 @@
  *   app_write       one transaction on the primary; the answer's cookie then carries its GTID
  *   app_work        long work in a thread
  *
- * All of it is done by the request's deadline (query_timeout_ms after its header), and what fails
- * is answered here: 503 with Retry-After when a server is down, busy or too slow, 500 when it
+ * All of it is done by the request's deadline (query_timeout_ms after its beginning), and what
+ * fails is answered here: 503 with Retry-After when a server is down, busy or too slow, 500 when it
  * refuses the statement. If the client leaves, no function is called any more. One thing is under
  * way at a time, and the functions that are told of its end come after the call that began it has
  * returned. In the worker's thread. */

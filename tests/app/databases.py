@@ -99,6 +99,13 @@ class Database:
              "--batch", "--skip-column-names"],
             input=sql, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
+    def session(self):
+        """A client as root that is told one statement after the other."""
+        return subprocess.Popen(
+            ["mariadb", "--no-defaults", f"--socket={self.folder}/socket", "--user=root",
+             "--batch", "--skip-column-names", "--unbuffered"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
     def sql(self, sql):
         """Runs SQL as root; returns the rows, each a list of texts."""
         done = self._client(sql)

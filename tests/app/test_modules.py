@@ -207,29 +207,42 @@ def test_a_transaction_is_all_or_nothing_when_its_time_is_up(make, trial_object,
     assert pair.db1.sql("SELECT n FROM weir.trial WHERE id < 3") == [["1"], ["1"]]
 
 
-HEAVIER = """\
-USE weir; START TRANSACTION;
-INSERT INTO weir.trial SELECT seq + 100, 0 FROM seq_1_to_200;
-UPDATE weir.trial SET n = n + 10 WHERE id = 2;
-SELECT SLEEP(0.3);
-UPDATE weir.trial SET n = n + 10 WHERE id = 1;
-DELETE FROM weir.trial WHERE id > 100;
+HOLD = """\
+USE weir;
+START TRANSACTION;
+INSERT INTO trial SELECT seq + 100, 0 FROM seq_1_to_200;
+UPDATE trial SET n = n + 10 WHERE id = 2;
+SELECT 'held';
+"""
+CROSS = """\
+UPDATE trial SET n = n + 10 WHERE id = 1;
+DELETE FROM trial WHERE id > 100;
 COMMIT;
 """
 
 
 def test_a_single_write_is_repeated_after_a_deadlock(trial, pair):
     """It meets a transaction that has done more, so that it is the one to be sacrificed."""
-    retries = 'weir_database_retries_total{server="db1"}'
-    for n_rounds in range(1, 11):
-        answer, _ = at_once(
-            lambda: trial.client().request("POST", "/trial/both?ms=300"),
-            lambda: pair.db1.sql(HEAVIER))
-        assert answer.status == 200 and answer.json["affected"] == 2
-        assert pair.db1.sql("SELECT n FROM weir.trial WHERE id < 3") == [[str(11 * n_rounds)]] * 2
-        if trial.metrics()[retries] >= 1:
-            break
-    assert trial.metrics()[retries] >= 1
+    heavier = pair.db1.session()
+    try:
+        heavier.stdin.write(HOLD)
+        heavier.stdin.flush()
+        assert heavier.stdout.readline() == "held\n"
+        with ThreadPoolExecutor(1) as pool:
+            write = pool.submit(
+                lambda: trial.client().request("POST", "/trial/both?ms=500"))
+            until("it holds the first row", lambda: pair.db1.value(
+                "SELECT COUNT(*) FROM information_schema.processlist "
+                "WHERE state = 'User sleep'") == "1")
+            said, _ = heavier.communicate(CROSS, timeout=PATIENCE_S)
+            answer = write.result()
+    finally:
+        heavier.kill()
+        heavier.wait()
+    assert heavier.returncode == 0, said
+    assert answer.status == 200 and answer.json["affected"] == 2
+    assert pair.db1.sql("SELECT n FROM weir.trial WHERE id < 3") == [["11"], ["11"]]
+    assert trial.metrics()['weir_database_retries_total{server="db1"}'] >= 1
 
 
 def test_what_nobody_waits_for_ends_at_the_server(trial, pair):
