@@ -18,7 +18,7 @@ struct gtid reply_session(struct app *app, struct http_request *req);
 void reply_json(struct app *app, struct http_request *req, unsigned int status, json_t *body,
 	const struct gtid *written);
 
-/* Answers without a body. 'written' as in reply_json(). */
+/* Answers 'status' without a body. 'written' as in reply_json(). */
 void reply_empty(
 	struct app *app, struct http_request *req, unsigned int status, const struct gtid *written);
 

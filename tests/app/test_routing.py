@@ -59,7 +59,10 @@ def test_a_replica_whose_replication_stops_is_not_read_beyond_the_limit(make, pa
     for stop in ("STOP SLAVE SQL_THREAD", "STOP SLAVE IO_THREAD", "STOP SLAVE"):
         pair.db2.sql(stop)
         client.create("https://example.org/newest")
-        until("the replica is left alone", lambda: tier.health().json["replica"] == "down")
+        missed = time.monotonic()
+        # Before that it may be found old and young again, by probes that are late.
+        until("the replica is left alone", lambda: time.monotonic() > missed + 2
+              and tier.health().json["replica"] == "down")
         assert figure(tier, "lag_seconds", "db2") > 1.5
         before = figure(tier, "queries_total", "db2")
         for i in range(10):
@@ -88,7 +91,7 @@ def test_an_old_replica_is_not_read_when_the_primary_goes_either(make, pair):
     client = tier.client()
     pair.db2.sql("STOP SLAVE")
     client.create()
-    until("it is far behind", lambda: figure(tier, "lag_seconds", "db2") > 4)
+    until("it is far behind", lambda: figure(tier, "lag_seconds", "db2") > 6)
     pair.db1.kill()
     until("nothing can be read", lambda: tier.health().status == 503)
     assert stranger(tier).get("/api/links").status == 503
