@@ -358,6 +358,17 @@ static const cyaml_schema_field_t app_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t replication_fields[] = {
+	TEXT(raw_replication, user),
+	TEXT(raw_replication, password_file),
+	TEXT(raw_replication, admin_user),
+	TEXT(raw_replication, admin_password_file),
+	TEXT(raw_replication, semi_sync),
+	TEXT(raw_replication, semi_sync_timeout_ms),
+	LIST(raw_replication, fence, text_entry),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t database_fields[] = {
 	TEXT(raw_database, name),
 	TEXT(raw_database, user),
@@ -370,6 +381,7 @@ static const cyaml_schema_field_t database_fields[] = {
 	TEXT(raw_database, read_user),
 	TEXT(raw_database, read_password_file),
 	TEXT(raw_database, tls_ca),
+	MAP(raw_database, replication, replication_fields),
 	CYAML_FIELD_END,
 };
 

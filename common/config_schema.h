@@ -203,10 +203,18 @@ struct raw_app {
 	struct raw_limits *limits;
 };
 
+struct raw_replication {
+	char *user, *password_file, *admin_user, *admin_password_file;
+	char *semi_sync, *semi_sync_timeout_ms;
+	char **fence;
+	unsigned int fence_count;
+};
+
 struct raw_database {
 	char *name, *user, *password_file, *migrate_user, *migrate_password_file;
 	char *monitor_user, *monitor_password_file, *migrations;
 	char *read_user, *read_password_file, *tls_ca;
+	struct raw_replication *replication;
 };
 
 struct raw_monitor {

@@ -200,6 +200,7 @@ build_database(struct config_reader *reader, const struct raw_database *raw,
 		config_fail(reader, path, NULL, "read_user needs read_password_file");
 	if (!database->read_user && database->read_password_file)
 		config_fail(reader, path, NULL, "read_password_file needs read_user");
+	config_build_replication(reader, raw->replication, &database->replication);
 	if (database->migrate_user && !database->migrate_password_file)
 		config_fail(reader, path, NULL, "migrate_user needs migrate_password_file");
 	if (database->monitor_user && !database->monitor_password_file)

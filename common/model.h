@@ -488,6 +488,18 @@ struct app_config {
 		*session_key_file; /* Secret that signs session cookies; the same on every node. */
 };
 
+/* For scripts/database and scripts/promote; no process uses it. */
+struct replication_config {
+	const char *user; /* By which a replica follows; NULL: no section 'replication'. */
+	const char *password_file;
+	const char *admin_user; /* Who changes roles and makes backups. */
+	const char *admin_password_file;
+	bool semi_sync;                /* A write is answered when a replica has it. */
+	uint32_t semi_sync_timeout_ms; /* How long it waits for one; 0: as long as it takes. */
+	const char *const
+		*fence; /* Cuts a server off for good; words, ended by NULL; NULL: none. */
+};
+
 struct database_config {
 	const char *name; /* NULL in a cluster without database. */
 	const char *user;
@@ -500,6 +512,7 @@ struct database_config {
 	const char *read_user;  /* May only read; NULL: 'user' does. */
 	const char *read_password_file;
 	const char *tls_ca; /* PEM authorities of the servers' certificates; NULL: no TLS. */
+	struct replication_config replication;
 };
 
 struct monitor_config {
