@@ -82,6 +82,10 @@ void config_build_upstream_check(
 void config_build_web_front(
 	struct config_reader *reader, const struct raw_web *raw, struct web_config *web);
 
+/* How the web tier treats app nodes; prefixes and their methods are there already. */
+void config_build_web_proxy(
+	struct config_reader *reader, const struct raw_web *raw, struct web_config *web);
+
 /* How the databases are replicated; 'raw' may be NULL. */
 void config_build_replication(struct config_reader *reader, const struct raw_replication *raw,
 	struct replication_config *replication);

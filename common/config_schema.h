@@ -143,7 +143,7 @@ struct raw_limits {
 };
 
 struct raw_proxy {
-	char *prefix;
+	char *prefix, *websocket;
 	char **methods;
 	unsigned int methods_count;
 };
@@ -170,6 +170,14 @@ struct raw_shield {
 	unsigned int exempt_count;
 };
 
+struct raw_circuit {
+	char *failures, *open_ms, *max_requests, *max_waiting, *wait_ms;
+};
+
+struct raw_response_cache {
+	char *max_bytes, *max_object_bytes;
+};
+
 struct raw_http2 {
 	char *enabled, *max_streams, *resets_per_s, *reset_burst;
 };
@@ -177,6 +185,7 @@ struct raw_http2 {
 struct raw_web {
 	char *http_port, *https_port, *root, *certificate, *private_key;
 	char *access_log, *access_log_format, *connect_timeout_ms, *response_timeout_ms;
+	char *websocket_idle_ms;
 	struct raw_limits *limits;
 	struct raw_proxy *proxy;
 	unsigned int proxy_count;
@@ -193,6 +202,8 @@ struct raw_web {
 	unsigned int headers_count;
 	struct raw_shield *shield;
 	struct raw_http2 *http2;
+	struct raw_circuit *circuit;
+	struct raw_response_cache *cache;
 };
 
 struct raw_app {

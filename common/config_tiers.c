@@ -101,6 +101,7 @@ build_web(struct config_reader *reader, const struct raw_web *raw, struct web_co
 		raw->response_timeout_ms, (struct config_range){10, MS_MAX, 30000});
 	config_build_upstream_check(reader, raw->upstream_check, &web->upstream_check);
 	config_build_web_front(reader, raw, web);
+	config_build_web_proxy(reader, raw, web);
 }
 
 /* What has a path or the suffix of one is a file; other words are names of modules of ours. */
