@@ -195,9 +195,14 @@ struct raw_web {
 	struct raw_http2 *http2;
 };
 
+struct raw_links {
+	char *anonymous, *owner_writes_per_minute, *owner_burst;
+};
+
 struct raw_app {
 	char *public_url, *session_key_file, *connections, *queue, *query_timeout_ms;
 	struct raw_limits *limits;
+	struct raw_links *links;
 };
 
 struct raw_database {

@@ -13,6 +13,7 @@
 #define HEADER_MAX 65536
 #define DB_CONNECTIONS_MAX 1000
 #define DB_QUEUE_MAX 1000000
+#define OWNER_WRITES_MAX 60000 /* A thousand a second. */
 
 static bool
 has_role(const struct model *model, enum node_role role)
@@ -100,6 +101,19 @@ build_web(struct config_reader *reader, const struct raw_web *raw, struct web_co
 }
 
 static void
+build_links(struct config_reader *reader, const struct raw_links *given, struct links_config *links)
+{
+	static const struct raw_links none;
+	const struct raw_links *raw = given ? given : &none;
+
+	links->anonymous = config_bool(reader, "app.links", "anonymous", raw->anonymous, true);
+	links->owner_writes_per_minute = number(reader, "app.links", "owner_writes_per_minute",
+		raw->owner_writes_per_minute, (struct config_range){1, OWNER_WRITES_MAX, 60});
+	links->owner_burst = number(reader, "app.links", "owner_burst", raw->owner_burst,
+		(struct config_range){1, OWNER_WRITES_MAX, 30});
+}
+
+static void
 build_app(struct config_reader *reader, const struct raw_app *raw, struct app_config *app)
 {
 	app->public_url = config_required(reader, "app", "public_url", raw->public_url);
@@ -120,6 +134,7 @@ build_app(struct config_reader *reader, const struct raw_app *raw, struct app_co
 		reader, "app", "queue", raw->queue, (struct config_range){0, DB_QUEUE_MAX, 1000});
 	app->query_timeout_ms = number(reader, "app", "query_timeout_ms", raw->query_timeout_ms,
 		(struct config_range){10, MS_MAX, 2000});
+	build_links(reader, raw->links, &app->links);
 }
 
 static void

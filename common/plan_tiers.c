@@ -22,6 +22,10 @@ static const struct plan_key app_keys[] = {
 	PLAN_KEY(app_config, n_connections, "connections", plan_format_u32, of_app),
 	PLAN_KEY(app_config, queue_max, "queue", plan_format_u32, of_app),
 	PLAN_KEY(app_config, query_timeout_ms, "query_timeout_ms", plan_format_u32, of_app),
+	PLAN_KEY(app_config, links.anonymous, "links.anonymous", plan_format_bool, of_app),
+	PLAN_KEY(app_config, links.owner_writes_per_minute, "links.owner_writes_per_minute",
+		plan_format_u32, of_app),
+	PLAN_KEY(app_config, links.owner_burst, "links.owner_burst", plan_format_u32, of_app),
 	PLAN_LIMIT_KEYS(app_config, of_app),
 	PLAN_KEYS_END,
 };

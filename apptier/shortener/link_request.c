@@ -3,11 +3,13 @@
 #include "apptier/shortener/link_request.h"
 
 #include "apptier/reply.h"
-#include "apptier/shortener/shortener.h"
 #include "common/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
+
+#include <openssl/evp.h>
 
 static void
 on_request_done(struct http_request *req, void *data)
@@ -18,6 +20,7 @@ on_request_done(struct http_request *req, void *data)
 	db_job_detach(link->job);
 	db_tx_rollback(link->tx);
 	count_writer_cancel(link->shortener->counts, &link->wait);
+	csv_fini(&link->csv);
 	free(link);
 }
 
@@ -34,6 +37,7 @@ link_request_new(struct http_request *req, struct app *app)
 	link->shortener = app_module_state(app, &shortener_module);
 	link->session = reply_session(app, req);
 	link->deadline_ns = clock_now_ns() + app_model(app)->app.query_timeout_ms * NS_PER_MS;
+	link_time_now(link->now);
 	http_request_set_data(req, link, on_request_done);
 	return link;
 }
@@ -51,20 +55,46 @@ link_request_read(struct link_request *link, const struct db_statement *statemen
 		reply_error(link->req, 500, "the server is out of memory");
 }
 
-json_t *
-link_to_json(const struct shortener *shortener, const char *code, const char *url, int64_t count,
-	const char *created_at)
+bool
+link_request_hash(const void *bytes, size_t size, char out[static LINK_HASH_SIZE])
 {
-	char created[LINK_TIME_SIZE];
-	char *blank;
+	unsigned char digest[32];
 
-	/* RFC 3339 instead of SQL's "2026-01-02 03:04:05.678". */
-	snprintf(created, sizeof(created), "%sZ", created_at);
-	blank = strchr(created, ' ');
-	if (blank)
-		*blank = 'T';
-	return json_pack("{s:s, s:s, s:o, s:I, s:s}", "code", code, "url", url, "short_url",
-		json_sprintf("%s" LINK_REDIRECT_PREFIX "%s",
-			app_model(shortener->app)->app.public_url, code),
-		"count", (json_int_t)count, "created", created);
+	if (!EVP_Digest(bytes, size, digest, NULL, EVP_sha256(), NULL))
+		return false;
+	for (size_t i = 0; i < sizeof(digest); i++)
+		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	return true;
+}
+
+/* True if 'content_type' is 'type', with or without parameters. */
+static bool
+is_type(const char *content_type, const char *type)
+{
+	size_t length = strlen(type);
+
+	return content_type && strncasecmp(content_type, type, length) == 0 &&
+	       (content_type[length] == '\0' || content_type[length] == ';' ||
+		       content_type[length] == ' ');
+}
+
+bool
+link_request_read_fields(struct link_request *link, unsigned int allowed)
+{
+	const char *content_type = http_request_header(link->req, "Content-Type");
+	size_t size;
+	const char *body = http_request_body(link->req, &size);
+	unsigned int status;
+	struct err err;
+
+	/* RFC 7396: absent members stay, null ones become empty; that is what PATCH does. */
+	if (!is_type(content_type, "application/json") &&
+		!is_type(content_type, "application/merge-patch+json")) {
+		reply_error(link->req, 415, "Content-Type must be application/json");
+		return false;
+	}
+	status = link_fields_parse(&link->fields, body, size, allowed, link->now, &err);
+	if (status != 0)
+		reply_error(link->req, status, "%s", err.text);
+	return status == 0;
 }

@@ -41,7 +41,8 @@ def cluster(folder, pair, request):
     path = folder / request.module.__name__
     path.mkdir()
     threads = getattr(request.module, "THREADS", 1)
-    return Cluster(path, pair.db1.port, pair.db2.port, threads=threads)
+    links = getattr(request.module, "LINKS", "{}")
+    return Cluster(path, pair.db1.port, pair.db2.port, threads=threads, links=links)
 
 
 @pytest.fixture
