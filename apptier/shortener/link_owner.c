@@ -16,10 +16,13 @@
 LOG_MODULE("owners");
 
 #define TOKEN_BYTES 32
-#define TOKEN_LENGTH (2 * TOKEN_BYTES) /* In hexadecimal. */
+#define TOKEN_LENGTH 64 /* In hexadecimal. */
 #define SCHEME "Bearer"
 #define US_PER_MINUTE 60000000
 #define US_PER_S 1000000
+
+static_assert(TOKEN_LENGTH == 2 * TOKEN_BYTES, "two digits a byte");
+static_assert(TOKEN_LENGTH <= LINK_KEY_MAX, "a new token is kept where keys are");
 
 static const struct db_statement select_owner = {"SELECT id FROM owners WHERE token_hash = ?", 1};
 static const struct db_statement insert_owner = {

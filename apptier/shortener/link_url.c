@@ -86,17 +86,20 @@ to_ascii(const char *host, size_t size, char out[static LINK_HOST_SIZE], struct 
 
 	snprintf(name, sizeof(name), "%.*s", (int)size, host);
 	rc = idn2_to_ascii_8z(name, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-	if (rc != IDN2_OK)
-		return err_set(err, -EINVAL,
+	if (rc != IDN2_OK) {
+		err_set(err, -EINVAL,
 			"url's host is no valid international name: %s; check how it is written",
 			idn2_strerror(rc));
-	rc = strlen(ascii) < LINK_HOST_SIZE ? 0 : -EINVAL;
-	if (rc == 0)
-		snprintf(out, LINK_HOST_SIZE, "%s", ascii);
-	else
-		err_set(err, rc, "url's host is longer than %d characters", HOST_MAX);
+		return -EINVAL;
+	}
+	if (strlen(ascii) >= LINK_HOST_SIZE) {
+		err_set(err, -EINVAL, "url's host is longer than %d characters", HOST_MAX);
+		idn2_free(ascii);
+		return -EINVAL;
+	}
+	snprintf(out, LINK_HOST_SIZE, "%s", ascii);
 	idn2_free(ascii);
-	return rc;
+	return 0;
 }
 
 static bool

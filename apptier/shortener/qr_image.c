@@ -90,9 +90,11 @@ draw(const QRcode *code, size_t width)
 
 	if (!pixels)
 		return NULL;
+	const size_t margin = (size_t)QUIET * PNG_SCALE;
+
 	memset(pixels, 0xff, width * width);
 	for (size_t y = 0; y < (size_t)code->width * PNG_SCALE; y++) {
-		unsigned char *row = pixels + (y + QUIET * PNG_SCALE) * width + QUIET * PNG_SCALE;
+		unsigned char *row = pixels + (y + margin) * width + margin;
 
 		for (size_t x = 0; x < (size_t)code->width * PNG_SCALE; x++)
 			row[x] = is_dark(code, (int)(x / PNG_SCALE), (int)(y / PNG_SCALE)) ? 0
