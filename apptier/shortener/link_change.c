@@ -95,7 +95,7 @@ update_call(struct link_request *link)
 	values[6] = db_integer((fields->given & LINK_FIELD_EXPIRES) != 0);
 	values[7] = fields->expires_at[0] ? db_text(fields->expires_at)
 					  : (struct db_value){.kind = DB_NULL};
-	values[8] = db_text(link->now);
+	values[8] = db_text(link_request_now(link));
 	values[9] = db_text(link->code);
 	values[10] = db_integer(link->owner);
 	link->call = (struct db_call){&update_link, values};
@@ -150,7 +150,7 @@ on_deleted(void *ctx, const struct db_result *result)
 
 static void delete (struct link_request *link)
 {
-	link->values[0] = db_text(link->now);
+	link->values[0] = db_text(link_request_now(link));
 	link->values[1] = db_text(link->code);
 	link->values[2] = db_integer(link->owner);
 	link->call = (struct db_call){&delete_link, link->values};

@@ -10,6 +10,7 @@
 
 #include "apptier/reply.h"
 #include "apptier/shortener/link_owner.h"
+#include "apptier/shortener/link_sql.h"
 #include "common/log.h"
 
 #include <inttypes.h>
@@ -20,8 +21,7 @@ LOG_MODULE("links");
 
 #define TRIES_MAX 5
 
-static const struct db_statement insert_link = {
-	"INSERT INTO links (code, url, created_at) VALUES (?, ?, ?)", 3};
+static const struct db_statement insert_link = {LINK_SQL_INSERT, 3};
 static const struct db_statement insert_owned_link = {
 	"INSERT INTO links (code, url, created_at, owner_id, title, permanent, expires_at) "
 	"VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -111,7 +111,7 @@ link_call(struct link_request *link)
 
 	link->values[0] = db_text(link->code);
 	link->values[1] = db_text(fields->url);
-	link->values[2] = db_text(link->now);
+	link->values[2] = db_text(link_request_now(link));
 	link->values[3] = db_integer(link->owner);
 	link->values[4] = db_text(fields->title);
 	link->values[5] = db_integer(fields->permanent);
@@ -127,7 +127,7 @@ key_call(struct link_request *link)
 	link->values[0] = db_text(link->key);
 	link->values[1] = db_text(link->hash);
 	link->values[2] = db_text(link->code);
-	link->values[3] = db_text(link->now);
+	link->values[3] = db_text(link_request_now(link));
 	link->call = (struct db_call){&insert_key, link->values};
 	return &link->call;
 }
@@ -160,7 +160,7 @@ static void
 finish(struct link_request *link, const struct gtid *gtid)
 {
 	link->shortener->n_created++;
-	reply_created(link, link->now, gtid);
+	reply_created(link, link_request_now(link), gtid);
 }
 
 static void

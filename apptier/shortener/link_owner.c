@@ -185,7 +185,7 @@ on_inserted(void *ctx, const struct db_result *result)
 		return;
 	}
 	link->shortener->n_owners++;
-	link_time_format(link->now, created);
+	link_time_format(link_request_now(link), created);
 	/* The one time that anybody but its holder sees it. */
 	reply_json(link->shortener->app, link->req, 201,
 		json_pack("{s:s, s:s}", "token", link->key, "created", created), &result->gtid);
@@ -211,7 +211,7 @@ link_owner_handle_create(struct http_request *req, void *ctx)
 		return;
 	}
 	link->values[0] = db_text(link->hash);
-	link->values[1] = db_text(link->now);
+	link->values[1] = db_text(link_request_now(link));
 	link->call = (struct db_call){&insert_owner, link->values};
 	link->job = db_write(
 		app_db(link->shortener->app), &link->call, link->deadline_ns, on_inserted, link);

@@ -10,15 +10,13 @@
 #include "apptier/shortener/link_days.h"
 #include "apptier/shortener/link_owner.h"
 #include "apptier/shortener/link_qr.h"
+#include "apptier/shortener/link_sql.h"
 
 #include <stdio.h>
 
 static const struct db_statement select_target = {
 	"SELECT url, permanent, expires_at, deleted_at IS NOT NULL FROM links WHERE code = ?", 1};
-static const struct db_statement select_link = {"SELECT " LINK_VIEW_COLUMNS
-						", owner_id, deleted_at IS NOT NULL "
-						"FROM links WHERE code = ?",
-	1};
+static const struct db_statement select_link = {LINK_SQL_SELECT, 1};
 
 enum { /* Columns of select_link, behind those of a link_view. */
 	COLUMN_OWNER = LINK_VIEW_N_COLUMNS,
@@ -238,7 +236,7 @@ may_follow(struct link_request *link, const struct db_result *result)
 		reply_gone(link, "this link was deleted");
 		return false;
 	}
-	if (expires->kind == DB_TEXT && strcmp(expires->text, link->now) <= 0) {
+	if (expires->kind == DB_TEXT && strcmp(expires->text, link_request_now(link)) <= 0) {
 		reply_gone(link, "this link has expired");
 		return false;
 	}

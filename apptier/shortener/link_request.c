@@ -37,9 +37,16 @@ link_request_new(struct http_request *req, struct app *app)
 	link->shortener = app_module_state(app, &shortener_module);
 	link->session = reply_session(app, req);
 	link->deadline_ns = clock_now_ns() + app_model(app)->app.query_timeout_ms * NS_PER_MS;
-	link_time_now(link->now);
 	http_request_set_data(req, link, on_request_done);
 	return link;
+}
+
+const char *
+link_request_now(struct link_request *link)
+{
+	if (!link->now[0])
+		link_time_now(link->now);
+	return link->now;
 }
 
 void
@@ -93,7 +100,8 @@ link_request_read_fields(struct link_request *link, unsigned int allowed)
 		reply_error(link->req, 415, "Content-Type must be application/json");
 		return false;
 	}
-	status = link_fields_parse(&link->fields, body, size, allowed, link->now, &err);
+	status =
+		link_fields_parse(&link->fields, body, size, allowed, link_request_now(link), &err);
 	if (status != 0)
 		reply_error(link->req, status, "%s", err.text);
 	return status == 0;

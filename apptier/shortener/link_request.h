@@ -59,7 +59,7 @@ struct link_request {
 	int64_t limit;                   /* Of a list. */
 	int64_t cursor;                  /* Links before this one, by their numbers. */
 	char code[LINK_CODE_SIZE];       /* The link that it is about. */
-	char now[LINK_TIME_SIZE];        /* When it came, as SQL writes it. */
+	char now[LINK_TIME_SIZE];        /* Of link_request_now(). */
 	char key[LINK_KEY_MAX + 1];      /* Idempotency-Key; "" if there is none. */
 	char hash[LINK_HASH_SIZE];       /* Of the request or the token, in hexadecimal. */
 	char pattern[LINK_PATTERN_SIZE]; /* Of a search, for LIKE. */
@@ -75,6 +75,9 @@ struct link_request {
 
 /* Makes the request's state, or answers 500 and returns NULL. */
 struct link_request *link_request_new(struct http_request *req, struct app *app);
+
+/* The time of the request as SQL writes it, the same whenever it is asked for. */
+const char *link_request_now(struct link_request *link);
 
 /* Runs a SELECT with the first values of 'link', fresh enough for the client. */
 void link_request_read(
