@@ -280,15 +280,13 @@ static bool
 read_key(struct link_request *link)
 {
 	const char *key = http_request_header(link->req, "Idempotency-Key");
-	size_t length = key ? strlen(key) : 0;
+	size_t length = 0;
 
 	if (!key)
 		return true;
-	for (size_t i = 0; i < length; i++) {
-		if (key[i] < 0x21 || key[i] > 0x7e)
-			length = LINK_KEY_MAX + 1;
-	}
-	if (length == 0 || length > LINK_KEY_MAX) {
+	while (key[length] >= 0x21 && key[length] <= 0x7e)
+		length++;
+	if (length == 0 || length > LINK_KEY_MAX || key[length]) {
 		reply_error(link->req, 400,
 			"Idempotency-Key must have 1 to %d visible ASCII characters", LINK_KEY_MAX);
 		return false;
