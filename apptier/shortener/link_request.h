@@ -12,6 +12,7 @@
 #include "apptier/shortener/link_view.h"
 #include "apptier/shortener/refused_hosts.h"
 #include "apptier/shortener/shortener.h"
+#include "common/model.h"
 
 /* The instance of one worker. */
 struct shortener {

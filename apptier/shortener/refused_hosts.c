@@ -6,6 +6,7 @@
 #include "apptier/shortener/link_url.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/model.h"
 
 #include <errno.h>
 #include <stdio.h>
