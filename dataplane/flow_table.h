@@ -232,6 +232,13 @@ flow_entry_at(struct flow_slot slot)
 	return &slot.bucket->entries[slot.i];
 }
 
+/* Whether a flow in this state is one that outlives a takeover. */
+static inline bool
+flow_state_lasts(enum flow_state state)
+{
+	return state == FLOW_TCP_ESTABLISHED || state == FLOW_TCP_FIN || state == FLOW_UDP_STREAM;
+}
+
 /* Marks the flow as one that the other node has been told of, or not. */
 static inline void
 flow_set_shared(struct flow_slot slot, bool shared)
@@ -357,11 +364,17 @@ flow_prefetch_other(const struct flow_table *table, struct flow_slot slot)
 /* Ticks since the last packet. A reader's clock may be a little behind the worker's: that is not
  * an age of almost a whole turn of the counter. */
 static inline uint16_t
-flow_age_at(struct flow_slot slot, uint16_t tick)
+flow_age(uint16_t seen, uint16_t tick)
 {
-	uint16_t age = (uint16_t)(tick - slot.bucket->seen[slot.i]);
+	uint16_t age = (uint16_t)(tick - seen);
 
 	return age < FLOW_AGE_AHEAD ? age : 0;
+}
+
+static inline uint16_t
+flow_age_at(struct flow_slot slot, uint16_t tick)
+{
+	return flow_age(slot.bucket->seen[slot.i], tick);
 }
 
 static inline bool

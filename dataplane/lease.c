@@ -68,6 +68,13 @@ lease_begin(struct lease_table *table, uint16_t index, uint64_t now_ns)
 }
 
 void
+lease_set_elsewhere(struct lease_table *table, uint16_t index, uint64_t now_ns)
+{
+	assert(index != LEASE_NONE && index < LEASES_MAX);
+	__atomic_store_n(&table->elsewhere_ns[index], now_ns, __ATOMIC_RELAXED);
+}
+
+void
 lease_set(struct lease_table *table, uint16_t index, uint64_t until_ns)
 {
 	assert(index != LEASE_NONE && index < LEASES_MAX);

@@ -24,6 +24,7 @@ struct lease_table {
 	uint64_t until_ns[LEASES_MAX];       /* control: writes, workers: read; relaxed atomic. */
 	bool claimed[LEASES_MAX];            /* workers: set, control: clears; relaxed atomic. */
 	uint64_t since_ns[LEASES_MAX];       /* As 'until_ns': when it was gained last. */
+	uint64_t elsewhere_ns[LEASES_MAX];   /* Likewise: when another node was known to hold it. */
 	struct lease_slot slots[LEASES_MAX]; /* Control thread only. */
 };
 
@@ -60,6 +61,16 @@ lease_take_claim(struct lease_table *table, uint16_t index)
 
 /* Notes that a lease that was not held is from 'now_ns' on. */
 void lease_begin(struct lease_table *table, uint16_t index, uint64_t now_ns);
+
+/* Notes that another node holds the lease's router at 'now_ns'. */
+void lease_set_elsewhere(struct lease_table *table, uint16_t index, uint64_t now_ns);
+
+/* When another node was last known to hold it; 0: never. Any thread. */
+static inline uint64_t
+lease_elsewhere(const struct lease_table *table, uint16_t index)
+{
+	return __atomic_load_n(&table->elsewhere_ns[index], __ATOMIC_RELAXED);
+}
 
 /* How long a lease that is held has been so. Any thread. */
 static inline uint64_t

@@ -74,6 +74,18 @@ maglev_flow_hash(const uint8_t *client, be16 client_port, be16 vip_port, uint8_t
 	return hash_bytes(MAGLEV_FLOW_SEED, bytes, sizeof(bytes));
 }
 
+/* The same of words, which is quicker than making bytes of them: the client's address as two, both
+ * ports as struct flow_key has them. */
+static inline uint64_t
+maglev_flow_hash_words(const uint64_t *client, uint32_t ports, uint8_t protocol)
+{
+	uint64_t h = MAGLEV_FLOW_SEED ^ (3 * sizeof(uint64_t));
+
+	h = hash_mix(h ^ le64toh(client[0]));
+	h = hash_mix(h ^ le64toh(client[1]));
+	return hash_mix(h ^ ((uint64_t)protocol << 32 | ports));
+}
+
 static inline const uint16_t *
 maglev_entry(const struct maglev *maglev, uint64_t flow_hash)
 {

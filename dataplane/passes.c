@@ -76,13 +76,19 @@ pass_missing(struct pipeline *pipeline, unsigned int n, uint64_t now_ns)
 
 		if (!work->service || work->slot.bucket)
 			continue;
+		if (work_is_noted(work)) {
+			__builtin_prefetch(syn_notes_set(pipeline->notes, work->hash), 1);
+			if (work->parsed.signal == FLOW_SIGNAL_SYN &&
+				!flow_home(flows, work->hash)->n_displaced)
+				continue;
+		}
 		away = flow_away(flows, work->hash);
 		if (flow_home(flows, work->hash)->n_displaced)
 			match = flow_match(away, flow_tag(work->hash));
 		if (match) {
 			work->slot = (struct flow_slot){away, (unsigned int)__builtin_ctz(match)};
 			__builtin_prefetch(flow_entry_at(work->slot));
-		} else {
+		} else if (!work_is_noted(work) || work->parsed.signal != FLOW_SIGNAL_SYN) {
 			flow_foresee_room(flows, work->hash, tick, &pipeline->rooms[i]);
 		}
 	}
@@ -105,9 +111,8 @@ schedule_of(const struct burst *burst, const struct path_service *service)
 }
 
 /* The backend that the service's scheduler gives the flow; 0: none takes new flows. */
-static uint16_t
-schedule(const struct burst *burst, const struct path_service *service, const struct flow_key *key,
-	enum flow_signal signal)
+static inline uint16_t __attribute__((always_inline)) schedule(const struct burst *burst,
+	const struct path_service *service, const struct flow_key *key, enum flow_signal signal)
 {
 	if (service->options & PATH_SPECIAL)
 		return scheduler_choose(schedule_of(burst, service), &burst->pipeline->scheduler,
@@ -130,12 +135,12 @@ static bool
 advance(const struct burst *burst, const struct work *work, struct flow_slot slot)
 {
 	struct pipeline *pipeline = burst->pipeline;
-	uint8_t state = slot.bucket->states[slot.i];
+	struct sync_before before = {slot.bucket->seen[slot.i], slot.bucket->states[slot.i]};
 	bool is = flow_advance(
 		pipeline->flows, slot, (enum flow_signal)work->parsed.signal, burst->now_ns);
 
 	if (__builtin_expect(pipeline_sync(pipeline) != NULL, 0))
-		sync_path_note(pipeline, slot, &work->parsed.key, state, is);
+		sync_path_note(burst, slot, &work->parsed.key, before, is);
 	return is;
 }
 
@@ -158,6 +163,64 @@ follow(const struct burst *burst, const struct path_service *service, const stru
 	return backend;
 }
 
+static void
+count_new_flow(struct stats *stats, const struct path_service *service, uint16_t backend)
+{
+	stats_add(&stats->services[service->id].n_new_flows, 1);
+	stats_add(&stats->backends[backend].n_new_flows, 1);
+}
+
+/* As choose_backend(), of a SYN that has no flow in the table, which it leaves as it is. */
+static uint16_t
+note_syn(const struct burst *burst, const struct path_service *service, const struct work *work)
+{
+	struct pipeline *pipeline = burst->pipeline;
+	uint16_t backend, tick = flow_tick(burst->now_ns);
+	uint64_t *note = syn_notes_find(pipeline->notes, pipeline->flows, work->hash, tick);
+
+	if (note && keeps_flows(burst->snapshot, service, syn_note_backend(*note))) {
+		backend = syn_note_backend(*note);
+		syn_note_set(note, syn_note_make(work->hash, backend, tick));
+		return backend;
+	}
+	backend = schedule(burst, service, &work->parsed.key, FLOW_SIGNAL_SYN);
+	if (!backend)
+		return 0;
+	if (note) {
+		syn_note_set(note, syn_note_make(work->hash, backend, tick));
+		stats_add(&pipeline->stats->flow_events[FLOW_RESCHEDULED], 1);
+	} else {
+		syn_notes_put(pipeline->notes, work->hash, backend, tick);
+		count_new_flow(pipeline->stats, service, backend);
+	}
+	return backend;
+}
+
+/* Enters the flow of which there is a note, as its SYN would have. If the table has no room for it,
+ * the note stays, and its backend is returned if it can have the packet. */
+static uint16_t
+enter_noted(const struct burst *burst, const struct path_service *service, const struct work *work,
+	struct flow_slot *slot)
+{
+	struct pipeline *pipeline = burst->pipeline;
+	uint64_t *note = syn_notes_find(
+		pipeline->notes, pipeline->flows, work->hash, flow_tick(burst->now_ns));
+	uint16_t backend;
+
+	if (!note)
+		return 0;
+	backend = syn_note_backend(*note);
+	pipeline->flows->room = &pipeline->rooms[work - pipeline->work];
+	*slot = flow_insert(pipeline->flows, &work->parsed.key, work->hash, FLOW_SIGNAL_SYN,
+		backend, burst->now_ns);
+	pipeline->flows->room = NULL;
+	if (slot->bucket)
+		syn_note_set(note, 0);
+	else if (keeps_flows(burst->snapshot, service, backend))
+		return backend;
+	return 0;
+}
+
 /* Which backend the packet goes to; 0: there is none, or it is refused. */
 static uint16_t
 choose_backend(
@@ -169,10 +232,16 @@ choose_backend(
 	struct flow_slot slot = work_find_flow(pipeline->flows, work);
 	uint16_t backend = 0;
 
+	if (!slot.bucket && work_is_noted(work) && signal != FLOW_SIGNAL_SYN)
+		backend = enter_noted(burst, service, work, &slot);
+	if (backend)
+		return backend;
 	if (__builtin_expect(pipeline_sync(pipeline) != NULL, 0))
 		slot = takeover_flow(burst, work, slot);
 	if (slot.bucket && advance(burst, work, slot))
 		return follow(burst, service, work, slot);
+	if (work_is_noted(work) && signal == FLOW_SIGNAL_SYN)
+		return note_syn(burst, service, work);
 	if (__builtin_expect(pipeline_sync(pipeline) != NULL, 0))
 		backend = takeover_choice(burst, work);
 	if (!backend)
@@ -185,8 +254,7 @@ choose_backend(
 	slot = flow_insert(pipeline->flows, key, work->hash, signal, backend, burst->now_ns);
 	pipeline->flows->room = NULL;
 	if (slot.bucket) {
-		stats_add(&pipeline->stats->services[service->id].n_new_flows, 1);
-		stats_add(&pipeline->stats->backends[backend].n_new_flows, 1);
+		count_new_flow(pipeline->stats, service, backend);
 	} else if (service->options & PATH_SPECIAL) {
 		backend = scheduler_untracked(schedule_of(burst, service), key, backend);
 	}
@@ -215,10 +283,8 @@ send_to(const struct burst *burst, const struct path_service *service, uint16_t 
 static inline void __attribute__((always_inline))
 count_forwarded(struct stats *stats, uint16_t service, uint16_t backend, uint32_t size)
 {
-	stats_add(&stats->services[service].n_packets, 1);
-	stats_add(&stats->services[service].n_bytes, size);
-	stats_add(&stats->backends[backend].n_packets, 1);
-	stats_add(&stats->backends[backend].n_bytes, size);
+	stats_add_frame(&stats->services[service].n_packets, size);
+	stats_add_frame(&stats->backends[backend].n_packets, size);
 }
 
 /* The packet of a service, whatever state its flow is in; it may be another worker's flow. */
@@ -271,6 +337,53 @@ decide_otherwise(const struct burst *burst, struct packet *packet, struct work *
 	return serve(burst, &burst->snapshot->path_services[work->service->service], packet, work);
 }
 
+/* Whether the packet is a SYN that decide_syn() may be asked about: of no flow as far as the passes
+ * before have seen, in a service that only notes it and asks nothing else of it. */
+static inline bool __attribute__((always_inline)) is_fresh_syn(const struct work *work)
+{
+	return work->service && !work->slot.bucket && work->parsed.signal == FLOW_SIGNAL_SYN &&
+	       (work->service->key.beside & (SERVICE_NOTED | SERVICE_THOROUGH)) == SERVICE_NOTED;
+}
+
+/* The short way of the SYN that a flood is made of: nobody knows its flow. It does what serve()
+ * would do, or returns V_STEER, which is never the verdict here, having done nothing. */
+static __attribute__((noinline)) enum verdict
+decide_syn(const struct burst *burst, struct packet *packet, const struct work *work)
+{
+	struct pipeline *pipeline = burst->pipeline;
+	const struct flow_bucket *home = flow_home(pipeline->flows, work->hash);
+	const struct path_service *service =
+		&burst->snapshot->path_services[work->service->service];
+	uint32_t size = packet->size;
+	enum verdict verdict;
+	struct nexthop hop;
+	uint16_t backend;
+
+	/* An earlier packet of the burst may have begun or entered the flow. */
+	if (home->n_displaced || flow_match(home, flow_tag(work->hash)) ||
+		syn_notes_match(syn_notes_set(pipeline->notes, work->hash), work->hash) ||
+		steer_spreads(&pipeline->steering, packet->in_port))
+		return V_STEER;
+	backend = schedule(burst, service, &work->parsed.key, FLOW_SIGNAL_SYN);
+	hop = nexthop_get(pipeline->nexthops, burst->snapshot->path_backends[backend].nexthop);
+	if (!backend || hop.state != NEXTHOP_READY)
+		return V_STEER;
+	syn_notes_put(pipeline->notes, work->hash, backend, flow_tick(burst->now_ns));
+	count_new_flow(pipeline->stats, service, backend);
+	packet->backend = backend;
+	packet->out_port = hop.port;
+	if (forward_is_special(service))
+		verdict = forward_specially(burst, service, backend, &hop, packet, work);
+	else
+		verdict = rewrite_dr(
+			packet, &work->parsed, &hop, &pipeline->local.ports->ports[hop.port]);
+	if (verdict == V_FORWARD)
+		count_forwarded(pipeline->stats, service->id, backend, size);
+	else
+		stats_add(&pipeline->stats->services[service->id].n_drops, 1);
+	return verdict;
+}
+
 /* Flows with two entries need both, wherever a packet comes from. Inlined as flow_prefetch_other()
  * is. */
 static inline void __attribute__((always_inline))
@@ -300,7 +413,11 @@ pass_decide(const struct burst *burst)
 			 * which all packets use, out of registers. */
 			const struct burst copy = *burst;
 
-			packet->verdict = decide_otherwise(&copy, packet, work);
+			packet->verdict = V_STEER;
+			if (is_fresh_syn(work))
+				packet->verdict = decide_syn(&copy, packet, work);
+			if (packet->verdict == V_STEER)
+				packet->verdict = decide_otherwise(&copy, packet, work);
 			stats_add(&steady.verdicts[packet->verdict], 1);
 			n_others++;
 		}

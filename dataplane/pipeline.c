@@ -94,6 +94,9 @@ pipeline_new(struct pipeline **out, const struct pipeline_config *config)
 	if (rc == 0)
 		rc = flow_table_new(&pipeline->flows, config->n_flows, config->seed, &timeouts,
 			memory, pipeline->stats->flow_events);
+	pipeline->notes = memory->alloc(memory->ctx, sizeof(*pipeline->notes), LINE_BYTES);
+	if (rc == 0 && !pipeline->notes)
+		rc = -ENOMEM;
 	pipeline->limits.n_workers = config->n_workers ? config->n_workers : 1;
 	pipeline->limits.services = memory->alloc(
 		memory->ctx, STATS_SERVICES_MAX * sizeof(*pipeline->limits.services), LINE_BYTES);
@@ -123,6 +126,7 @@ pipeline_free(struct pipeline *pipeline)
 		return;
 	memory = pipeline->memory;
 	fragment_table_free(pipeline->fragments);
+	memory.free(memory.ctx, pipeline->notes);
 	flow_table_free(pipeline->flows);
 	scheduler_worker_fini(&pipeline->scheduler);
 	stats_free(pipeline->stats);
@@ -246,6 +250,12 @@ const struct flow_table *
 pipeline_flows(const struct pipeline *pipeline)
 {
 	return pipeline->flows;
+}
+
+void
+pipeline_count_noted(const struct pipeline *pipeline, uint64_t now_ns, uint32_t *counts)
+{
+	syn_notes_count(pipeline->notes, pipeline->flows, now_ns, counts);
 }
 
 void

@@ -94,6 +94,10 @@ int pipeline_prepare(struct pipeline *pipeline, const struct snapshot *snapshot)
 const struct stats *pipeline_stats(const struct pipeline *pipeline);
 const struct flow_table *pipeline_flows(const struct pipeline *pipeline);
 
+/* Adds to 'counts', by id, the flows of each backend of which there is a SYN's note and nothing in
+ * the flow table. */
+void pipeline_count_noted(const struct pipeline *pipeline, uint64_t now_ns, uint32_t *counts);
+
 /* Counts a packet that the edge could not get rid of as its verdict said (V_DROP_TX_FULL,
  * V_DROP_HOST_FULL) instead of that verdict. Worker only. */
 void pipeline_recount(struct pipeline *pipeline, enum verdict was, enum verdict is);
@@ -103,6 +107,11 @@ void pipeline_recount(struct pipeline *pipeline, enum verdict was, enum verdict 
 struct flow_copy;
 struct flow_key;
 struct service_slot;
+
+/* Copies the flow with the key: as it is in the table or, where the service 'slot' has SYNs noted,
+ * as its next packet will enter it. Returns false if there is none that has not timed out. */
+bool pipeline_peek(const struct pipeline *pipeline, const struct service_slot *slot,
+	const struct flow_key *key, uint64_t now_ns, struct flow_copy *out);
 
 /* Makes an empty pipeline with the tables of 'original', which may be running, and memory from
  * the heap. What is run on it changes nothing outside of it and of the packet. */

@@ -12,6 +12,7 @@
 #include "dataplane/scheduler.h"
 #include "dataplane/siphash.h"
 #include "dataplane/snapshot_data.h"
+#include "dataplane/syn_notes.h"
 #include "dataplane/syn_proxy.h"
 #include "dataplane/tunnel.h"
 
@@ -27,6 +28,7 @@ struct pipeline {
 	struct work work[PACKET_BURST_MAX];
 	struct flow_room rooms[PACKET_BURST_MAX]; /* Beside 'work', of packets without a flow. */
 	struct flow_table *flows;
+	struct syn_notes *notes;
 	struct fragment_table *fragments;
 	struct stats *stats;
 	const struct nexthop_table *nexthops;
@@ -52,6 +54,12 @@ static inline struct sync_path *
 pipeline_sync(const struct pipeline *pipeline)
 {
 	return __atomic_load_n(&pipeline->sync, __ATOMIC_ACQUIRE);
+}
+
+/* Whether a packet may belong to a flow of which there is but a note, or may begin one. */
+static inline bool __attribute__((always_inline)) work_is_noted(const struct work *work)
+{
+	return work->service->key.beside & SERVICE_NOTED;
 }
 
 /* One run. */

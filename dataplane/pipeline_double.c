@@ -6,6 +6,16 @@
 
 #define DOUBLE_FLOWS 16 /* A double has one flow, and what a mode may enter beside it. */
 
+bool
+pipeline_peek(const struct pipeline *pipeline, const struct service_slot *slot,
+	const struct flow_key *key, uint64_t now_ns, struct flow_copy *out)
+{
+	if (flow_peek(pipeline->flows, key, now_ns, out))
+		return true;
+	return (slot->key.beside & SERVICE_NOTED) &&
+	       syn_notes_peek(pipeline->notes, pipeline->flows, key, now_ns, out);
+}
+
 int
 pipeline_double(struct pipeline **out, const struct pipeline *original)
 {

@@ -115,7 +115,7 @@ static inline uint16_t
 scheduler_flow_choice(const struct maglev *maglev, const struct flow_key *key)
 {
 	return *maglev_entry(maglev,
-		maglev_flow_hash(key->client, key->client_port, key->vip_port, key->protocol));
+		maglev_flow_hash_words(key->client_words, (uint32_t)key->rest, key->protocol));
 }
 
 #endif /* DATAPLANE_SCHEDULER_H */

@@ -49,6 +49,7 @@ struct service_slot {
 #define SERVICE_NAT 0x04u
 #define SERVICE_FULLNAT 0x08u
 #define SERVICE_TUNNEL 0x10u /* Packets are wrapped: tunnel_steady(). */
+#define SERVICE_NOTED 0x20u  /* SYNs of new flows are noted, not entered: syn_notes.h. */
 
 static_assert(sizeof(struct service_key) == 24, "three words");
 static_assert(sizeof(struct service_slot) == 32, "two in a cache line");

@@ -13,6 +13,7 @@
 #include "dataplane/stats.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FLOWS_LIMIT_MAX 10000
@@ -137,6 +138,19 @@ show_services(const struct dataplane *dataplane, const struct stats_query *query
 	return out;
 }
 
+/* How many flows are noted for each backend, by id: they are on the way into the flow table, and
+ * whoever waits for the last flow of a backend waits for them, too. */
+static uint32_t *
+count_noted(const struct dataplane *dataplane)
+{
+	uint32_t *counts = calloc(STATS_BACKENDS_MAX, sizeof(*counts));
+	uint64_t now_ns = clock_now_ns();
+
+	for (unsigned int w = 0; counts && w < dataplane->n_workers; w++)
+		pipeline_count_noted(worker_pipeline(dataplane->workers[w]), now_ns, counts);
+	return counts;
+}
+
 static json_t *
 show_backends(const struct dataplane *dataplane, const struct stats_query *query)
 {
@@ -145,9 +159,10 @@ show_backends(const struct dataplane *dataplane, const struct stats_query *query
 	const struct snapshot_backend *backends =
 		dataplane->shared.snapshot ? snapshot_backends(dataplane->shared.snapshot, &n)
 					   : NULL;
+	uint32_t *noted = count_noted(dataplane);
 
-	for (size_t i = 0; i < n; i++) {
-		struct backend_stats sum = {0};
+	for (size_t i = 0; noted && i < n; i++) {
+		struct backend_stats sum = {.n_active = noted[backends[i].id]};
 		char addr[ADDR_TEXT_SIZE];
 
 		if (!is_asked_for(backends[i].name, query->backend, query->service))
@@ -169,6 +184,7 @@ show_backends(const struct dataplane *dataplane, const struct stats_query *query
 				     "new_flows", (json_int_t)sum.n_new_flows, "active_flows",
 				     (json_int_t)sum.n_active));
 	}
+	free(noted);
 	return out;
 }
 

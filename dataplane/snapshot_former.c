@@ -142,6 +142,16 @@ former_table(const struct snapshot *snapshot, uint32_t service, const struct lea
 									      : schedule->maglev;
 }
 
+bool
+former_ends_within(const struct snapshot *snapshot, const struct lease_table *leases,
+	uint16_t lease, uint64_t within_ns, uint64_t now_ns)
+{
+	uint64_t age_ns = lease_age(leases, lease, now_ns);
+
+	return lease_held(leases, lease, now_ns) && age_ns < snapshot->former_tcp_ns &&
+	       age_ns + within_ns >= snapshot->former_tcp_ns;
+}
+
 /* Whether nodes with the same table choose alike. */
 static bool
 agrees(const struct schedule *schedule)

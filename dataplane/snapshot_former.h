@@ -30,6 +30,11 @@ const struct service_slot *former_service(
 const struct maglev *former_table(const struct snapshot *snapshot, uint32_t service,
 	const struct lease_table *leases, uint64_t now_ns);
 
+/* Whether a virtual router, by its lease, that goes by former tables now will not any more in
+ * 'within_ns'. */
+bool former_ends_within(const struct snapshot *snapshot, const struct lease_table *leases,
+	uint16_t lease, uint64_t within_ns, uint64_t now_ns);
+
 /* Whether the flow of the service goes where a node without it would send it by that table. */
 bool former_computes(const struct snapshot *snapshot, uint32_t service,
 	const struct lease_table *leases, const struct flow_entry *flow, uint64_t now_ns);

@@ -116,6 +116,16 @@ add_probes(const struct snapshot_build *build, const struct control_service *fro
 	return 0;
 }
 
+/* Whether a SYN may leave no more than a note: not where its flow counts for something at once, or
+ * needs more than a backend. */
+static bool
+notes_syns(const struct control_service *service, uint8_t options)
+{
+	return service->protocol == PROTOCOL_TCP && service->persistence_timeout_s == 0 &&
+	       scheduler_of((enum scheduler_kind)service->scheduler)->agrees &&
+	       !(options & (PATH_TRANSLATED | PATH_COOKIES | PATH_LIMITED));
+}
+
 /* What each packet of a service has to know of it. */
 static uint32_t
 slot_options(const struct control_service *service, uint8_t options)
@@ -133,6 +143,8 @@ slot_options(const struct control_service *service, uint8_t options)
 		out |= SERVICE_THOROUGH;
 	if (options & (PATH_MSS | PATH_TUNNEL | PATH_TRANSLATED))
 		out |= SERVICE_SPECIAL;
+	if (notes_syns(service, options))
+		out |= SERVICE_NOTED;
 	return out;
 }
 

@@ -21,7 +21,7 @@ struct sync;
 struct sync_config {
 	const char *node;
 	uint32_t n_flows; /* Of all workers of a node. */
-	const struct lease_table *leases;
+	struct lease_table *leases;
 	/* The views of other nodes have changed: the snapshot is to be made again with them. */
 	void (*on_views)(void *ctx);
 	void *ctx;

@@ -58,9 +58,16 @@ write_pair(const struct snapshot *snapshot, const struct flow_copy *copy, struct
 	return true;
 }
 
+/* How long no packet has come. Ticks wrap before seconds do. */
+static uint64_t
+idle_ns(const struct flow_copy *copy, uint64_t now_ns)
+{
+	return (uint64_t)flow_age(copy->seen, flow_tick(now_ns)) << FLOW_TICK_SHIFT;
+}
+
 bool
-sync_entry_write(
-	const struct snapshot *snapshot, const struct flow_copy *copy, struct sync_flow *out)
+sync_entry_write(const struct snapshot *snapshot, const struct flow_copy *copy, uint64_t now_ns,
+	struct sync_flow *out)
 {
 	const struct snapshot_backend *backend = snapshot->backends_by_id[copy->entry.backend];
 
@@ -69,6 +76,7 @@ sync_entry_write(
 	out->backend = maglev_seed(&backend->addr, backend->name);
 	out->sequence = copy->sequence;
 	out->state = copy->state;
+	out->idle_s = (uint16_t)(idle_ns(copy, now_ns) / NS_PER_S);
 	return !copy->paired || write_pair(snapshot, copy, out);
 }
 
@@ -154,8 +162,9 @@ enum sync_outcome
 sync_entry_read(const struct snapshot *snapshot, const struct sync_flow *flow, uint64_t now_ns,
 	struct flow_copy *out)
 {
-	struct flow_copy copy = {
-		.seen = flow_tick(now_ns), .state = flow->state, .sequence = flow->sequence};
+	struct flow_copy copy = {.seen = flow_tick(now_ns - flow->idle_s * NS_PER_S),
+		.state = flow->state,
+		.sequence = flow->sequence};
 	const struct service_slot *service;
 	enum sync_outcome outcome = SYNC_APPLIED;
 	uint8_t mode;

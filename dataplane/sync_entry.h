@@ -21,15 +21,16 @@ enum sync_outcome {
 	SYNC_NO_ROOM,
 };
 
-/* Writes the flow. Returns false if something of it is in no snapshot any more. */
-bool sync_entry_write(
-	const struct snapshot *snapshot, const struct flow_copy *copy, struct sync_flow *out);
+/* Writes the flow as it is at 'now_ns'. Returns false if something of it is in no snapshot any
+ * more. */
+bool sync_entry_write(const struct snapshot *snapshot, const struct flow_copy *copy,
+	uint64_t now_ns, struct sync_flow *out);
 
 /* Writes what tells the flow with this key (of a first entry) from others. */
 bool sync_entry_write_key(
 	const struct snapshot *snapshot, const struct flow_key *key, struct sync_flow *out);
 
-/* Reads a flow, as of one that was seen just now. */
+/* Reads a flow as one that was told at 'now_ns'. */
 enum sync_outcome sync_entry_read(const struct snapshot *snapshot, const struct sync_flow *flow,
 	uint64_t now_ns, struct flow_copy *out);
 

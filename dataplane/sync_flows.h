@@ -46,7 +46,7 @@ struct sync_flows_config {
 	uint32_t n_flows; /* As many as the other node may tell: those of all its workers. */
 	uint64_t seed;    /* Of the table's hash: random. */
 	struct memory memory;
-	const struct lease_table *leases;
+	struct lease_table *leases; /* Which routers other nodes hold is noted there. */
 	/* Takes a record for the other node. Returns false if there is no room now. */
 	bool (*send)(void *ctx, const struct sync_record *record);
 	void (*wake)(void *ctx); /* sync_flows_run() is to be called. Called by workers. */

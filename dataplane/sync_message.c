@@ -20,7 +20,8 @@
 #define FLAG_LOCAL_V6 0x08u
 #define FLAG_SEQUENCE 0x10u
 #define FLAG_HOP 0x20u
-#define FLAGS_KNOWN 0x3fu
+#define FLAG_IDLE 0x40u
+#define FLAGS_KNOWN 0x7fu
 
 static_assert(FLOW_TCP_EMBRYONIC == 1 && FLOW_TCP_ESTABLISHED == 2 && FLOW_TCP_FIN == 3 &&
 		      FLOW_TCP_CLOSED == 4 && FLOW_UDP_NEW == 5 && FLOW_UDP_STREAM == 6,
@@ -169,6 +170,8 @@ flow_flags(const struct sync_flow *flow)
 		flags |= FLAG_SEQUENCE;
 	if (memcmp(flow->hop, no_hop, sizeof(no_hop)) != 0)
 		flags |= FLAG_HOP;
+	if (flow->idle_s > 0)
+		flags |= FLAG_IDLE;
 	return flags;
 }
 
@@ -194,6 +197,8 @@ put_flow(struct writer *writer, const struct sync_flow *flow)
 	}
 	if (flags & FLAG_HOP)
 		put(writer, flow->hop, SYNC_HOP_SIZE);
+	if (flags & FLAG_IDLE)
+		put_number(writer, flow->idle_s, 2);
 }
 
 static void
@@ -220,6 +225,8 @@ get_flow(struct reader *reader, struct sync_flow *flow)
 	}
 	if (flags & FLAG_HOP)
 		get(reader, flow->hop, SYNC_HOP_SIZE);
+	if (flags & FLAG_IDLE)
+		flow->idle_s = (uint16_t)get_number(reader, 2);
 	if (flow->state == FLOW_FREE || flow->state >= N_FLOW_STATES)
 		reader->failed = true;
 }

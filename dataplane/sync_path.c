@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "dataplane/pipeline_data.h"
 #include "dataplane/snapshot_former.h"
+#include "dataplane/takeover.h"
 
 #include <errno.h>
 
@@ -70,12 +71,31 @@ sync_path_ask(struct sync_path *path, bool all)
 	if (all)
 		__atomic_store_n(&path->asked_all, next, __ATOMIC_RELAXED);
 	__atomic_store_n(&path->asked, next, __ATOMIC_RELEASE);
+	path->has_mark = false;
+}
+
+void
+sync_path_set_changing(struct sync_path *path, bool changing)
+{
+	__atomic_store_n(&path->changing, changing, __ATOMIC_RELAXED);
 }
 
 bool
 sync_path_is_done(const struct sync_path *path)
 {
 	return __atomic_load_n(&path->done, __ATOMIC_ACQUIRE) == path->asked;
+}
+
+bool
+sync_path_is_told(struct sync_path *path)
+{
+	if (!sync_path_is_done(path))
+		return false;
+	if (!path->has_mark) {
+		path->mark = sync_ring_end(path->ring);
+		path->has_mark = true;
+	}
+	return sync_ring_is_past(path->ring, path->mark);
 }
 
 static bool
@@ -97,13 +117,6 @@ put(struct pipeline *pipeline, const struct flow_key *key, bool gone)
 	}
 	stats_add(&events[PATH_SYNC_TOLD], 1);
 	pipeline->sync->wake(pipeline->sync->ctx);
-}
-
-/* Whether a flow in this state outlives a takeover. */
-static bool
-is_lasting(enum flow_state state)
-{
-	return state == FLOW_TCP_ESTABLISHED || state == FLOW_TCP_FIN || state == FLOW_UDP_STREAM;
 }
 
 /* Whether this node speaks for the address. One without a router is whoever's it comes to. */
@@ -152,39 +165,21 @@ judge(const struct pipeline *pipeline, const struct snapshot *snapshot, struct f
 		       : TELLING;
 }
 
-void
-sync_path_note(struct pipeline *pipeline, struct flow_slot slot, const struct flow_key *key,
-	uint8_t state, bool is)
+/* Whether the view that the other node goes by is just being changed. */
+static bool
+is_changing(const struct pipeline *pipeline)
 {
-	if (is)
-		pipeline->news |= slot.bucket->states[slot.i] != state;
-	else if ((state & FLOW_SHARED) && tells(pipeline))
-		put(pipeline, key, true);
+	return __atomic_load_n(&pipeline->sync->changing, __ATOMIC_RELAXED);
 }
 
-void
-sync_path_tell(struct pipeline *pipeline, const struct snapshot *snapshot,
-	const struct flow_key *key, uint64_t now_ns)
+/* Whether another node has told of a flow with this key. Then all hear of this one, even if it can
+ * be computed: it may be a later one. */
+static bool
+was_told(const struct pipeline *pipeline, const struct flow_key *key)
 {
-	struct flow_slot slot = flow_find(pipeline->flows, key, flow_hash(pipeline->flows, key));
-	enum flow_state state;
-	enum telling telling;
-	bool shared;
+	const struct flow_table *remote = pipeline->sync->remote;
 
-	pipeline->news = false;
-	if (!tells(pipeline) || !slot.bucket)
-		return;
-	state = flow_state_at(slot);
-	shared = slot.bucket->states[slot.i] & FLOW_SHARED;
-	if (!is_lasting(state) && !shared)
-		return;
-	telling = is_lasting(state) ? judge(pipeline, snapshot, slot, now_ns) : TELLING_NOT;
-	flow_set_shared(slot, telling == TELLING);
-	/* What was told and is so no longer must not be believed any more. */
-	if (telling == TELLING || shared)
-		put(pipeline, key, telling != TELLING);
-	else if (telling == TELLING_COMPUTABLE && state != FLOW_TCP_FIN)
-		stats_add(&pipeline->stats->path_events[PATH_SYNC_SUPPRESSED], 1);
+	return flow_may_have(remote, flow_hash(remote, key));
 }
 
 /* Ticks after which flows in a state are told again. */
@@ -194,6 +189,60 @@ refresh_ticks(const struct flow_table *table, enum flow_state state)
 	uint16_t ticks = __atomic_load_n(&table->timeouts[state], __ATOMIC_RELAXED) / REFRESH_PARTS;
 
 	return ticks > 0 ? ticks : 1;
+}
+
+/* Whether the other node is about to forget the flow, having been told how long it had rested. */
+static bool
+has_rested(const struct pipeline *pipeline, struct flow_slot slot, struct sync_before before)
+{
+	const struct flow_table *table = pipeline->flows;
+
+	return (before.state & FLOW_SHARED) && flow_age(before.seen, slot.bucket->seen[slot.i]) >
+						       refresh_ticks(table, flow_state_at(slot));
+}
+
+void
+sync_path_note(const struct burst *burst, struct flow_slot slot, const struct flow_key *key,
+	struct sync_before before, bool is)
+{
+	struct pipeline *pipeline = burst->pipeline;
+
+	if (is)
+		pipeline->news |= slot.bucket->states[slot.i] != before.state ||
+				  has_rested(pipeline, slot, before);
+	else if ((before.state & FLOW_SHARED) && !pipeline->only_looks &&
+		 is_ours(pipeline, burst->snapshot, key->vip, burst->now_ns))
+		put(pipeline, key, true);
+}
+
+void
+sync_path_tell(struct pipeline *pipeline, const struct snapshot *snapshot,
+	const struct flow_key *key, uint64_t now_ns)
+{
+	struct flow_slot slot = flow_find(pipeline->flows, key, flow_hash(pipeline->flows, key));
+	enum telling telling = TELLING_NOT;
+	bool known;
+
+	pipeline->news = false;
+	/* Packets that still come to a node that has let go of the address change nothing for the
+	 * one that has it now. */
+	if (pipeline->only_looks || !slot.bucket || !is_ours(pipeline, snapshot, key->vip, now_ns))
+		return;
+	known = (slot.bucket->states[slot.i] & FLOW_SHARED) || was_told(pipeline, key);
+	if (!known && !(tells(pipeline) && flow_state_lasts(flow_state_at(slot))))
+		return;
+	if (flow_state_lasts(flow_state_at(slot)))
+		telling = judge(pipeline, snapshot, slot, now_ns);
+	/* Another node may go by another view, and what it was told comes before what it computes.
+	 */
+	if (telling == TELLING_COMPUTABLE && (known || is_changing(pipeline)))
+		telling = TELLING;
+	flow_set_shared(slot, telling == TELLING);
+	/* What was told and is so no longer must not be believed any more. */
+	if (telling == TELLING || known)
+		put(pipeline, key, telling != TELLING);
+	else if (telling == TELLING_COMPUTABLE && flow_state_at(slot) != FLOW_TCP_FIN)
+		stats_add(&pipeline->stats->path_events[PATH_SYNC_SUPPRESSED], 1);
 }
 
 /* Ticks for one round: the shortest of them. */
@@ -218,6 +267,20 @@ is_due(const struct pipeline *pipeline, struct flow_slot slot)
 	return n_rounds <= 1 || (pipeline->sync->round + slot.bucket->tags[slot.i]) % n_rounds == 0;
 }
 
+/* Whether what another node told of the flow is newer than what this one has. */
+static bool
+is_outdated(const struct pipeline *pipeline, const struct snapshot *snapshot, struct flow_slot slot,
+	uint64_t now_ns)
+{
+	const struct flow_key *key = &flow_entry_at(slot)->key;
+	const struct snapshot_vip *vip = snapshot->vips_by_id[key->vip];
+
+	return vip &&
+	       takeover_is_past(pipeline->local.leases, vip->lease,
+		       flow_age_at(slot, flow_tick(now_ns)), now_ns) &&
+	       was_told(pipeline, key);
+}
+
 static void
 visit(struct pipeline *pipeline, const struct snapshot *snapshot, struct flow_slot slot,
 	uint64_t now_ns)
@@ -227,8 +290,9 @@ visit(struct pipeline *pipeline, const struct snapshot *snapshot, struct flow_sl
 	const struct flow_key *key = &flow_entry_at(slot)->key;
 	enum telling telling;
 
-	if (!is_lasting(flow_state_at(slot)) ||
-		flow_timed_out(pipeline->flows, slot, flow_tick(now_ns)))
+	if (!flow_state_lasts(flow_state_at(slot)) ||
+		flow_timed_out(pipeline->flows, slot, flow_tick(now_ns)) ||
+		is_outdated(pipeline, snapshot, slot, now_ns))
 		return;
 	if (path->left == 0) {
 		if (shared && is_due(pipeline, slot) &&
@@ -239,10 +303,12 @@ visit(struct pipeline *pipeline, const struct snapshot *snapshot, struct flow_sl
 	if (key->family & FLOW_REVERSE)
 		return;
 	telling = judge(pipeline, snapshot, slot, now_ns);
-	/* One that has become computable is left to its timeout there: what was told of it is still
-	 * right. */
-	flow_set_shared(slot, telling == TELLING);
-	if (telling == TELLING && (path->all || !shared))
+	if (telling == TELLING_NOT)
+		return;
+	/* One that has become computable stays shared: what was told of it is still right, but only
+	 * until it ends. So all nodes have been told of what is. */
+	flow_set_shared(slot, shared || telling == TELLING);
+	if (shared ? path->all : telling == TELLING)
 		put(pipeline, key, false);
 }
 

@@ -19,6 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct burst;
+
 struct sync_path {
 	/* Constant once the worker knows it. */
 	const struct flow_table *remote; /* What the other node has told; the main thread's. */
@@ -28,11 +30,16 @@ struct sync_path {
 
 	/* main: writes, worker: reads; atomic. */
 	bool tells;         /* There is a node to tell. */
+	bool changing;      /* It may go by another view than this node does. */
 	uint32_t asked;     /* Walks asked for. */
 	uint32_t asked_all; /* Of these the last that is to tell all flows again. */
 
 	/* worker: writes, main: reads; atomic. */
 	uint32_t done; /* The last walk that is over, with its news in the ring. */
+
+	/* main's own. */
+	bool has_mark;
+	uint32_t mark; /* Where the news of the walks that were asked for end. */
 
 	/* The worker's own. */
 	uint32_t running; /* The walk that is on, or was last. */
@@ -56,6 +63,10 @@ void sync_path_free(struct sync_path *path);
 /* Says whether there is a node to tell. */
 void sync_path_set_telling(struct sync_path *path, bool tells);
 
+/* Says whether the other node may go by another view than this node, or may soon: then flows are
+ * told though this node's view computes them. */
+void sync_path_set_changing(struct sync_path *path, bool changing);
+
 /* Asks for a walk that looks at all flows, and if 'all' also tells those again that have been told.
  */
 void sync_path_ask(struct sync_path *path, bool all);
@@ -63,12 +74,20 @@ void sync_path_ask(struct sync_path *path, bool all);
 /* Whether all walks asked for are over. Their news may still be in the ring. */
 bool sync_path_is_done(const struct sync_path *path);
 
+/* Whether they are not either: all have been taken out. */
+bool sync_path_is_told(struct sync_path *path);
+
 /* --- Worker --- */
 
-/* What flow_advance() has made of the flow with 'key' at 'slot', that was in 'state' before; 'is'
- * is what it returned. */
-void sync_path_note(struct pipeline *pipeline, struct flow_slot slot, const struct flow_key *key,
-	uint8_t state, bool is);
+/* What a flow was like before a packet of it. */
+struct sync_before {
+	uint16_t seen; /* Tick. */
+	uint8_t state; /* With its bits. */
+};
+
+/* What flow_advance() has made of the flow with 'key' at 'slot'; 'is' is what it returned. */
+void sync_path_note(const struct burst *burst, struct flow_slot slot, const struct flow_key *key,
+	struct sync_before before, bool is);
 
 /* Tells of the flow with 'key' (of its first entry) what there is to tell. */
 void sync_path_tell(struct pipeline *pipeline, const struct snapshot *snapshot,

@@ -43,6 +43,7 @@ struct sync_flow {
 	uint16_t client_port;     /* Ports in host order. */
 	uint16_t vip_port;
 	uint16_t local_port;
+	uint16_t idle_s;  /* Since its last packet. */
 	uint8_t protocol; /* IANA number. */
 	uint8_t state;    /* enum flow_state; never FLOW_FREE. */
 	bool paired;      /* Modes nat and fullnat: the backend's packets come back through here. */

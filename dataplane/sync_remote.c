@@ -29,6 +29,34 @@ sync_remote_enter(struct flow_table *remote, const struct flow_copy *copy, uint6
 }
 
 void
+sync_remote_renew(struct flow_table *remote, const struct flow_copy *copy, uint64_t now_ns)
+{
+	const struct flow_key *key = &copy->entry.key;
+
+	if (flow_find(remote, key, flow_hash(remote, key)).bucket)
+		sync_remote_enter(remote, copy, now_ns);
+}
+
+void
+sync_remote_bury(struct flow_table *remote, const struct flow_key *key, uint64_t now_ns)
+{
+	const struct flow_copy grave = {
+		.entry.key = *key, .seen = flow_tick(now_ns), .state = FLOW_TCP_CLOSED};
+
+	flow_restore(remote, &grave, now_ns);
+}
+
+void
+sync_remote_set_timeouts(struct flow_table *remote, const struct flow_timeouts *timeouts)
+{
+	struct flow_timeouts own = *timeouts;
+
+	/* Those are buried. */
+	own.closed_ms = timeouts->established_ms;
+	flow_set_timeouts(remote, &own);
+}
+
+void
 sync_remote_take_out(struct flow_table *remote, const struct flow_key *key)
 {
 	struct flow_slot slot = flow_find(remote, key, flow_hash(remote, key));

@@ -12,6 +12,16 @@
 enum sync_outcome sync_remote_enter(
 	struct flow_table *remote, const struct flow_copy *copy, uint64_t now_ns);
 
+/* Enters the flow if there is one under its key, in whose place it comes. */
+void sync_remote_renew(struct flow_table *remote, const struct flow_copy *copy, uint64_t now_ns);
+
+/* Remembers that there is no flow with the key any more, though a worker may still have one: for as
+ * long as that can last. */
+void sync_remote_bury(struct flow_table *remote, const struct flow_key *key, uint64_t now_ns);
+
+/* Timeouts as workers' tables have them. */
+void sync_remote_set_timeouts(struct flow_table *remote, const struct flow_timeouts *timeouts);
+
 /* Takes the flow out that has the key, if there is one. */
 void sync_remote_take_out(struct flow_table *remote, const struct flow_key *key);
 

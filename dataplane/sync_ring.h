@@ -64,4 +64,18 @@ sync_ring_drop(struct sync_ring *ring)
 	__atomic_store_n(&ring->head, ring->head + 1, __ATOMIC_RELEASE);
 }
 
+/* Where the next event will be put, as a number for sync_ring_is_past(). Main thread only. */
+static inline uint32_t
+sync_ring_end(const struct sync_ring *ring)
+{
+	return __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+}
+
+/* Whether all events before 'end' have been taken out. Main thread only. */
+static inline bool
+sync_ring_is_past(const struct sync_ring *ring, uint32_t end)
+{
+	return (int32_t)(ring->head - end) >= 0;
+}
+
 #endif /* DATAPLANE_SYNC_RING_H */

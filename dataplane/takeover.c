@@ -9,18 +9,18 @@
 #include "dataplane/snapshot_former.h"
 #include "dataplane/sync_path.h"
 
+/* Whether the flow is past (takeover_is_past()), or over. */
 static bool
 is_stale(const struct burst *burst, struct flow_slot slot)
 {
 	const struct pipeline *pipeline = burst->pipeline;
 	const struct snapshot_vip *vip = burst->snapshot->vips_by_id[flow_entry_at(slot)->key.vip];
 	uint16_t tick = flow_tick(burst->now_ns);
-	uint64_t age_ns = (uint64_t)flow_age_at(slot, tick) << FLOW_TICK_SHIFT;
 
 	if (flow_timed_out(pipeline->flows, slot, tick))
 		return true;
-	return vip && lease_held(pipeline->local.leases, vip->lease, burst->now_ns) &&
-	       age_ns > lease_age(pipeline->local.leases, vip->lease, burst->now_ns);
+	return vip && takeover_is_past(pipeline->local.leases, vip->lease, flow_age_at(slot, tick),
+			      burst->now_ns);
 }
 
 /* Whether the copy is of a flow that is told, and not of one that is just being written. */
@@ -29,34 +29,54 @@ is_whole(const struct snapshot *snapshot, const struct flow_copy *copy)
 {
 	const struct service_slot *service = former_service(snapshot, &copy->entry.key);
 
-	if (copy->state != FLOW_TCP_ESTABLISHED && copy->state != FLOW_TCP_FIN &&
-		copy->state != FLOW_UDP_STREAM)
+	if (!flow_state_lasts(copy->state))
 		return false;
 	return service && (copy->paired || !(snapshot->path_services[service->service].options &
 						   PATH_TRANSLATED));
 }
 
-/* Enters the flow that has the key in what was told. */
+/* Takes the flow out that has an entry under the key, if it is stale. Returns whether the key is
+ * free. */
+static bool
+clear(const struct burst *burst, const struct flow_key *key)
+{
+	struct flow_table *flows = burst->pipeline->flows;
+	struct flow_slot slot = flow_find(flows, key, flow_hash(flows, key));
+
+	if (!slot.bucket)
+		return true;
+	/* A second entry has no virtual address. */
+	if (key->family & FLOW_REVERSE)
+		slot = flow_other(flows, slot);
+	if (!slot.bucket || !is_stale(burst, slot))
+		return false;
+	flow_remove(flows, slot);
+	return true;
+}
+
+/* Enters what was told of the flow with the key, its first or its second; what is stale gives way
+ * to it, also if it was told to be gone. Of what nothing was told, nobody knows better. */
 static void
 adopt(const struct burst *burst, const struct flow_key *key)
 {
 	struct pipeline *pipeline = burst->pipeline;
 	const struct flow_table *remote = pipeline->sync->remote;
-	struct flow_table *flows = pipeline->flows;
-	struct flow_slot mine;
+	struct flow_slot slot;
 	struct flow_copy copy;
 
 	if (!flow_may_have(remote, flow_hash(remote, key)) ||
-		!flow_peek(remote, key, burst->now_ns, &copy) || !is_whole(burst->snapshot, &copy))
+		!flow_peek(remote, key, burst->now_ns, &copy))
 		return;
-	mine = flow_find(flows, &copy.entry.key, flow_hash(flows, &copy.entry.key));
-	if (mine.bucket && !is_stale(burst, mine))
+	if (!clear(burst, &copy.entry.key) || !is_whole(burst->snapshot, &copy))
 		return;
-	if (mine.bucket)
-		flow_remove(flows, mine);
+	/* A local port may have been given to a later flow. */
+	if (copy.paired)
+		clear(burst, &copy.second.key);
 	copy.seen = flow_tick(burst->now_ns);
-	if (!flow_restore(flows, &copy, burst->now_ns).bucket)
+	slot = flow_restore(pipeline->flows, &copy, burst->now_ns);
+	if (!slot.bucket)
 		return;
+	flow_set_shared(slot, true);
 	stats_add(&pipeline->stats->path_events[PATH_SYNC_ADOPTED], 1);
 	pipeline->news = true;
 }

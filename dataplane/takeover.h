@@ -9,6 +9,19 @@
 
 #include "dataplane/pipeline_data.h"
 
+/* Whether another node has had the address since a flow of it was seen here last, 'age_ticks' ago,
+ * and may have moved the flow or given its key to a later one. Ticks are coarse: not, if it may
+ * have been seen after that. */
+static inline bool
+takeover_is_past(
+	const struct lease_table *leases, uint16_t lease, uint16_t age_ticks, uint64_t now_ns)
+{
+	uint64_t elsewhere_ns = lease_elsewhere(leases, lease);
+
+	return elsewhere_ns > 0 && age_ticks > 0 &&
+	       elsewhere_ns + ((uint64_t)(age_ticks - 1) << FLOW_TICK_SHIFT) > now_ns;
+}
+
 /* The flow of a client's packet, 'slot' being what this worker has of it (may be nowhere). One that
  * another node has had is entered here. */
 struct flow_slot takeover_flow(

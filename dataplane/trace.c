@@ -29,11 +29,11 @@ find_vip(const struct trace_scene *scene, const struct trace_question *question,
 
 /* Which worker has the flow. */
 static bool
-find_flow(const struct trace_scene *scene, const struct flow_key *key, struct flow_copy *flow,
-	struct trace *out)
+find_flow(const struct trace_scene *scene, const struct service_slot *slot,
+	const struct flow_key *key, struct flow_copy *flow, struct trace *out)
 {
 	for (unsigned int w = 0; w < scene->n_pipelines; w++) {
-		if (!flow_peek(pipeline_flows(scene->pipelines[w]), key, scene->now_ns, flow))
+		if (!pipeline_peek(scene->pipelines[w], slot, key, scene->now_ns, flow))
 			continue;
 		out->has_flow = true;
 		out->worker = w;
@@ -178,7 +178,7 @@ trace_run(const struct trace_scene *scene, const struct trace_question *question
 	trace_frame_build(&frame, question, TRACE_WHOLE, out->in_port, mac);
 	if (question->fragment != TRACE_LOST)
 		slot = pipeline_locate(pipeline, scene->snapshot, &frame.packet, &key);
-	known = slot && find_flow(scene, &key, &flow, out);
+	known = slot && find_flow(scene, slot, &key, &flow, out);
 	if (known && (flow.sequence.bits & SEQUENCE_SHIFTED))
 		exact.sequence = first_number(question, &flow);
 	out->service = service_of(scene->snapshot, slot, known ? &flow : NULL);

@@ -56,8 +56,10 @@ hashes_are_those_of_the_protocol(void **state)
 {
 	const uint8_t bytes[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
 	struct addr client = frame_addr("198.51.100.7");
+	uint64_t words[2];
 
 	(void)state;
+	memcpy(words, client.bytes, sizeof(words));
 	/* fmix64(1), as published with MurmurHash3. */
 	assert_true(hash_mix(1) == UINT64_C(0xb456bcfc34c2cb2c));
 	assert_true(hash_mix(0) == 0);
@@ -67,6 +69,8 @@ hashes_are_those_of_the_protocol(void **state)
 	assert_true(maglev_seed(&client, "web1") == UINT64_C(0x81123dd79dd55331));
 	assert_true(maglev_flow_hash(client.bytes, be16_from(50000), be16_from(443), 6) ==
 		    UINT64_C(0x49eb2403bd1cf111));
+	/* Ports 50000 and 443 as on the wire. */
+	assert_true(maglev_flow_hash_words(words, 0xbb0150c3, 6) == UINT64_C(0x49eb2403bd1cf111));
 }
 
 static void

@@ -51,6 +51,7 @@ flow6(void)
 			.client_port = 65535,
 			.vip_port = 1,
 			.local_port = 40000,
+			.idle_s = 3599,
 			.protocol = PROTOCOL_TCP,
 			.state = FLOW_TCP_FIN,
 			.paired = true,

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -201,6 +202,7 @@ pair_restart(struct pair_node *node)
 	world->now_ns = now_ns;
 	hold(node, false);
 	/* As the other has them: the control plane of either says the same. */
+	world->state.flow_timeouts = node->other->world.state.flow_timeouts;
 	memcpy(world->services, node->other->world.services, sizeof(world->services));
 	memcpy(world->backends, node->other->world.backends, sizeof(world->backends));
 	for (int p = 0; p < WORLD_POOLS; p++)
@@ -219,7 +221,7 @@ pair_hand_over(struct pair_node *from, struct pair_node *to)
 }
 
 int
-pair_send(struct pair_node *node, int family, uint16_t port, uint8_t flags)
+pair_pass(struct pair_node *node, int family, uint16_t port, uint8_t flags, uint16_t *source_port)
 {
 	struct frame frame;
 
@@ -227,7 +229,18 @@ pair_send(struct pair_node *node, int family, uint16_t port, uint8_t flags)
 	frame.packet.in_port = 1;
 	memcpy(frame.packet.data, node->world.ports.ports[1].mac, 6);
 	world_run(&node->world, &frame.packet);
+	memcpy(source_port, frame.packet.data + FRAME_L3 + (family == 0 ? 20 : 40),
+		sizeof(*source_port));
+	*source_port = ntohs(*source_port);
 	return world_backend_of(&frame.packet);
+}
+
+int
+pair_send(struct pair_node *node, int family, uint16_t port, uint8_t flags)
+{
+	uint16_t source_port;
+
+	return pair_pass(node, family, port, flags, &source_port);
 }
 
 int

@@ -52,7 +52,12 @@ void pair_restart(struct pair_node *node);
 /* Both are there, and the addresses change hands. */
 void pair_hand_over(struct pair_node *from, struct pair_node *to);
 
-/* A client's packet. Returns the backend that it goes to, or -1. */
+/* A client's packet. Returns the backend that it goes to, or -1, and the port that it then comes
+ * from. */
+int pair_pass(
+	struct pair_node *node, int family, uint16_t port, uint8_t flags, uint16_t *source_port);
+
+/* The same, without the port. */
 int pair_send(struct pair_node *node, int family, uint16_t port, uint8_t flags);
 int pair_send_udp(struct pair_node *node, int family, uint16_t port);
 

@@ -215,6 +215,71 @@ the_former_view_serves_who_saw_a_backend_first(void **state)
 	assert_true(pair_event(&pair->nodes[1], PATH_SYNC_FORMER) > 0);
 }
 
+/* The owner dies when a server was drained on both nodes, and no flow has been told of yet. */
+static void
+a_death_amid_a_change_of_view_costs_nothing(void **state)
+{
+	struct pair *pair = *state;
+	struct ends ends[2][N_PORTS];
+
+	open_all(&pair->nodes[0], ends, FIRST_PORT);
+	pair_settle(pair);
+	for (int i = 0; i < 2; i++) {
+		drain_one(&pair->nodes[i]);
+		pair_apply(&pair->nodes[i]);
+	}
+	while (sync_flows_run(pair->nodes[0].sync, pair->nodes[0].world.now_ns))
+		continue;
+	assert_int_equal(flow_count(sync_flows_remote(pair->nodes[1].sync)), 0);
+	pair_take_over(&pair->nodes[1]);
+	assert_all(&pair->nodes[1], ends, FIRST_PORT);
+}
+
+/* A node that has let go of an address still gets packets for a moment. */
+static void
+a_straggler_takes_nothing_from_the_new_holder(void **state)
+{
+	struct pair *pair = *state;
+	struct ends ends[2][N_PORTS];
+
+	pair_use(pair, MODE_FULLNAT, SCHEDULER_MAGLEV);
+	open_all(&pair->nodes[0], ends, FIRST_PORT);
+	pair_settle(pair);
+	pair_hand_over(&pair->nodes[0], &pair->nodes[1]);
+	pass(&pair->nodes[0], 0, FIRST_PORT, TCP_FLAG_FIN | TCP_FLAG_ACK);
+	pair_settle(pair);
+	assert_all(&pair->nodes[1], ends, FIRST_PORT);
+}
+
+/* A flow of before still has a local port here that the new holder has given to another. */
+static void
+a_local_port_that_was_given_again_is_the_later_flows(void **state)
+{
+	struct pair *pair = *state;
+	struct ends ends[2][N_PORTS], later[2][N_PORTS];
+	unsigned int n_again = 0;
+
+	pair_use(pair, MODE_FULLNAT, SCHEDULER_MAGLEV);
+	open_all(&pair->nodes[0], ends, FIRST_PORT);
+	pair_settle(pair);
+	pair_take_over(&pair->nodes[1]);
+	assert_all(&pair->nodes[1], ends, FIRST_PORT);
+	pair_restart(&pair->nodes[0]);
+	pair_hand_over(&pair->nodes[1], &pair->nodes[0]);
+	pair_settle(pair);
+	for (int family = 0; family < 2; family++)
+		for (uint16_t i = 0; i < N_PORTS; i++)
+			pass(&pair->nodes[0], family, (uint16_t)(FIRST_PORT + i), TCP_FLAG_RST);
+	pair_settle(pair);
+	open_all(&pair->nodes[0], later, FIRST_PORT + N_PORTS);
+	for (int i = 0; i < N_PORTS * N_PORTS; i++)
+		n_again += ends[0][i / N_PORTS].source_port == later[0][i % N_PORTS].source_port;
+	assert_true(n_again > 0);
+	pair_settle(pair);
+	pair_take_over(&pair->nodes[1]);
+	assert_all(&pair->nodes[1], later, FIRST_PORT + N_PORTS);
+}
+
 static void
 a_backend_that_only_the_owner_had_costs_no_other_flow(void **state)
 {
@@ -463,6 +528,9 @@ main(void)
 		CASE(flows_keep_their_backends_after_one_was_added),
 		CASE(flows_keep_their_backends_after_other_weights),
 		CASE(the_former_view_serves_who_saw_a_backend_first),
+		CASE(a_death_amid_a_change_of_view_costs_nothing),
+		CASE(a_straggler_takes_nothing_from_the_new_holder),
+		CASE(a_local_port_that_was_given_again_is_the_later_flows),
 		CASE(a_backend_that_only_the_owner_had_costs_no_other_flow),
 		CASE(what_can_be_computed_is_not_told),
 		CASE(a_change_tells_just_what_can_no_longer_be_computed),

@@ -59,6 +59,11 @@ class Service:
     persistence: dict = None
     ports: dict = field(default_factory=dict)  # Of backends that have one.
 
+    def notes(self, packet):
+        """Whether SYNs of new flows are only noted."""
+        return packet.protocol == headers.TCP and not self.scheduler.opens and \
+            not self.persistence and not self.mode.translates
+
     def port_of(self, backend, packet):
         return self.ports.get(backend) or packet.target_port
 
@@ -226,10 +231,12 @@ class Balancer:
 
     def _choose(self, service, packet, now, seen):
         """The backend of the packet's flow, and that flow, which may be a new one."""
-        key = self._key(packet)
-        flow = self.flows.find(key, packet.signal, now)
+        key, notes = self._key(packet), service.notes(packet)
+        flow = self.flows.find(key, packet.signal, now, notes)
         if flow and self._keeps(service, flow):
             return flow.backend, flow
+        if notes and not flow and packet.signal == "syn":
+            return self._note(service, packet, now, seen), None
         occasion = "begin" if flow else OCCASIONS.get(packet.signal, "stray")
         backend = self._pick(service, packet, occasion, now, seen)
         if backend and flow:
@@ -237,6 +244,18 @@ class Balancer:
         elif backend:
             flow = self.flows.enter(key, packet.signal, backend, now)
         return backend, flow
+
+    def _note(self, service, packet, now, seen):
+        """The backend of a SYN that enters no flow."""
+        key = self._key(packet)
+        note = self.flows.find_note(key, now)
+        if note and self._keeps(service, note):
+            backend = note.backend
+        else:
+            backend = self._pick(service, packet, "begin", now, seen)
+        if backend:
+            self.flows.note(key, backend, now)
+        return backend
 
     def _run_service(self, service, packet, now, seen):
         backend, flow = self._choose(service, packet, now, seen)

@@ -60,6 +60,7 @@ class Flows:
 
     def __init__(self):
         self.flows = {}
+        self.notes = {}       # Flows of which there was but a SYN that is only noted.
         self.by_backend = {}  # For those who count: the flows of each backend, in lists of keys.
         self.by_ends = {}     # Of modes nat and fullnat: by what the backend's packets have.
         self.paired = []      # All that ever were in by_ends.
@@ -75,17 +76,20 @@ class Flows:
     def forget(self):
         """Nothing is known any more, but that there are some."""
         self.forgotten = sum(map(len, self.by_backend.values())) + FORGOTTEN_MORE
-        for table in (self.flows, self.by_backend, self.by_ends, self.paired):
+        for table in (self.flows, self.notes, self.by_backend, self.by_ends, self.paired):
             table.clear()
 
     def peek(self, key, now):
         """The flow, if it has not timed out."""
-        flow = self.flows.get(key)
+        flow = self.flows.get(key, self.notes.get(key))
         return None if flow is None or flow.has_timed_out(now) else flow
 
-    def find(self, key, signal, now):
-        """The flow as this packet leaves it, or None if the packet belongs to none."""
+    def find(self, key, signal, now, notes=False):
+        """The flow as this packet leaves it, or None if the packet belongs to none. 'notes': the
+        service has SYNs noted."""
         flow = self.flows.get(key)
+        if flow is None and notes and signal != "syn":
+            flow = self._enter_noted(key, now)
         if flow is None:
             return None
         if flow.has_timed_out(now):
@@ -100,6 +104,26 @@ class Flows:
         flow.state = state
         self._touch(flow, now)
         return flow
+
+    def find_note(self, key, now):
+        """What is noted of the flow, if it has not timed out."""
+        note = self.notes.get(key)
+        if note is None or not note.has_timed_out(now):
+            return note
+        return self.notes.pop(key) and None
+
+    def note(self, key, backend, now):
+        """A SYN was sent to the backend and leaves nothing but a note."""
+        note = self.notes[key] = Flow(key, FIRST["syn"], backend, now)
+        self._touch(note, now)
+
+    def _enter_noted(self, key, now):
+        """The flow as it would be if its SYN had entered it just now."""
+        note = self.find_note(key, now)
+        if note is None:
+            return None
+        del self.notes[key]
+        return self.enter(key, "syn", note.backend, now)
 
     def enter(self, key, signal, backend, now):
         """Returns the new flow, or None if such a packet leaves none behind."""

@@ -318,6 +318,9 @@ def test_every_packet_received_has_one_verdict(dataplane, wire):
 def test_flows_are_listed_and_filtered(dataplane, wire):
     sport = next(client_ports)
     name = send_flow(wire, 4, "tcp", sport)
+    by_client = dataplane.control.call("flows", {"limit": 10000, "client": CLIENT4})
+    assert f"{CLIENT4}:{sport}" not in [f["client"] for f in by_client["flows"]]  # A SYN.
+    assert send_flow(wire, 4, "tcp", sport, flags="A") == name
     other = next(client_ports)
     send_flow(wire, 6, "udp", other)
     listing = dataplane.control.call("flows", {"limit": 10000})
@@ -329,7 +332,7 @@ def test_flows_are_listed_and_filtered(dataplane, wire):
     assert mine[0] == {
         "service": "http4", "protocol": "tcp", "client": f"{CLIENT4}:{sport}",
         "virtual": f"{VIP4}:80", "pool": "web4", "backend": name,
-        "address": BACKENDS4[name][0], "state": "embryonic"}
+        "address": BACKENDS4[name][0], "state": "established"}
     by_service = dataplane.control.call("flows", {"limit": 10000, "service": "dns6"})
     assert by_service["flows"] and {f["service"] for f in by_service["flows"]} == {"dns6"}
     by_client = dataplane.control.call("flows", {"limit": 10000, "client": CLIENT6})

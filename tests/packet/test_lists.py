@@ -347,7 +347,7 @@ def test_timeouts_out_of_range_are_refused(dataplane, timeouts, error):
 def test_flows_are_filtered(own_dataplane):
     own_dataplane.start().add_host_addresses()
     populate(own_dataplane)
-    frames = [packet(f"10.9.{net}.{host}", "tcp", 1000 + host)
+    frames = [packet(f"10.9.{net}.{host}", "tcp", 1000 + host, "A")
               for net in (0, 1) for host in range(50, 58)]
     frames += [packet(f"10.9.1.{host}", "tcp", 1000 + host, "A") for host in range(50, 53)]
     frames += [packet(f"fd09::{host}", "udp", 2000) for host in range(1, 6)]

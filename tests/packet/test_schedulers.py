@@ -224,7 +224,7 @@ def test_any_port_takes_what_no_other_service_takes(dataplane, family):
 def test_flows_of_an_any_port_service_are_listed_with_their_port(dataplane):
     stand = Stand(dataplane, port=0)
     sport = next(ports)
-    name = stand.send(sport=sport, dport=2121)
+    name = stand.send(sport=sport, dport=2121, flags="A")
     listed = dataplane.control.call("flows", {"limit": 10000, "service": "t4"})["flows"]
     mine = [flow for flow in listed if flow["client"] == f"10.9.7.7:{sport}"]
     assert [(flow["virtual"], flow["backend"]) for flow in mine] == [(f"{VIP4}:2121", name)]
