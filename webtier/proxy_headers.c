@@ -2,6 +2,9 @@
 /* Headers of proxied messages; see proxy_headers.h. */
 #include "webtier/proxy_headers.h"
 
+#include "common/http/guard.h"
+#include "common/http/octets.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,21 +78,23 @@ struct writer {
 	int status;
 };
 
-/* Copies a text that has nothing in it that could end a line or hide from another reader; in a name
- * also nothing that could end it. Returns the copy's end, or NULL. */
-static char *
-copy_clean(char *out, const char *text, bool is_name)
+/* Whether a value has nothing in it that could end a line or hide from another reader. */
+static bool
+is_clean(const char *value, size_t size)
 {
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
+	size_t n = octets_plain(value, size);
 
-		if ((c < ' ' && c != '\t') || c == 0x7f)
-			return NULL;
-		if (is_name && (c == ' ' || c == '\t' || c == ':'))
-			return NULL;
-		*out++ = *text;
-	}
-	return out;
+	while (n < size && value[n] == '\t')
+		n += 1 + octets_plain(value + n + 1, size - n - 1);
+	return n == size;
+}
+
+/* The same of a name, which nothing in it may end either. */
+static bool
+is_clean_name(const char *name, size_t size)
+{
+	return size > 0 && octets_plain(name, size) == size && !memchr(name, ' ', size) &&
+	       !memchr(name, ':', size);
 }
 
 static void
@@ -102,19 +107,21 @@ write_text(struct writer *writer, const char *text)
 static void
 write_field(struct writer *writer, const char *name, const char *value)
 {
-	char *out = byte_queue_extend(writer->out, strlen(name) + strlen(value) + 4);
+	size_t name_size = strlen(name);
+	size_t value_size = strlen(value);
+	char *out;
 
+	if (!is_clean_name(name, name_size) || !is_clean(value, value_size)) {
+		writer->status = -EINVAL;
+		return;
+	}
+	out = byte_queue_extend(writer->out, name_size + value_size + 4);
 	if (!out) {
 		writer->status = -ENOMEM;
 		return;
 	}
-	out = *name != '\0' ? copy_clean(out, name, true) : NULL;
-	if (out)
-		out = copy_clean(stpcpy(out, ": "), value, false);
-	if (out)
-		memcpy(out, "\r\n", 2);
-	else
-		writer->status = -EINVAL;
+	out = stpcpy(mempcpy(out, name, name_size), ": ");
+	memcpy(mempcpy(out, value, value_size), "\r\n", 2);
 }
 
 static void
@@ -139,16 +146,6 @@ pass_field(void *ctx, const char *name, const char *value)
 
 	if (request_field_passes(name, writer->connection))
 		write_field(writer, name, value);
-}
-
-/* A Host that could break out of the quotes of Forwarded is not a host (RFC 3986, 3.2.2). */
-static bool
-is_host(const char *host)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789-._~%!$&'()*+,;=:[]";
-
-	return *host != '\0' && host[strspn(host, allowed)] == '\0';
 }
 
 /* Who asked, by which host and scheme: RFC 7239 and the older fields that applications know. */
@@ -217,14 +214,16 @@ bool
 proxy_find_host(const struct http_request *req, const char *default_host, char *out, size_t size)
 {
 	const char *authority = skip_scheme(http_request_target(req));
-	const char *host = http_request_header(req, "Host");
-	int n;
+	const char *host = authority ? authority : http_request_header(req, "Host");
+	size_t n;
 
-	if (authority)
-		n = snprintf(out, size, "%.*s", (int)strcspn(authority, "/?"), authority);
-	else
-		n = snprintf(out, size, "%s", host ? host : default_host);
-	return n > 0 && (size_t)n < size && is_host(out);
+	if (!host)
+		host = default_host;
+	n = authority ? strcspn(authority, "/?") : strlen(host);
+	if (n >= size)
+		return false;
+	*(char *)mempcpy(out, host, n) = '\0';
+	return guard_is_host(out); /* Else it could break out of the quotes of Forwarded. */
 }
 
 int

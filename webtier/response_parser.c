@@ -2,6 +2,9 @@
 /* Strict response parser; see response_parser.h. */
 #include "webtier/response_parser.h"
 
+#include "common/http/guard.h"
+#include "common/http/octets.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -65,24 +68,6 @@ refuse(struct response_parser *parser, int failure, const char *why)
 	parser->failure = failure;
 	parser->why = why;
 	return failure;
-}
-
-static bool
-is_token(const char *text)
-{
-	static const char specials[] = "!#$%&'*+.^_`|~";
-
-	if (*text == '\0')
-		return false;
-	for (; *text != '\0'; text++) {
-		char c = *text;
-		bool is_usual = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-				(c >= 'A' && c <= 'Z') || c == '-';
-
-		if (!is_usual && !strchr(specials, c))
-			return false;
-	}
-	return true;
 }
 
 static struct response_parser *
@@ -164,7 +149,7 @@ check_fields(struct response_parser *parser)
 		char *value = text + parser->spans[i].value;
 
 		trim_right(value);
-		if (!is_token(name))
+		if (!guard_is_token(name))
 			return refuse(parser, -EBADMSG, "a header name is not a token");
 		if (strcasecmp(name, "transfer-encoding") == 0 &&
 			(strcasecmp(value, "chunked") != 0 || ++n_encodings > 1 ||
@@ -332,17 +317,6 @@ scan_byte(struct response_parser *parser, unsigned char c)
 	return true;
 }
 
-/* How many of 'size' bytes are the inside of a line that needs no closer look. */
-static size_t
-skip_plain(const char *data, size_t size)
-{
-	size_t n = 0;
-
-	while (n < size && (unsigned char)data[n] >= ' ' && data[n] != 0x7f)
-		n++;
-	return n;
-}
-
 /* How many of 'size' bytes belong to the header; negative errno if they may not. */
 static ssize_t
 scan_head(struct response_parser *parser, const char *data, size_t size)
@@ -354,8 +328,8 @@ scan_head(struct response_parser *parser, const char *data, size_t size)
 
 		if (!scan_byte(parser, (unsigned char)data[n]))
 			return refuse(parser, -EBADMSG, "malformed header lines");
-		if (parser->scan == SCAN_LINE)
-			step += skip_plain(data + n + 1, size - n - 1);
+		if (parser->scan == SCAN_LINE) /* Its inside needs no closer look. */
+			step += octets_plain(data + n + 1, size - n - 1);
 		parser->head_bytes += (uint32_t)step;
 		if (parser->head_bytes > RESPONSE_HEAD_MAX)
 			return refuse(parser, -EBADMSG, "the header is too large");

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/http/core.h"
+#include "common/http/mhd_pool.h"
 #include "common/http/request.h"
 #include "common/http/shim.h"
 
@@ -68,6 +69,7 @@ connection_free(struct connection *connection)
 	struct http_server *server = connection->server;
 
 	connection_unwatch(connection);
+	mhd_pool_disown(connection->pool);
 	unlink_connection(connection);
 	SSL_free(connection->ssl);
 	if (connection->reset) {
@@ -163,14 +165,29 @@ connection_unwatch(struct connection *connection)
 }
 
 void
+connection_say_goodbye(struct connection *connection)
+{
+	if (!connection->ssl)
+		return;
+	connection->is_leaving = true;
+	SSL_shutdown(connection->ssl);
+}
+
+void
 connection_cut(struct connection *connection, bool graceful)
 {
 	if (connection->dead)
 		return;
-	if (graceful && connection->ssl)
-		SSL_shutdown(connection->ssl);
+	if (graceful)
+		connection_say_goodbye(connection);
 	connection->dead = true;
 	shim_shutdown(connection->fd, SHUT_RDWR);
+}
+
+bool
+connection_has_unseen(const struct connection *connection)
+{
+	return connection->ssl && SSL_has_pending(connection->ssl);
 }
 
 bool

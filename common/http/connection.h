@@ -23,6 +23,7 @@
 struct h2_session;
 struct http_request;
 struct http_server;
+struct MemoryPool;
 struct watcher;
 
 /* Who is waited for, and so which deadline applies (connection_is_overdue()). */
@@ -51,14 +52,17 @@ struct connection {
 	uint64_t file_left; /* Of a file that is the response: bytes to come, header not counted. */
 	struct guard guard;
 	struct readiness readiness;
+	struct MemoryPool *pool; /* The adapter's memory for it (mhd_pool.h), or NULL. */
 	struct endpoint peer;
 	bool entered;            /* Counted among those of its client. */
 	struct watcher *watcher; /* Handshake and lingering: the loop's handle; else NULL. */
 	bool header_begun;       /* IDLE: a first byte of the next request has come. */
-	bool suspended; /* The adapter neither reads nor writes: a handler must go on first. */
-	bool check_end; /* A FIN may have come with the last data: the next tick looks. */
-	bool ended;     /* The client has closed its side. */
-	bool dead;      /* Cut: nothing more is read or written. */
+	bool rests;              /* IDLE: its memory has been given back, or need not be. */
+	bool suspended;  /* The adapter neither reads nor writes: a handler must go on first. */
+	bool check_end;  /* A FIN may have come with the last data: the next tick looks. */
+	bool ended;      /* The client has closed its side. */
+	bool dead;       /* Cut: nothing more is read or written. */
+	bool is_leaving; /* Says goodbye, and will send nothing more. */
 	bool reset;    /* To be closed by RST, so that the client sees that something is missing. */
 	bool bare_304; /* The answer is a 304 whose Content-Length of 0 must not be sent. */
 };
@@ -82,6 +86,9 @@ int connection_watch(
 	struct connection *connection, int events, void (*ready)(struct connection *connection));
 void connection_unwatch(struct connection *connection);
 
+/* Says in TLS that nothing more will be sent (close_notify); the caller shuts the socket down. */
+void connection_say_goodbye(struct connection *connection);
+
 /* Cuts the connection: the adapter will find it dead and let go of it. 'graceful' says goodbye
  * in TLS (close_notify) first. */
 void connection_cut(struct connection *connection, bool graceful);
@@ -91,6 +98,10 @@ connection_is_dead(const struct connection *connection)
 {
 	return connection->dead;
 }
+
+/* Whether OpenSSL has something of the client that no epoll sees: a request that came with the end
+ * of the handshake. */
+bool connection_has_unseen(const struct connection *connection);
 
 /* Whether this request of the connection breaks the rules of HTTP (guard.h). */
 bool connection_refuses(const struct connection *connection, const struct http_request *req);

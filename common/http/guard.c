@@ -486,6 +486,12 @@ is_all(const char *text, unsigned int class)
 }
 
 bool
+guard_is_token(const char *text)
+{
+	return is_all(text, TOKEN);
+}
+
+bool
 guard_is_target(const char *text)
 {
 	return is_all(text, TARGET);

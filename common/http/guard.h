@@ -87,7 +87,8 @@ guard_refuses(const struct guard *guard, uint32_t index)
 	return guard->state == GUARD_BAD && index >= guard->n_requests;
 }
 
-/* Whether a text is made of what a request target and a host may have. */
+/* Whether a text is made of what a token (RFC 9110 5.6.2), a request target and a host may have. */
+bool guard_is_token(const char *text);
 bool guard_is_target(const char *text);
 bool guard_is_host(const char *text);
 

@@ -112,7 +112,10 @@ h2_add(struct h2 *h2, struct connection *connection)
 		return;
 	}
 	h2->server->stats.n_h2_accepted++;
-	h2_session_run(connection->h2);
+	if (connection_has_unseen(connection))
+		connection->h2->ready(connection);
+	else
+		h2_session_run(connection->h2);
 }
 
 void

@@ -19,9 +19,6 @@ succeed(struct connection *connection)
 	stats->n_tls_handshakes++;
 	if (SSL_session_reused(connection->ssl))
 		stats->n_tls_resumed++;
-	/* Only now: before, a request that comes with the client's last message would be read
-	 * ahead into OpenSSL, where no epoll sees it. */
-	SSL_set_read_ahead(connection->ssl, 1);
 	connection_set_phase(connection, CONNECTION_IDLE);
 	core_serve(connection);
 }

@@ -5,6 +5,7 @@
 
 #include "common/http/connection.h"
 #include "common/http/core.h"
+#include "common/http/mhd_pool.h"
 #include "common/http/mhd_request.h"
 #include "common/log.h"
 
@@ -35,6 +36,7 @@ struct mhd {
 	uv_idle_t idle;       /* Active while the daemon has more to do at once. */
 	unsigned int n_handles;
 	bool dirty;
+	struct MHD_Connection *newest; /* The one that is being added. */
 };
 
 /* libmicrohttpd reports every client that leaves early; of use only when searching for a fault. */
@@ -114,11 +116,22 @@ handle_closed(uv_handle_t *handle)
 	core_handle_closed(server);
 }
 
+static void
+connection_begins(void *ctx, struct MHD_Connection *connection, void **context,
+	enum MHD_ConnectionNotificationCode code)
+{
+	struct mhd *mhd = ctx;
+
+	(void)context;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		mhd->newest = connection;
+}
+
 /* Deadlines are the server's own (connection.c): the library's count seconds of silence, which a
  * byte now and then prolongs for ever. It uses sendfile() only if SIGPIPE is taken care of, which
  * the server does. */
 static struct MHD_Daemon *
-start_daemon(struct http_server *server)
+start_daemon(struct mhd *mhd, struct http_server *server)
 {
 	const unsigned int flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET |
 				   MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
@@ -127,6 +140,7 @@ start_daemon(struct http_server *server)
 		{MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_message, NULL},
 		{MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)mhd_request_begin, server},
 		{MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)mhd_request_completed, server},
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)connection_begins, mhd},
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 			(intptr_t)(pool < POOL_MIN_BYTES ? POOL_MIN_BYTES : pool), NULL},
 		{MHD_OPTION_CONNECTION_LIMIT, (intptr_t)server->max_connections + 1, NULL},
@@ -158,7 +172,7 @@ mhd_new(struct mhd **out, struct http_server *server, struct err *err)
 	if (!mhd)
 		return err_set(err, -ENOMEM, "out of memory");
 	mhd->server = server;
-	mhd->daemon = start_daemon(server);
+	mhd->daemon = start_daemon(mhd, server);
 	if (!mhd->daemon) {
 		free(mhd);
 		return err_set(err, -EMFILE,
@@ -199,6 +213,15 @@ mhd_free(struct mhd *mhd)
 	mhd->daemon = NULL;
 }
 
+/* The library reads what epoll tells it of, and from a connection that is resumed. */
+static void
+make_it_read(struct MHD_Connection *added, struct connection *connection)
+{
+	MHD_suspend_connection(added);
+	MHD_resume_connection(added);
+	readiness_mute(&connection->readiness, false);
+}
+
 void
 mhd_add(struct mhd *mhd, struct connection *connection)
 {
@@ -206,7 +229,12 @@ mhd_add(struct mhd *mhd, struct connection *connection)
 	socklen_t size = endpoint_to_sockaddr(&connection->peer, &address);
 
 	/* On failure the library closes the descriptor, and by that frees the connection. */
-	MHD_add_connection(mhd->daemon, connection->fd, (struct sockaddr *)&address, size);
+	if (MHD_add_connection(mhd->daemon, connection->fd, (struct sockaddr *)&address, size) !=
+		MHD_YES)
+		return;
+	mhd_pool_claim(&connection->pool);
+	if (connection_has_unseen(connection))
+		make_it_read(mhd->newest, connection);
 }
 
 void

@@ -228,10 +228,11 @@ mhd_request_begin(void *ctx, const char *uri, struct MHD_Connection *mhd)
 	struct connection *connection = connection_of(info->connect_fd);
 	const char *target = uri ? uri : "";
 	size_t size = strlen(target);
-	struct mhd_request *mine = calloc(1, sizeof(*mine) + REQUEST_STORAGE(size));
+	struct mhd_request *mine = malloc(sizeof(*mine) + REQUEST_STORAGE(size));
 
 	if (!mine)
 		return NULL; /* The first call will close the connection. */
+	memset(mine, 0, sizeof(*mine));
 	mine->mhd = mhd;
 	mine->base.protocol = &protocol;
 	mine->base.connection = connection;

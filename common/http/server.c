@@ -8,6 +8,7 @@
 #include "common/http/h2.h"
 #include "common/http/listener.h"
 #include "common/http/mhd.h"
+#include "common/http/mhd_pool.h"
 #include "common/http/shim.h"
 
 #include <errno.h>
@@ -19,6 +20,8 @@
 #include <sys/socket.h>
 
 #define POLL_BATCH 256
+#define REST_AFTER_MS 1000u /* Of silence a connection gives its memory back, ... */
+#define RESTS_MAX 512u      /* ... and so many of them in one tick, for it takes time. */
 
 void
 core_handle_opened(struct http_server *server)
@@ -92,10 +95,26 @@ is_slow(const struct connection *connection)
 	return !kept_alive && connection->phase != CONNECTION_LINGERING;
 }
 
+static bool
+may_rest(const struct connection *connection, uint64_t now_ns)
+{
+	return !connection->rests && is_unused(connection) &&
+	       now_ns >= connection->since_ns + REST_AFTER_MS * NS_PER_MS;
+}
+
+/* Returns how many system calls that took. */
+static unsigned int
+rest(struct connection *connection)
+{
+	connection->rests = true;
+	return mhd_pool_rest(connection->pool);
+}
+
 static void
 find_overdue(struct http_server *server, uint32_t tick_ms)
 {
 	uint64_t now_ns = uv_now(server->loop) * NS_PER_MS;
+	unsigned int n_rests = 0;
 	struct connection *next;
 
 	for (struct connection *at = server->connections; at; at = next) {
@@ -109,8 +128,11 @@ find_overdue(struct http_server *server, uint32_t tick_ms)
 		if (connection_is_overdue(at, now_ns, tick_ms)) {
 			server->stats.n_overdue += is_slow(at);
 			end_connection(at, at->phase == CONNECTION_IDLE);
-		} else if (server->draining && is_unused(at))
+		} else if (server->draining && is_unused(at)) {
 			end_connection(at, true);
+		} else if (n_rests < RESTS_MAX && may_rest(at, now_ns)) {
+			n_rests += rest(at);
+		}
 	}
 }
 

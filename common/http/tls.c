@@ -218,5 +218,7 @@ tls_session_new(struct tls_context *context, int fd)
 		return NULL;
 	}
 	SSL_set_accept_state(ssl);
+	/* Else it reads twice for each record. */
+	SSL_set_read_ahead(ssl, 1);
 	return ssl;
 }

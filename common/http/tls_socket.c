@@ -6,6 +6,7 @@
 #include "common/http/shim.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
@@ -31,7 +32,27 @@ read_socket(BIO *bio, char *out, int size)
 	return (int)n;
 }
 
-/* All but reading is as OpenSSL's sockets do it. */
+/* The goodbye shares a packet with the end of the connection. (Tickets must not wait for the answer
+ * in this way: they acknowledge the end of the handshake, without which many a client sends no
+ * request.)
+ */
+static int
+write_socket(BIO *bio, const char *data, int size)
+{
+	int fd = (int)BIO_get_fd(bio, NULL);
+	const struct connection *connection = shim_get(fd);
+	ssize_t n;
+
+	if (!connection || !connection->is_leaving)
+		return BIO_meth_get_write(BIO_s_socket())(bio, data, size);
+	BIO_clear_retry_flags(bio);
+	n = shim_send(fd, data, (size_t)size, MSG_MORE | MSG_NOSIGNAL);
+	if (n < 0 && BIO_sock_should_retry((int)n))
+		BIO_set_retry_write(bio);
+	return (int)n;
+}
+
+/* All else is as OpenSSL's sockets do it. */
 BIO_METHOD *
 tls_socket_method(void)
 {
@@ -39,7 +60,7 @@ tls_socket_method(void)
 	BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOCKET, "client's socket");
 
 	if (method && BIO_meth_set_read(method, read_socket) == 1 &&
-		BIO_meth_set_write(method, BIO_meth_get_write(usual)) == 1 &&
+		BIO_meth_set_write(method, write_socket) == 1 &&
 		BIO_meth_set_puts(method, BIO_meth_get_puts(usual)) == 1 &&
 		BIO_meth_set_ctrl(method, BIO_meth_get_ctrl(usual)) == 1 &&
 		BIO_meth_set_create(method, BIO_meth_get_create(usual)) == 1 &&

@@ -10,6 +10,7 @@
 #include "common/http/connection.h"
 #include "common/http/core.h"
 #include "common/http/linger.h"
+#include "common/http/mhd_pool.h"
 #include "common/http/shim.h"
 
 #include <errno.h>
@@ -29,6 +30,8 @@ static void
 received(struct connection *connection, const char *data, size_t size)
 {
 	connection->check_end = true;
+	connection->rests = false;
+	mhd_pool_fill(connection->pool);
 	guard_feed(&connection->guard, data, size);
 	if (connection->phase == CONNECTION_BODY)
 		connection->patience_ms -=
@@ -378,15 +381,28 @@ connection_shutdown(struct connection *connection, int how)
 {
 	if (connection->dead || connection->reset)
 		return 0;
-	if (connection->ssl)
-		SSL_shutdown(connection->ssl);
+	connection_say_goodbye(connection);
 	return shim_shutdown(connection->fd, how);
+}
+
+/* Whether what has come unread is the client's goodbye: it has all that it was sent. */
+static bool
+has_said_goodbye(struct connection *connection)
+{
+	char byte;
+	size_t n;
+
+	if (!connection->ssl)
+		return false;
+	ERR_clear_error();
+	connection->readiness.drained = false;
+	return !SSL_read_ex(connection->ssl, &byte, 1, &n) && tls_errno(connection) == 0;
 }
 
 /* Closing a socket with unread data resets the connection, and the client may lose an answer that
  * it has not read yet; so what it still sends is read and thrown away for a while. */
 static bool
-must_linger(const struct connection *connection)
+must_linger(struct connection *connection)
 {
 	int unread = 0;
 
@@ -395,7 +411,8 @@ must_linger(const struct connection *connection)
 		return false;
 	if (!guard_is_between(&connection->guard))
 		return true;
-	return ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0;
+	return ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0 &&
+	       !has_said_goodbye(connection);
 }
 
 int

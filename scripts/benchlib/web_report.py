@@ -7,9 +7,12 @@ TITLES = {
     "static": "static files, HTTP",
     "handshakes": "handshakes, each with one request for 1 KiB",
     "tls": "static files, HTTPS",
+    "http2": "HTTP/2",
     "proxy": "proxied, HTTP",
     "tls-proxy": "proxied, HTTPS",
 }
+
+NO_FIGURES = ("requests_per_cpu_s", "requests_per_s", "p99_us")
 
 # Requests per CPU second, times nginx's.
 GOALS = (
@@ -21,6 +24,10 @@ GOALS = (
     ("tls", "kept alive, 1024 KiB", 1.0),
     ("handshakes", "TLS 1.3, new", 1.0),
     ("handshakes", "TLS 1.3, resumed", 1.0),
+    ("http2", "static, 1 KiB", 1.0),
+    ("http2", "static, 16 KiB", 1.0),
+    ("http2", "static, 1024 KiB", 1.0),
+    ("http2", "proxied, 1 KiB", 1.0),
     ("proxy", "kept alive, 1 KiB", 0.9),
     ("proxy", "kept alive, 16 KiB", 1.0),
     ("tls-proxy", "kept alive, 1 KiB", 0.9),
@@ -30,10 +37,8 @@ GOALS = (
 
 def ratio(series, peer, figure="requests_per_cpu_s"):
     """weir's figure, times the peer's; None if there is none."""
-    servers = series["servers"]
-    if peer not in servers:
-        return None
-    return servers["weir"][figure] / servers[peer][figure] if servers[peer][figure] else None
+    ours, theirs = (series["servers"].get(name) for name in ("weir", peer))
+    return ours[figure] / theirs[figure] if ours and theirs and theirs[figure] else None
 
 
 def _part_table(part, found):
@@ -43,8 +48,9 @@ def _part_table(part, found):
                   *(f"times {peer}" for peer in peers), "requests/s", "p99 us",
                   *(f"times {peer}" for peer in peers))
     for series in found:
-        weir = series["servers"]["weir"]
-        table.add(series["name"], weir["requests_per_cpu_s"], 1e6 / weir["requests_per_cpu_s"],
+        weir = series["servers"]["weir"] or dict.fromkeys(NO_FIGURES)
+        rate = weir["requests_per_cpu_s"]
+        table.add(series["name"], rate, 1e6 / rate if rate else None,
                   *(ratio(series, peer) for peer in peers), weir["requests_per_s"],
                   weir["p99_us"], *(ratio(series, peer, "p99_us") for peer in peers))
     return table
@@ -79,5 +85,12 @@ def tables(results):
     return [*made, _goal_table(results)] if parts else made
 
 
+def remarks(results):
+    """What a reader must know of the run besides its figures."""
+    n = results.get("empty_rounds", 0)
+    return [f"Rounds in which a busy machine let nothing be done, and which were repeated: {n}."
+            ] if n else []
+
+
 def text(results):
-    return "\n\n".join(table.text() for table in tables(results))
+    return "\n\n".join([*(table.text() for table in tables(results)), *remarks(results)])

@@ -53,7 +53,9 @@ web:
     max_connections: {connections}
     idle_timeout_ms: 3600000
   proxy: [{{prefix: {prefix}/}}]
-  upstream_check: {{path: /health, interval_ms: 200, timeout_ms: 2000}}
+  connect_timeout_ms: 60000
+  response_timeout_ms: 60000
+  upstream_check: {{path: /health, interval_ms: 200, timeout_ms: 60000}}
 app:
   public_url: http://localhost
   session_key_file: unused
@@ -94,7 +96,7 @@ NGINX_WEB = """  {cache}
   upstream app {{ server 127.0.0.1:{app} max_fails=0; keepalive 128; keepalive_requests 1000000000; }}
   server {{
     listen 127.0.0.1:{http} backlog=4096;
-    listen 127.0.0.1:{https} ssl backlog=4096;
+    listen 127.0.0.1:{https} ssl http2 backlog=4096;
     ssl_certificate {certificate};
     ssl_certificate_key {key};
     location / {{ root {root}; }}

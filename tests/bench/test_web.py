@@ -2,6 +2,7 @@
 """The benchmark of the web tier works: both servers give whole answers to every kind of work, and the
 figures become tables. Nothing here depends on how fast anything is."""
 
+import re
 import shutil
 import sys
 import tempfile
@@ -45,10 +46,22 @@ def patiently(load, *words, **options):
     raise AssertionError("the machine does nothing at all")
 
 
+def bench(**options):
+    return web.Bench(SimpleNamespace(**{"only": ",".join(web.PARTS), "quick": True, "rounds": 1,
+                                        "seconds": 1, "idle": 10, **options}))
+
+
 @pytest.mark.parametrize("name", web.KINDS)
 def test_kept_connections_get_whole_answers(servers, name):
     found = patiently(web_load.kept, servers[name], f"{web_servers.PREFIX}/16k", tls=True,
                       kib=16)
+    assert found["requests"] > 0 and found["cpu_ns"] > 0
+    assert 0 < found["p50_us"] <= found["p99_us"]
+
+
+@pytest.mark.parametrize("name", ("weir", "nginx"))
+def test_streams_of_one_connection_get_whole_answers(servers, name):
+    found = patiently(web_load.multiplexed, servers[name], f"{web_servers.PREFIX}/16k", 16)
     assert found["requests"] > 0 and found["cpu_ns"] > 0
     assert 0 < found["p50_us"] <= found["p99_us"]
 
@@ -66,6 +79,35 @@ def test_a_request_that_fails_is_not_measured(servers):
         web_load.kept(servers["weir"], "/absent")
 
 
+def test_a_round_in_which_nothing_was_done_is_repeated(servers):
+    seconds_given = []
+
+    def load(server, seconds):
+        seconds_given.append(seconds)
+        if len(seconds_given) < web.ATTEMPTS:
+            raise web_load.TooBusy("nothing was done")
+        return {"requests": 10, "cpu_ns": 10 ** 9, "seconds": 1, "p50_us": 1, "p99_us": 2}
+
+    this = bench()
+    found = this._measure(web.Series("work", "tls", load), {"weir": servers["weir"]})
+    assert found["servers"]["weir"]["requests_per_cpu_s"] == 10
+    assert seconds_given == sorted(set(seconds_given)) and this.n_empty == web.ATTEMPTS - 1
+
+
+def test_a_server_that_is_only_slow_is_told_from_one_that_is_broken(servers):
+    def load(server, seconds):
+        raise web_load.TooBusy("nothing was done")
+
+    series = web.Series("work", "tls", load)
+    found = bench()._measure(series, {"weir": servers["weir"]})
+    assert found["servers"]["weir"] is None
+    assert "work" in web_report.text({"series": [found], "empty_rounds": web.ATTEMPTS})
+    absent = SimpleNamespace(name="absent", place=servers["weir"].place, ports=(1, 1),
+                             complaints=lambda: "")
+    with pytest.raises(LabError, match="absent does not answer"):
+        bench()._measure(series, {"weir": absent})
+
+
 def test_idle_connections_cost_memory(folder):
     (folder / "fresh").mkdir()
     with web_servers.servers(folder / "fresh", machine.cpus(), ("weir",)) as (_, made):
@@ -78,8 +120,7 @@ def test_results_become_tables_and_a_page(tmp_path, monkeypatch):
     monkeypatch.setattr(web.Bench, "_idle", lambda self, cpus: {"weir": {"plain": 1, "tls": 2}})
     monkeypatch.setattr(web.Bench, "_measure", lambda self, series, servers: {
         "part": series.part, "name": series.name, "servers": {"weir": figures, "nginx": half}})
-    results = web.Bench(SimpleNamespace(only=",".join(web.PARTS), quick=True, rounds=1, seconds=1,
-                                        idle=10)).run()
+    results = bench().run()
     text = web_report.text(results)
     rows = [line.split() for line in text.splitlines() if line.endswith("yes")]
     assert len(rows) == len(web_report.GOALS)  # Each goal is of a series that there is.
@@ -87,4 +128,8 @@ def test_results_become_tables_and_a_page(tmp_path, monkeypatch):
     monkeypatch.setattr(web_publish, "PAGE", tmp_path / "web.md")
     monkeypatch.setattr(web_publish, "FILES", tmp_path / "web")
     web_publish.publish_page({**results, "seconds": 1})
-    assert "HTTPS" in (tmp_path / "web.md").read_text(encoding="utf-8")
+    page = (tmp_path / "web.md").read_text(encoding="utf-8")
+    pictures = re.findall(r"\(web/(.+?\.svg)\)", page)
+    assert "HTTPS" in page and pictures
+    assert all("</svg>" in (tmp_path / "web" / name).read_text(encoding="utf-8")
+               for name in pictures)

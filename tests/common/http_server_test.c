@@ -2,6 +2,10 @@
 /* The server as clients see it: routes, bodies in memory, keep-alive, pipelining. */
 #include "tests/common/http_fixture.h"
 
+#include "common/clock.h"
+#include "common/http/connection.h"
+#include "common/http/core.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -10,6 +14,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#define PATIENCE_NS (20 * NS_PER_S)
 
 static struct fixture fixture;
 
@@ -377,6 +383,61 @@ a_client_that_closes_between_requests_is_forgotten(void **state)
 	assert_int_equal(count_fds(), n_fds);
 }
 
+static void
+count_resting(struct fixture *of, void *arg)
+{
+	unsigned int *n = arg;
+
+	for (const struct connection *at = of->server->connections; at; at = at->next)
+		*n += at->rests;
+}
+
+static void
+await_resting(unsigned int wanted)
+{
+	uint64_t start_ns = clock_now_ns();
+	unsigned int n = 0;
+
+	while (n < wanted) {
+		assert_true(clock_now_ns() - start_ns < PATIENCE_NS);
+		usleep(10000);
+		n = 0;
+		fixture_call(&fixture, count_resting, &n);
+	}
+}
+
+static void
+read_hello(int fd)
+{
+	char *response = client_read_response(fd, false);
+
+	assert_non_null(strstr(response, "hello"));
+	free(response);
+}
+
+/* Also one whose next request has begun, which must not lose what is there of it. */
+static void
+connections_that_have_rested_go_on(void **state)
+{
+	static const char request[] = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+	int idle = client_connect(&fixture);
+	int begun = client_connect(&fixture);
+
+	(void)state;
+	client_send(begun, request);
+	read_hello(begun);
+	client_send(begun, "GET /he");
+	for (int i = 0; i < 2; i++) {
+		client_send(idle, request);
+		read_hello(idle);
+		await_resting(1);
+	}
+	client_send(begun, "llo HTTP/1.1\r\nHost: a\r\n\r\n");
+	read_hello(begun);
+	close(idle);
+	close(begun);
+}
+
 int
 main(void)
 {
@@ -392,6 +453,7 @@ main(void)
 		cmocka_unit_test(a_header_within_the_limit_is_taken),
 		cmocka_unit_test(an_early_answer_survives_an_unread_body),
 		cmocka_unit_test(a_client_that_closes_between_requests_is_forgotten),
+		cmocka_unit_test(connections_that_have_rested_go_on),
 	};
 
 	return cmocka_run_group_tests(cases, setup, teardown);

@@ -5,12 +5,13 @@ reload, the way from HTTP."""
 import base64
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 
+import http2
 import pytest
-
-from web import NAME, Client, client_context, until
+from web import NAME, PATIENCE_S, Client, client_context, until
 
 TLS_1_2, TLS_1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
@@ -63,6 +64,51 @@ def test_other_names_get_the_first_certificate(pairs, authority, asked):
     context = client_context(authority)
     context.check_hostname = False
     assert served_names(pairs[0], asked, context) == [NAME]
+
+
+class Together:
+    """A client whose first data come with the end of its handshake, in one piece."""
+
+    def __init__(self, tier, context, data):
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=NAME)
+        self.socket = socket.create_connection(("127.0.0.1", tier.https), timeout=PATIENCE_S)
+        self._until_done(self.tls.do_handshake)
+        self.tls.write(data)
+        self.socket.sendall(self.outgoing.read())
+
+    def _until_done(self, call, *words):
+        while True:
+            try:
+                return call(*words)
+            except ssl.SSLWantReadError:
+                self.socket.sendall(self.outgoing.read())
+                self.incoming.write(self.socket.recv(65536))
+
+    def read_until(self, condition):
+        found = b""
+        while not condition(found):
+            found += self._until_done(self.tls.read, 65536)
+        return found
+
+
+@pytest.mark.parametrize("version", [TLS_1_2, TLS_1_3], ids=["1.2", "1.3"])
+@pytest.mark.parametrize("n", [1, 1000])  # One, and more than are read at once.
+def test_requests_may_come_with_the_end_of_the_handshake(pairs, authority, version, n):
+    body = pairs[0].get("/digits", tls=client_context(authority)).body
+    request = f"GET /digits HTTP/1.1\r\nHost: {NAME}\r\n\r\n".encode()
+    client = Together(pairs[0], client_context(authority, version=version), request * n)
+    with client.socket:
+        found = client.read_until(lambda found: found.count(body) == n)
+    assert found.count(b"HTTP/1.1 200 ") == n
+
+
+def test_frames_may_come_with_the_end_of_the_handshake(pairs, authority):
+    client = Together(pairs[0], http2.context_for(authority),
+                      http2.PREFACE + http2.frame(http2.SETTINGS))
+    taken = http2.frame(http2.SETTINGS, http2.ACK)
+    with client.socket:
+        assert client.read_until(lambda found: taken in found)
 
 
 def resume(first, second, context):
