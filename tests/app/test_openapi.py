@@ -139,7 +139,7 @@ def walk(tier, pair):
     yield "follow", nobody, "GET", "/l/docu"
     yield "follow", nobody, "GET", "/l/temp"
     yield "follow", nobody, "GET", "/l/absent"
-    yield "follow", nobody, "GET", "/l/gone"
+    yield "follow", owner, "GET", "/l/gone"  # Others may see it a moment longer, at a replica.
     pair.db1.sql("INSERT INTO weir.refused_hosts (host) VALUES ('refused.example')")
     until("it is refused", lambda: nobody.get("/l/refused").status == 403)
     yield "follow", nobody, "GET", "/l/refused"
