@@ -82,6 +82,14 @@ void config_build_upstream_check(
 void config_build_web_front(
 	struct config_reader *reader, const struct raw_web *raw, struct web_config *web);
 
+/* How the web tier treats app nodes; prefixes and their methods are there already. */
+void config_build_web_proxy(
+	struct config_reader *reader, const struct raw_web *raw, struct web_config *web);
+
+/* How the databases are replicated; 'raw' may be NULL. */
+void config_build_replication(struct config_reader *reader, const struct raw_replication *raw,
+	struct replication_config *replication);
+
 /* A command of 'n' words as an array that ends with NULL. There is never a shell in between, so
  * the first word is a file; a relative one is in the file's own folder. */
 const char *const *config_command(struct config_reader *reader, const char *path, const char *key,

@@ -261,6 +261,7 @@ static const cyaml_schema_field_t limits_fields[] = {
 static const cyaml_schema_field_t proxy_fields[] = {
 	TEXT(raw_proxy, prefix),
 	LIST(raw_proxy, methods, text_entry),
+	TEXT(raw_proxy, websocket),
 	CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t proxy_entry = ENTRY(raw_proxy, proxy_fields);
@@ -311,6 +312,21 @@ static const cyaml_schema_field_t http2_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t circuit_fields[] = {
+	TEXT(raw_circuit, failures),
+	TEXT(raw_circuit, open_ms),
+	TEXT(raw_circuit, max_requests),
+	TEXT(raw_circuit, max_waiting),
+	TEXT(raw_circuit, wait_ms),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t response_cache_fields[] = {
+	TEXT(raw_response_cache, max_bytes),
+	TEXT(raw_response_cache, max_object_bytes),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t web_fields[] = {
 	TEXT(raw_web, http_port),
 	TEXT(raw_web, https_port),
@@ -321,6 +337,7 @@ static const cyaml_schema_field_t web_fields[] = {
 	TEXT(raw_web, access_log_format),
 	TEXT(raw_web, connect_timeout_ms),
 	TEXT(raw_web, response_timeout_ms),
+	TEXT(raw_web, websocket_idle_ms),
 	MAP(raw_web, limits, limits_fields),
 	LIST(raw_web, proxy, proxy_entry),
 	MAP(raw_web, upstream_check, check_fields),
@@ -339,6 +356,8 @@ static const cyaml_schema_field_t web_fields[] = {
 	LIST(raw_web, headers, web_header_entry),
 	MAP(raw_web, shield, shield_fields),
 	MAP(raw_web, http2, http2_fields),
+	MAP(raw_web, circuit, circuit_fields),
+	MAP(raw_web, cache, response_cache_fields),
 	CYAML_FIELD_END,
 };
 
@@ -360,6 +379,17 @@ static const cyaml_schema_field_t app_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t replication_fields[] = {
+	TEXT(raw_replication, user),
+	TEXT(raw_replication, password_file),
+	TEXT(raw_replication, admin_user),
+	TEXT(raw_replication, admin_password_file),
+	TEXT(raw_replication, semi_sync),
+	TEXT(raw_replication, semi_sync_timeout_ms),
+	LIST(raw_replication, fence, text_entry),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t database_fields[] = {
 	TEXT(raw_database, name),
 	TEXT(raw_database, user),
@@ -369,6 +399,7 @@ static const cyaml_schema_field_t database_fields[] = {
 	TEXT(raw_database, monitor_user),
 	TEXT(raw_database, monitor_password_file),
 	TEXT(raw_database, migrations),
+	MAP(raw_database, replication, replication_fields),
 	CYAML_FIELD_END,
 };
 

@@ -143,7 +143,7 @@ struct raw_limits {
 };
 
 struct raw_proxy {
-	char *prefix;
+	char *prefix, *websocket;
 	char **methods;
 	unsigned int methods_count;
 };
@@ -170,6 +170,14 @@ struct raw_shield {
 	unsigned int exempt_count;
 };
 
+struct raw_circuit {
+	char *failures, *open_ms, *max_requests, *max_waiting, *wait_ms;
+};
+
+struct raw_response_cache {
+	char *max_bytes, *max_object_bytes;
+};
+
 struct raw_http2 {
 	char *enabled, *max_streams, *resets_per_s, *reset_burst;
 };
@@ -177,6 +185,7 @@ struct raw_http2 {
 struct raw_web {
 	char *http_port, *https_port, *root, *certificate, *private_key;
 	char *access_log, *access_log_format, *connect_timeout_ms, *response_timeout_ms;
+	char *websocket_idle_ms;
 	struct raw_limits *limits;
 	struct raw_proxy *proxy;
 	unsigned int proxy_count;
@@ -193,6 +202,8 @@ struct raw_web {
 	unsigned int headers_count;
 	struct raw_shield *shield;
 	struct raw_http2 *http2;
+	struct raw_circuit *circuit;
+	struct raw_response_cache *cache;
 };
 
 struct raw_links {
@@ -205,9 +216,17 @@ struct raw_app {
 	struct raw_links *links;
 };
 
+struct raw_replication {
+	char *user, *password_file, *admin_user, *admin_password_file;
+	char *semi_sync, *semi_sync_timeout_ms;
+	char **fence;
+	unsigned int fence_count;
+};
+
 struct raw_database {
 	char *name, *user, *password_file, *migrate_user, *migrate_password_file;
 	char *monitor_user, *monitor_password_file, *migrations;
+	struct raw_replication *replication;
 };
 
 struct raw_monitor {

@@ -98,6 +98,7 @@ build_web(struct config_reader *reader, const struct raw_web *raw, struct web_co
 		raw->response_timeout_ms, (struct config_range){10, MS_MAX, 30000});
 	config_build_upstream_check(reader, raw->upstream_check, &web->upstream_check);
 	config_build_web_front(reader, raw, web);
+	config_build_web_proxy(reader, raw, web);
 }
 
 static void
@@ -154,6 +155,7 @@ build_database(struct config_reader *reader, const struct raw_database *raw,
 	database->monitor_password_file =
 		config_file(reader, path, "monitor_password_file", raw->monitor_password_file);
 	database->migrations = config_file(reader, path, "migrations", raw->migrations);
+	config_build_replication(reader, raw->replication, &database->replication);
 	if (database->migrate_user && !database->migrate_password_file)
 		config_fail(reader, path, NULL, "migrate_user needs migrate_password_file");
 	if (database->monitor_user && !database->monitor_password_file)

@@ -380,6 +380,7 @@ struct proxy_prefix {
 	const char *prefix;   /* Begins with '/'. */
 	const char **methods; /* Allowed ones; all if there is none. */
 	size_t n_methods;
+	bool websocket; /* A client and an app node may change to one (RFC 6455). */
 };
 
 /* Files of a certificate of the web tier. */
@@ -404,6 +405,21 @@ struct error_page {
 struct web_header {
 	const char *name;
 	const char *value;
+};
+
+/* What keeps the web tier from overloading app nodes, and from waiting for those that fail. */
+struct circuit_config {
+	uint32_t n_failures;   /* In a row, after which a node is left alone; 0: never. */
+	uint32_t open_ms;      /* For so long. */
+	uint32_t max_requests; /* At a time of one worker at one node; 0: any number. */
+	uint32_t max_waiting;  /* Of one worker, until there are fewer ... */
+	uint32_t wait_ms;      /* ... for so long. */
+};
+
+/* Responses of app nodes that the web tier keeps to use them again. */
+struct response_cache_config {
+	uint64_t max_bytes; /* Of all workers; 0: there is no cache. */
+	uint64_t max_object_bytes;
 };
 
 /* What one client may do to the web tier. */
@@ -449,8 +465,11 @@ struct web_config {
 	size_t n_proxies;
 	uint32_t connect_timeout_ms;
 	uint32_t response_timeout_ms; /* Until the first byte of an app node's response. */
-	struct check upstream_check;  /* Of each app node; type http. */
-	const char *ocsp_response;    /* About 'certificate'; NULL: none. */
+	uint32_t websocket_idle_ms;   /* One in which nothing moves is closed. */
+	struct circuit_config circuit;
+	struct response_cache_config cache;
+	struct check upstream_check;               /* Of each app node; type http. */
+	const char *ocsp_response;                 /* About 'certificate'; NULL: none. */
 	struct web_certificate *more_certificates; /* For other names. */
 	size_t n_more_certificates;
 	const char *ticket_keys; /* Shared by web nodes; NULL: each has its own. */
@@ -489,6 +508,18 @@ struct app_config {
 	struct links_config links;
 };
 
+/* For scripts/database and scripts/promote; no process uses it. */
+struct replication_config {
+	const char *user; /* By which a replica follows; NULL: no section 'replication'. */
+	const char *password_file;
+	const char *admin_user; /* Who changes roles and makes backups. */
+	const char *admin_password_file;
+	bool semi_sync;                /* A write is answered when a replica has it. */
+	uint32_t semi_sync_timeout_ms; /* How long it waits for one; 0: as long as it takes. */
+	const char *const
+		*fence; /* Cuts a server off for good; words, ended by NULL; NULL: none. */
+};
+
 struct database_config {
 	const char *name; /* NULL in a cluster without database. */
 	const char *user;
@@ -498,6 +529,7 @@ struct database_config {
 	const char *monitor_user;
 	const char *monitor_password_file;
 	const char *migrations; /* Folder of numbered .sql files. */
+	struct replication_config replication;
 };
 
 struct monitor_config {

@@ -54,6 +54,36 @@ static const struct plan_key database_keys[] = {
 	PLAN_KEYS_END,
 };
 
+/* Read whenever scripts/database runs, by no process. */
+static const struct plan_treatment of_replication = {0, 0, "none", false};
+
+static const struct plan_key replication_keys[] = {
+	PLAN_KEY(replication_config, user, "user", plan_format_text, of_replication),
+	PLAN_KEY(replication_config, password_file, "password_file", plan_format_text,
+		of_replication),
+	PLAN_KEY(replication_config, admin_user, "admin_user", plan_format_text, of_replication),
+	PLAN_KEY(replication_config, admin_password_file, "admin_password_file", plan_format_text,
+		of_replication),
+	PLAN_KEY(replication_config, semi_sync, "semi_sync", plan_format_bool, of_replication),
+	PLAN_KEY(replication_config, semi_sync_timeout_ms, "semi_sync_timeout_ms", plan_format_u32,
+		of_replication),
+	PLAN_KEY(replication_config, fence, "fence", plan_format_words, of_replication),
+	PLAN_KEYS_END,
+};
+
+static const void *
+find_replication(const void *parent, size_t *n)
+{
+	*n = 1;
+	return &((const struct database_config *)parent)->replication;
+}
+
+static const struct plan_class plan_replication = {"replication", NULL, find_replication,
+	sizeof(struct replication_config), plan_format_nothing, replication_keys, NULL, NULL, NULL,
+	NULL};
+
+static const struct plan_class *const database_parts[] = {&plan_replication, NULL};
+
 static const void *
 find_database(const void *parent, size_t *n)
 {
@@ -62,7 +92,8 @@ find_database(const void *parent, size_t *n)
 }
 
 const struct plan_class plan_database = {"database", NULL, find_database,
-	sizeof(struct database_config), plan_format_nothing, database_keys, NULL, NULL, NULL, NULL};
+	sizeof(struct database_config), plan_format_nothing, database_keys, database_parts, NULL,
+	NULL, NULL};
 
 /* --- Monitor --- */
 

@@ -25,6 +25,8 @@ format_proxies(FILE *out, const void *field, const void *object)
 		fprintf(out, "%s%s", i > 0 ? ", " : "", proxy->prefix);
 		for (size_t j = 0; j < proxy->n_methods; j++)
 			fprintf(out, " %s", proxy->methods[j]);
+		if (proxy->websocket)
+			fputs(" websocket", out);
 	}
 }
 
@@ -110,11 +112,12 @@ static const struct plan_key web_keys[] = {
 	PLAN_KEY(web_config, access_log, "access_log", plan_format_text, of_web),
 	PLAN_KEY(web_config, access_log_format, "access_log_format", format_log_format, of_web),
 	PLAN_LIMIT_KEYS(web_config, of_web),
-	PLAN_KEY(web_config, proxies, "proxy|proxy[].prefix|proxy[].methods", format_proxies,
-		of_web),
+	PLAN_KEY(web_config, proxies, "proxy|proxy[].prefix|proxy[].methods|proxy[].websocket",
+		format_proxies, of_web),
 	PLAN_KEY(web_config, connect_timeout_ms, "connect_timeout_ms", plan_format_some32, of_web),
 	PLAN_KEY(
 		web_config, response_timeout_ms, "response_timeout_ms", plan_format_some32, of_web),
+	PLAN_KEY(web_config, websocket_idle_ms, "websocket_idle_ms", plan_format_some32, of_web),
 	PLAN_KEY(web_config, only_tls_1_3, "min_tls", format_min_tls, of_web),
 	PLAN_KEY(web_config, ocsp_response, "ocsp_response", plan_format_text, of_web),
 	PLAN_KEY(web_config, ticket_keys, "ticket_keys", plan_format_text, of_web),
@@ -147,6 +150,16 @@ static const struct plan_key web_keys[] = {
 	PLAN_KEY(web_config, http2.max_streams, "http2.max_streams", plan_format_some32, of_web),
 	PLAN_KEY(web_config, http2.resets_per_s, "http2.resets_per_s", plan_format_some32, of_web),
 	PLAN_KEY(web_config, http2.reset_burst, "http2.reset_burst", plan_format_some32, of_web),
+	PLAN_KEY(web_config, circuit.n_failures, "circuit.failures", plan_format_some32, of_web),
+	PLAN_KEY(web_config, circuit.open_ms, "circuit.open_ms", plan_format_some32, of_web),
+	PLAN_KEY(web_config, circuit.max_requests, "circuit.max_requests", plan_format_some32,
+		of_web),
+	PLAN_KEY(
+		web_config, circuit.max_waiting, "circuit.max_waiting", plan_format_some32, of_web),
+	PLAN_KEY(web_config, circuit.wait_ms, "circuit.wait_ms", plan_format_some32, of_web),
+	PLAN_KEY(web_config, cache.max_bytes, "cache.max_bytes", plan_format_u64, of_web),
+	PLAN_KEY(web_config, cache.max_object_bytes, "cache.max_object_bytes", plan_format_u64,
+		of_web),
 	PLAN_KEYS_END,
 };
 

@@ -154,6 +154,7 @@ format_json(const struct access_record *record, size_t max, char *out, size_t si
 	set_text(object, "referer", record->referer, max);
 	set_text(object, "user_agent", record->user_agent, max);
 	set_text(object, "upstream", record->upstream, max);
+	set_text(object, "request_id", record->request_id, max);
 	n = json_dumpb(object, out, size - 1, JSON_COMPACT | JSON_ENSURE_ASCII);
 	json_decref(object);
 	if (n == 0 || n > size - 1)

@@ -25,10 +25,11 @@ struct access_record {
 	uint64_t sent;       /* Body bytes. */
 	uint64_t duration_us;
 	bool is_tls;
-	const char *host; /* These four may be NULL. */
+	const char *host; /* These five may be NULL. */
 	const char *referer;
 	const char *user_agent;
-	const char *upstream; /* The app node that was asked last. */
+	const char *upstream;   /* The app node that was asked last, ... */
+	const char *request_id; /* ... and by which name it knows the request. */
 };
 
 /* Writes the line with its newline. Returns its size; a line that would not fit in 'size' (at least

@@ -28,8 +28,8 @@ balance_fini(struct balance *balance)
 	memset(balance, 0, sizeof(*balance));
 }
 
-/* How little we want the node: lower is better, -1 is not at all. Having been tried just now
- * weighs more than having been ejected, and both more than any load. */
+/* How little we want the node: lower is better, below zero is not at all, and why. Having been
+ * tried just now weighs more than having been ejected, and both more than any load. */
 static int64_t
 cost_of(const struct balance *balance, size_t index, int tried, uint64_t now_ns)
 {
@@ -38,7 +38,11 @@ cost_of(const struct balance *balance, size_t index, int tried, uint64_t now_ns)
 	int state = atomic_load_explicit(&node->state, memory_order_relaxed);
 
 	if (state == UPSTREAM_DOWN || state == UPSTREAM_GONE)
-		return -1;
+		return BALANCE_NONE;
+	if (circuit_closed_for_ns(&node->circuit, now_ns) > 0)
+		return BALANCE_OPEN;
+	if (balance->max_outstanding > 0 && cost >= balance->max_outstanding)
+		return BALANCE_FULL;
 	if (upstream_is_ejected(node, now_ns))
 		cost += INT64_C(1) << 40;
 	if ((int)index == tried)
@@ -57,7 +61,10 @@ balance_choose(struct balance *balance, int tried, uint64_t now_ns)
 		size_t index = (balance->turn + i) % n;
 		int64_t cost = cost_of(balance, index, tried, now_ns);
 
-		if (cost >= 0 && cost < best_cost) {
+		if (cost < 0) {
+			if (best < 0 && cost < best)
+				best = (int)cost;
+		} else if (cost < best_cost) {
 			best_cost = cost;
 			best = (int)index;
 		}
@@ -65,6 +72,22 @@ balance_choose(struct balance *balance, int tried, uint64_t now_ns)
 	if (best >= 0)
 		balance->turn = (size_t)best + 1;
 	return best;
+}
+
+uint64_t
+balance_open_for_ns(const struct balance *balance, uint64_t now_ns)
+{
+	uint64_t least_ns = UINT64_MAX;
+
+	for (size_t i = 0; i < balance->set->n_nodes; i++) {
+		const struct upstream_node *node = &balance->set->nodes[i];
+		int state = atomic_load_explicit(&node->state, memory_order_relaxed);
+		uint64_t for_ns = circuit_closed_for_ns(&node->circuit, now_ns);
+
+		if (state != UPSTREAM_DOWN && state != UPSTREAM_GONE && for_ns < least_ns)
+			least_ns = for_ns;
+	}
+	return least_ns == UINT64_MAX || least_ns == 0 ? 1 : least_ns;
 }
 
 void

@@ -37,12 +37,40 @@ add_http(struct http_server_stats *sum, const struct http_server_stats *one)
 }
 
 static void
+add_tunnels(struct tunnel_stats *sum, const struct tunnel_stats *one)
+{
+	sum->n_open += one->n_open;
+	sum->n_opened += one->n_opened;
+	sum->n_idle += one->n_idle;
+	sum->received_bytes += one->received_bytes;
+	sum->sent_bytes += one->sent_bytes;
+}
+
+static void
+add_cache(struct cache_stats *sum, const struct cache_stats *one)
+{
+	sum->n_hits += one->n_hits;
+	sum->n_stale += one->n_stale;
+	sum->n_misses += one->n_misses;
+	sum->n_bypassed += one->n_bypassed;
+	sum->n_collapsed += one->n_collapsed;
+	sum->n_stored += one->n_stored;
+	sum->n_evicted += one->n_evicted;
+	sum->n_entries += one->n_entries;
+	sum->bytes += one->bytes;
+}
+
+static void
 add_worker(struct totals *totals, const struct worker_stats *stats, size_t n_nodes)
 {
 	add_http(&totals->http, &stats->http);
 	totals->proxy.n_retries += stats->proxy.n_retries;
 	totals->proxy.n_unavailable += stats->proxy.n_unavailable;
 	totals->proxy.n_idle += stats->proxy.n_idle;
+	totals->proxy.n_waiting += stats->proxy.n_waiting;
+	totals->proxy.n_overflows += stats->proxy.n_overflows;
+	add_cache(&totals->proxy.cache, &stats->proxy.cache);
+	add_tunnels(&totals->proxy.tunnels, &stats->proxy.tunnels);
 	for (size_t i = 0; i < n_nodes; i++) {
 		totals->nodes[i].n_requests += stats->nodes[i].n_requests;
 		totals->nodes[i].n_failures += stats->nodes[i].n_failures;
@@ -138,16 +166,35 @@ write_up(struct metrics *metrics, const struct upstream_set *upstreams)
 	uint64_t now_ns = clock_now_ns();
 
 	metrics_family(metrics, "weir_upstream_up", METRIC_GAUGE,
-		"1 if the app node gets requests: its check is well and it is not ejected.");
+		"1 if the app node gets requests: its check is well, it is not ejected and its "
+		"circuit is closed.");
 	for (size_t i = 0; i < upstreams->n_nodes; i++) {
 		const struct upstream_node *node = &upstreams->nodes[i];
 		int state = atomic_load(&node->state);
 
 		if (state == UPSTREAM_GONE)
 			continue;
-		metrics_value(metrics, state == UPSTREAM_UP && !upstream_is_ejected(node, now_ns),
+		metrics_value(metrics,
+			state == UPSTREAM_UP && !upstream_is_ejected(node, now_ns) &&
+				atomic_load(&node->circuit.open_until_ns) == 0,
 			"upstream", node->name, NULL);
 	}
+}
+
+static void
+write_circuits(struct metrics *metrics, const struct upstream_set *upstreams)
+{
+	metrics_family(metrics, "weir_upstream_circuit_open", METRIC_GAUGE,
+		"1 while the app node is left alone after failures, or tried again by one "
+		"request.");
+	for (size_t i = 0; i < upstreams->n_nodes; i++)
+		metrics_value(metrics, atomic_load(&upstreams->nodes[i].circuit.open_until_ns) > 0,
+			"upstream", upstreams->nodes[i].name, NULL);
+	metrics_family(metrics, "weir_upstream_circuit_opened_total", METRIC_COUNTER,
+		"Times that the app node's circuit has opened.");
+	for (size_t i = 0; i < upstreams->n_nodes; i++)
+		metrics_value(metrics, (double)atomic_load(&upstreams->nodes[i].circuit.n_opened),
+			"upstream", upstreams->nodes[i].name, NULL);
 }
 
 /* One family with a value of each app node, which stands 'offset' bytes into its counters. */
@@ -168,6 +215,7 @@ write_upstreams(
 	struct metrics *metrics, const struct upstream_set *upstreams, const struct totals *totals)
 {
 	write_up(metrics, upstreams);
+	write_circuits(metrics, upstreams);
 	metrics_family(metrics, "weir_upstream_requests_total", METRIC_COUNTER,
 		"Requests tried with the app node.");
 	write_by_node(
@@ -185,7 +233,48 @@ write_upstreams(
 	write_one(metrics, "weir_upstream_retries_total", METRIC_COUNTER,
 		"Requests that were tried a second time.", totals->proxy.n_retries);
 	write_one(metrics, "weir_upstream_unavailable_total", METRIC_COUNTER,
-		"Requests answered 503 because no app node was up.", totals->proxy.n_unavailable);
+		"Requests answered 503 because no app node was up, or all circuits open.",
+		totals->proxy.n_unavailable);
+	write_one(metrics, "weir_upstream_waiting", METRIC_GAUGE,
+		"Requests that wait until an app node may have one more.", totals->proxy.n_waiting);
+	write_one(metrics, "weir_upstream_overflows_total", METRIC_COUNTER,
+		"Requests answered 503 because too many waited, or for too long.",
+		totals->proxy.n_overflows);
+}
+
+static void
+write_tunnels(struct metrics *metrics, const struct tunnel_stats *tunnels)
+{
+	write_one(metrics, "weir_websockets", METRIC_GAUGE, "WebSockets open.", tunnels->n_open);
+	write_one(metrics, "weir_websockets_opened_total", METRIC_COUNTER,
+		"WebSockets that an app node agreed to.", tunnels->n_opened);
+	write_one(metrics, "weir_websockets_idle_total", METRIC_COUNTER,
+		"WebSockets closed because nothing moved in them.", tunnels->n_idle);
+	metrics_family(metrics, "weir_websocket_bytes_total", METRIC_COUNTER,
+		"Bytes that passed through WebSockets.");
+	metrics_value(metrics, (double)tunnels->received_bytes, "from", "client", NULL);
+	metrics_value(metrics, (double)tunnels->sent_bytes, "from", "upstream", NULL);
+}
+
+static void
+write_cache(struct metrics *metrics, const struct cache_stats *cache)
+{
+	metrics_family(metrics, "weir_cache_requests_total", METRIC_COUNTER,
+		"Proxied requests by what the cache did (stale: of the hits, those beyond their "
+		"time; "
+		"collapsed: waited for the response to another).");
+	metrics_value(metrics, (double)cache->n_hits, "result", "hit", NULL);
+	metrics_value(metrics, (double)cache->n_stale, "result", "stale", NULL);
+	metrics_value(metrics, (double)cache->n_misses, "result", "miss", NULL);
+	metrics_value(metrics, (double)cache->n_bypassed, "result", "bypass", NULL);
+	metrics_value(metrics, (double)cache->n_collapsed, "result", "collapsed", NULL);
+	write_one(metrics, "weir_cache_stored_total", METRIC_COUNTER, "Responses stored.",
+		cache->n_stored);
+	write_one(metrics, "weir_cache_evicted_total", METRIC_COUNTER,
+		"Responses that made room for others.", cache->n_evicted);
+	write_one(metrics, "weir_cache_entries", METRIC_GAUGE,
+		"Responses in the cache, and notes of such that are not kept.", cache->n_entries);
+	write_one(metrics, "weir_cache_bytes", METRIC_GAUGE, "Bytes of the cache.", cache->bytes);
 }
 
 void
@@ -206,6 +295,8 @@ metrics_page_fill(void *ctx, struct metrics *metrics)
 	if (source->front)
 		write_front(metrics, source->front);
 	write_upstreams(metrics, source->upstreams, &totals);
+	write_tunnels(metrics, &totals.proxy.tunnels);
+	write_cache(metrics, &totals.proxy.cache);
 	if (source->access_log)
 		write_one(metrics, "weir_access_log_dropped_total", METRIC_COUNTER,
 			"Lines of the access log that were lost.",

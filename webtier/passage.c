@@ -7,16 +7,19 @@
 #include "webtier/passage.h"
 
 #include "common/clock.h"
+#include "webtier/passage_answer.h"
+#include "webtier/passage_cache.h"
+#include "webtier/passage_queue.h"
 #include "webtier/passage_spares.h"
+#include "webtier/passage_try.h"
 #include "webtier/proxy_headers.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-LOG_MODULE("proxy");
 
 #define TRIES_MAX 2
 
@@ -29,24 +32,12 @@ enter(struct passage *passage)
 static void
 leave(struct passage *passage)
 {
-	if (--passage->n_entered == 0 && !passage->req)
-		passage_spares_put(passage);
-}
-
-/* Ends the use of the node; 'success': its response was whole. */
-static void
-detach(struct passage *passage, bool success)
-{
-	struct upstream_conn *conn = passage->conn;
-
-	if (!conn)
+	if (--passage->n_entered > 0 || passage->req || passage->conn)
 		return;
-	passage->conn = NULL;
-	balance_end(&passage->proxy->balance, passage->node, success);
-	if (success)
-		upstream_pool_put(passage->proxy->pool, passage->node, conn);
-	else
-		upstream_conn_free(conn);
+	if (passage->is_detached)
+		TAILQ_REMOVE(&passage->proxy->detached, passage, in_detached);
+	passage_cache_fini(passage);
+	passage_spares_put(passage);
 }
 
 static void
@@ -56,101 +47,24 @@ on_request_done(struct http_request *req, void *data)
 
 	(void)req;
 	enter(passage);
-	if (passage->conn) { /* The client went first: no fault of the node. */
-		balance_end(&passage->proxy->balance, passage->node, true);
+	if (passage->tunnel) {
+		passage_end_try(passage, OUTCOME_UNKNOWN);
+		tunnel_free(passage->tunnel);
+		passage->tunnel = NULL;
+	}
+	if (passage->is_waiting)
+		passage_queue_remove(passage->proxy->waiting, passage);
+	passage_cache_leave(passage);
+	if (passage->conn && passage->refreshed) {
+		passage->is_detached = true;
+		TAILQ_INSERT_TAIL(&passage->proxy->detached, passage, in_detached);
+	} else if (passage->conn) {
+		passage_end_try(passage, OUTCOME_UNKNOWN);
 		upstream_conn_free(passage->conn);
 		passage->conn = NULL;
 	}
 	passage->req = NULL;
 	leave(passage);
-}
-
-/* --- Answers --- */
-
-static void
-answer_error(struct passage *passage, unsigned int status, const char *text)
-{
-	static const struct http_header headers[] = {
-		{"Content-Type", "application/json"},
-		{"Cache-Control", "no-store"},
-		{"Retry-After", "1"},
-	};
-	char body[128];
-	int n = snprintf(body, sizeof(body), "{\"error\":\"%s\"}", text);
-
-	assert(!passage->is_answered);
-	passage->is_answered = true;
-	http_respond(passage->req, status, headers, status == 503 ? 3 : 2, body, (size_t)n);
-}
-
-static ssize_t
-read_body(void *ctx, char *buf, size_t size)
-{
-	struct passage *passage = ctx;
-	size_t n = byte_queue_size(&passage->in);
-
-	if (n > size)
-		n = size;
-	if (n > 0) {
-		memcpy(buf, byte_queue_data(&passage->in), n);
-		byte_queue_consume(&passage->in, n);
-		if (passage->conn && byte_queue_size(&passage->in) <= PROXY_LOW_BYTES)
-			upstream_conn_set_reading(passage->conn, true);
-		return (ssize_t)n;
-	}
-	if (passage->has_failed)
-		return HTTP_SOURCE_ERROR;
-	if (passage->is_complete)
-		return HTTP_SOURCE_END;
-	passage->is_source_waiting = true;
-	return 0;
-}
-
-static const struct http_source body_source = {.read = read_body};
-
-/* A response whose body is here in whole. */
-static void
-answer_whole(struct passage *passage, unsigned int status, const struct http_header *headers,
-	size_t n_headers)
-{
-	size_t size = byte_queue_size(&passage->in);
-	char *body = size > 0 ? byte_queue_take(&passage->in) : NULL;
-
-	if (body)
-		http_respond_given(passage->req, status, headers, n_headers, body, size);
-	else
-		http_respond(passage->req, status, headers, n_headers,
-			byte_queue_data(&passage->in), size);
-}
-
-/* Gives the client the response: whole if all of it is here, else as a source. */
-static void
-answer(struct passage *passage)
-{
-	const struct response_head *head =
-		response_parser_head(upstream_conn_response(passage->conn));
-	struct http_header headers[RESPONSE_FIELDS_MAX];
-	size_t n_headers = proxy_filter_response(head, headers);
-	bool is_head = http_request_method(passage->req) == HTTP_METHOD_HEAD;
-	bool is_bodyless = head->status == 204 || head->status == 304;
-
-	passage->is_answered = true;
-	if (is_bodyless)
-		http_respond(passage->req, head->status, headers, n_headers, NULL, 0);
-	else if (passage->is_complete && !is_head)
-		answer_whole(passage, head->status, headers, n_headers);
-	else
-		http_respond_source(passage->req, head->status, headers, n_headers, head->body_size,
-			&body_source, passage);
-}
-
-static void
-wake_source(struct passage *passage)
-{
-	if (!passage->is_source_waiting)
-		return;
-	passage->is_source_waiting = false;
-	http_request_resume(passage->req);
 }
 
 /* --- Tries --- */
@@ -173,25 +87,19 @@ wanted_freshness(const struct passage *passage)
 		       : UPSTREAM_ALIVE; /* It could not be sent again. */
 }
 
-static void
-note_failure(struct passage *passage, enum upstream_failure failure, const char *why)
-{
-	struct proxy *proxy = passage->proxy;
-	struct upstream_node *node = &proxy->set->nodes[passage->node];
-
-	if (failure == UPSTREAM_FAIL_CONNECT || failure == UPSTREAM_FAIL_CONNECT_TIMEOUT)
-		upstream_eject(node, clock_now_ns());
-	log_write_limited(&proxy->failure_limit, LOG_WARN, log_module, "%s (%s): %s", node->name,
-		node->host, why);
-}
-
 static int
 write_request(struct passage *passage)
 {
 	const char *site = passage->proxy->model->site;
+	const struct proxy_outgoing outgoing = {
+		.default_host = site ? site : "localhost",
+		.request_id = passage->id,
+		.is_websocket = passage->is_websocket,
+		.is_unconditional = passage->is_unconditional,
+	};
 
 	byte_queue_consume(&passage->out, byte_queue_size(&passage->out));
-	return proxy_write_request(&passage->out, passage->req, site ? site : "localhost");
+	return proxy_write_request(&passage->out, passage->req, &outgoing);
 }
 
 /* Begins a try with 'node'. Returns 0, or a negative errno if that failed at once. */
@@ -203,6 +111,7 @@ start_try(struct passage *passage, int node)
 		.out = &passage->out,
 		.in = &passage->in,
 		.is_head = http_request_method(passage->req) == HTTP_METHOD_HEAD,
+		.may_upgrade = passage->is_websocket,
 		.is_whole = passage->is_whole,
 		.events = proxy->events,
 		.ctx = passage,
@@ -213,13 +122,32 @@ start_try(struct passage *passage, int node)
 	passage->n_tries++;
 	balance_begin(&proxy->balance, node);
 	if (rc < 0) {
-		balance_end(&proxy->balance, node, false);
-		note_failure(passage, UPSTREAM_FAIL_CONNECT, strerror(-rc));
+		passage_end_try(passage, OUTCOME_FAILED);
+		passage_note_failure(passage, UPSTREAM_FAIL_CONNECT, strerror(-rc));
 		return rc;
 	}
 	proxy->balance.stats[node].n_connects += (uint64_t)rc;
 	upstream_conn_begin(passage->conn, &request);
 	return 0;
+}
+
+/* There is no node to try: waits for one, or says so. */
+static void
+do_without(struct passage *passage, int lack)
+{
+	struct proxy *proxy = passage->proxy;
+	uint64_t now_ns = clock_now_ns();
+
+	if (lack == BALANCE_FULL && passage_queue_add(proxy->waiting, passage))
+		return;
+	if (lack == BALANCE_FULL) {
+		proxy->n_overflows++;
+		passage_answer_error(passage, 503, "the application servers are busy");
+		return;
+	}
+	proxy->n_unavailable++;
+	passage_answer_refusal(passage, 503, "no application server is available",
+		lack == BALANCE_OPEN ? balance_open_for_ns(&proxy->balance, now_ns) : NS_PER_S);
 }
 
 static void
@@ -228,17 +156,20 @@ try_nodes(struct passage *passage)
 	struct proxy *proxy = passage->proxy;
 
 	while (passage->n_tries < TRIES_MAX) {
-		int node = balance_choose(&proxy->balance, passage->node, clock_now_ns());
+		uint64_t now_ns = clock_now_ns();
+		int node = balance_choose(&proxy->balance, passage->node, now_ns);
 
-		if (node == BALANCE_NONE) {
-			proxy->n_unavailable++;
-			answer_error(passage, 503, "no application server is available");
+		if (node < 0) {
+			do_without(passage, node);
 			return;
 		}
+		passage->ticket = circuit_enter(&proxy->set->nodes[node].circuit, now_ns);
+		if (passage->ticket == CIRCUIT_REFUSED)
+			continue; /* Another thread tries it just now. */
 		if (start_try(passage, node) == 0)
 			return;
 	}
-	answer_error(passage, 502, "the application server cannot be reached");
+	passage_answer_error(passage, 502, "the application server cannot be reached");
 }
 
 /* --- What the upstream connection reports --- */
@@ -278,16 +209,17 @@ on_failure(void *ctx, enum upstream_failure failure, const char *why)
 	bool may_retry = prepare_retry(passage, failure);
 
 	enter(passage);
-	note_failure(passage, failure, why);
-	detach(passage, false);
+	passage_note_failure(passage, failure, why);
+	passage_let_go(passage, false);
 	if (passage->is_answered) {
+		passage_cache_end(passage, false);
 		passage->has_failed = true;
-		wake_source(passage);
+		passage_wake_source(passage);
 	} else if (may_retry) {
 		passage->proxy->n_retries++;
 		try_nodes(passage);
 	} else {
-		answer_error(
+		passage_answer_error(
 			passage, failure_answers[failure].status, failure_answers[failure].text);
 	}
 	leave(passage);
@@ -302,7 +234,17 @@ answer_if_due(struct passage *passage)
 		return;
 	if (passage->is_whole || passage->is_complete ||
 		byte_queue_size(&passage->in) >= PROXY_HIGH_BYTES)
-		answer(passage);
+		passage_answer(passage);
+}
+
+/* What was fetched anew may not be kept, and nobody else wants it. */
+static void
+give_up_refresh(struct passage *passage)
+{
+	passage_cache_end(passage, false);
+	passage_end_try(passage, OUTCOME_UNKNOWN);
+	upstream_conn_free(passage->conn);
+	passage->conn = NULL;
 }
 
 static void
@@ -315,12 +257,16 @@ on_progress(void *ctx)
 		passage->is_body_paused = false;
 		http_request_resume(passage->req);
 	}
-	if (passage->conn && byte_queue_size(&passage->in) >= PROXY_HIGH_BYTES)
+	if (passage->conn && passage->proxy->cache)
+		passage_cache_take(passage);
+	if (passage->conn && passage->refreshed && passage->has_head && !passage->storing)
+		give_up_refresh(passage);
+	if (passage->conn && byte_queue_size(&passage->in) >= PROXY_HIGH_BYTES && !passage->storing)
 		upstream_conn_set_reading(passage->conn, false);
 	if (passage->conn)
 		answer_if_due(passage);
 	if (passage->req && byte_queue_size(&passage->in) > 0)
-		wake_source(passage);
+		passage_wake_source(passage);
 	leave(passage);
 }
 
@@ -331,11 +277,16 @@ on_end(void *ctx)
 
 	enter(passage);
 	passage->is_complete = true;
-	if (passage->is_answered)
-		wake_source(passage);
-	else
+	if (passage->proxy->cache)
+		passage_cache_take(passage);
+	if (response_parser_head(upstream_conn_response(passage->conn))->status == 101)
+		passage_answer_websocket(passage);
+	else if (!passage->is_answered)
 		answer_if_due(passage);
-	detach(passage, true);
+	if (passage->conn && passage->is_answered)
+		passage_answer_end(passage);
+	passage_let_go(passage, true);
+	passage_cache_end(passage, true);
 	leave(passage);
 }
 
@@ -360,6 +311,14 @@ append_body(struct passage *passage, const char *data, size_t size)
 	       byte_queue_append_text(&passage->out, "\r\n");
 }
 
+/* The last chunk, and what follows it. */
+static bool
+append_end(struct passage *passage)
+{
+	return byte_queue_append_text(&passage->out, "0\r\n") &&
+	       proxy_write_trailers(&passage->out, passage->req) == 0;
+}
+
 static size_t
 write_body(void *ctx, struct http_request *req, const char *data, size_t size)
 {
@@ -377,7 +336,7 @@ write_body(void *ctx, struct http_request *req, const char *data, size_t size)
 		taken += n;
 		upstream_conn_flush(passage->conn);
 	}
-	if (!passage->conn)
+	if (!passage->conn && !passage->is_waiting)
 		return size; /* Answered already; nobody wants the rest. */
 	passage->is_body_paused = taken < size;
 	return taken;
@@ -388,13 +347,13 @@ end_body(void *ctx, struct http_request *req)
 {
 	struct passage *passage = ctx;
 
-	if (!passage->conn)
+	if (!passage->conn && !passage->is_waiting)
 		return;
 	enter(passage);
 	passage->is_whole = true;
-	if (passage->is_chunked && !byte_queue_append_text(&passage->out, "0\r\n\r\n"))
+	if (passage->is_chunked && !append_end(passage))
 		http_request_abort(req);
-	else
+	else if (passage->conn)
 		upstream_conn_end_request(passage->conn);
 	if (passage->conn)
 		answer_if_due(passage);
@@ -421,23 +380,79 @@ passage_new(struct proxy *proxy, struct http_request *req)
 	return passage;
 }
 
+/* Unlike any other of this worker, and but for a chance of one in 2^64 of any worker. */
+static void
+make_id(struct proxy *proxy, char *out)
+{
+	snprintf(
+		out, PROXY_ID_SIZE, "%016" PRIx64 "%016" PRIx64, proxy->id_start, proxy->id_next++);
+}
+
 int
-passage_begin(struct proxy *proxy, struct http_request *req)
+passage_begin(struct proxy *proxy, struct http_request *req, bool is_websocket)
 {
 	struct passage *passage = passage_new(proxy, req);
 
 	if (!passage)
 		return -ENOMEM;
+	passage->is_websocket = is_websocket;
+	make_id(proxy, passage->id);
 	http_request_set_data(req, passage, on_request_done);
-	enter(passage);
 	if (passage->has_body)
 		http_request_set_sink(req, &body_sink, passage);
-	if (write_request(passage) < 0)
-		answer_error(passage, 400, "the request cannot be passed on");
-	else
-		try_nodes(passage);
-	leave(passage);
+	passage_start(passage);
 	return 0;
+}
+
+void
+passage_start(struct passage *passage)
+{
+	struct proxy *proxy = passage->proxy;
+
+	enter(passage);
+	passage->asked_ns = clock_now_ns();
+	if (proxy->cache && !passage->fetch && passage_cache_begin(passage)) {
+		leave(passage);
+		return;
+	}
+	if (write_request(passage) < 0)
+		passage_answer_error(passage, 400, "the request cannot be passed on");
+	else if (passage_queue_is_empty(proxy->waiting))
+		try_nodes(passage);
+	else
+		do_without(passage, BALANCE_FULL); /* Those who came before are before it. */
+	leave(passage);
+}
+
+void
+passage_end_detached(struct proxy *proxy)
+{
+	struct passage *passage;
+
+	while ((passage = TAILQ_FIRST(&proxy->detached)) != NULL) {
+		enter(passage);
+		passage_end_try(passage, OUTCOME_UNKNOWN);
+		upstream_conn_free(passage->conn);
+		passage->conn = NULL;
+		leave(passage);
+	}
+}
+
+void
+passage_go_on(struct passage *passage, bool is_late)
+{
+	enter(passage);
+	if (is_late) {
+		passage->proxy->n_overflows++;
+		passage_answer_error(passage, 503, "the application servers are busy");
+	} else {
+		try_nodes(passage);
+	}
+	if (passage->is_body_paused && !passage->is_waiting) {
+		passage->is_body_paused = false;
+		http_request_resume(passage->req);
+	}
+	leave(passage);
 }
 
 const char *
@@ -446,4 +461,10 @@ passage_node_name(const struct passage *passage)
 	if (passage->node == BALANCE_NONE)
 		return NULL;
 	return passage->proxy->set->nodes[passage->node].name;
+}
+
+const char *
+passage_id(const struct passage *passage)
+{
+	return passage->id;
 }

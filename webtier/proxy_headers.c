@@ -17,7 +17,7 @@ static const char *const hop_by_hop[] = {"Connection", "Keep-Alive", "Proxy-Auth
 /* Request fields that we write ourselves. Expect has been answered by the server already. */
 static const char *const own_request_fields[] = {"Content-Length", "Expect", "Forwarded", "Host",
 	"X-Client-Certificate", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port",
-	"X-Forwarded-Proto", "X-Real-IP"};
+	"X-Forwarded-Proto", "X-Real-IP", "X-Request-Id"};
 
 /* Response fields that the server writes itself. */
 static const char *const own_response_fields[] = {"Content-Length", "Date", "Server"};
@@ -71,10 +71,23 @@ response_field_passes(const char *name, const char *connection)
 	       !header_list_has(connection, name);
 }
 
+bool
+trailer_field_passes(const char *name)
+{
+	static const char *const not_behind[] = {"Age", "Authorization", "Cache-Control", "Cookie",
+		"Date", "Expires", "Location", "Max-Forwards", "Pragma", "Range", "Retry-After",
+		"Set-Cookie", "Vary", "Warning", "WWW-Authenticate"};
+
+	return request_field_passes(name, NULL) && response_field_passes(name, NULL) &&
+	       !IN_LIST(name, not_behind) && strncasecmp(name, "Content-", 8) != 0 &&
+	       strncasecmp(name, "If-", 3) != 0;
+}
+
 /* The request while it is written: the first failure is kept. */
 struct writer {
 	struct byte_queue *out;
 	char connection[256]; /* All Connection fields, joined. */
+	bool is_unconditional;
 	int status;
 };
 
@@ -144,6 +157,9 @@ pass_field(void *ctx, const char *name, const char *value)
 {
 	struct writer *writer = ctx;
 
+	if (writer->is_unconditional && (strcasecmp(name, "If-None-Match") == 0 ||
+						strcasecmp(name, "If-Modified-Since") == 0))
+		return;
 	if (request_field_passes(name, writer->connection))
 		write_field(writer, name, value);
 }
@@ -226,14 +242,42 @@ proxy_find_host(const struct http_request *req, const char *default_host, char *
 	return guard_is_host(out); /* Else it could break out of the quotes of Forwarded. */
 }
 
-int
-proxy_write_request(
-	struct byte_queue *out, const struct http_request *req, const char *default_host)
+bool
+proxy_asks_for_websocket(const struct http_request *req)
 {
-	struct writer writer = {.out = out, .connection = ""};
+	const char *upgrade = http_request_header(req, "Upgrade");
+
+	return upgrade && http_request_method(req) == HTTP_METHOD_GET &&
+	       http_request_can_upgrade(req) && header_list_has(upgrade, "websocket") &&
+	       header_list_has(http_request_header(req, "Connection"), "upgrade");
+}
+
+bool
+proxy_grants_websocket(const struct response_head *head)
+{
+	bool has_upgrade = false;
+	bool has_connection = false;
+
+	for (size_t i = 0; i < head->n_fields; i++) {
+		const struct response_field *field = &head->fields[i];
+
+		if (strcasecmp(field->name, "Upgrade") == 0)
+			has_upgrade = strcasecmp(field->value, "websocket") == 0;
+		else if (strcasecmp(field->name, "Connection") == 0)
+			has_connection |= header_list_has(field->value, "upgrade");
+	}
+	return has_upgrade && has_connection;
+}
+
+int
+proxy_write_request(struct byte_queue *out, const struct http_request *req,
+	const struct proxy_outgoing *outgoing)
+{
+	struct writer writer = {
+		.out = out, .connection = "", .is_unconditional = outgoing->is_unconditional};
 	char host[HOST_SIZE];
 
-	if (!proxy_find_host(req, default_host, host, sizeof(host)))
+	if (!proxy_find_host(req, outgoing->default_host, host, sizeof(host)))
 		return -EINVAL;
 	http_request_each_header(req, collect_connection, &writer);
 	write_text(&writer, http_request_method_name(req));
@@ -243,7 +287,35 @@ proxy_write_request(
 	write_field(&writer, "Host", host);
 	http_request_each_header(req, pass_field, &writer);
 	write_client(&writer, req, host);
+	write_field(&writer, "X-Request-Id", outgoing->request_id);
+	if (!outgoing->is_websocket && http_request_takes_trailers(req)) {
+		write_field(&writer, "Connection", "TE");
+		write_field(&writer, "TE", "trailers");
+	}
+	if (outgoing->is_websocket) {
+		write_field(&writer, "Connection", "Upgrade");
+		write_field(&writer, "Upgrade", "websocket");
+	}
 	write_framing(&writer, req);
+	write_text(&writer, "\r\n");
+	return writer.status;
+}
+
+static void
+pass_trailer(void *ctx, const char *name, const char *value)
+{
+	struct writer *writer = ctx;
+
+	if (trailer_field_passes(name))
+		write_field(writer, name, value);
+}
+
+int
+proxy_write_trailers(struct byte_queue *out, const struct http_request *req)
+{
+	struct writer writer = {.out = out, .connection = ""};
+
+	http_request_each_trailer(req, pass_trailer, &writer);
 	write_text(&writer, "\r\n");
 	return writer.status;
 }

@@ -46,6 +46,7 @@ struct response_parser {
 	uint32_t n_interim;
 	enum field_part part;
 	bool is_head;
+	bool may_upgrade;
 	bool is_touched;
 	bool is_interim;
 	bool has_head;
@@ -58,6 +59,10 @@ struct response_parser {
 	struct byte_queue text; /* Names and values, each with a NUL. */
 	struct span spans[RESPONSE_FIELDS_MAX];
 	struct response_field fields[RESPONSE_FIELDS_MAX];
+	struct byte_queue trailer_text; /* As 'text', behind the body. */
+	struct span trailer_spans[RESPONSE_TRAILERS_MAX];
+	struct response_field trailers[RESPONSE_TRAILERS_MAX];
+	size_t n_trailers;
 	struct response_head head;
 	struct byte_queue *body;
 };
@@ -76,11 +81,31 @@ of_http(http_parser *http)
 	return http->data;
 }
 
+/* Where the fields are collected: those of the head, or those behind the last chunk. */
+struct collected {
+	struct byte_queue *text;
+	struct span *spans;
+	size_t *n;
+	size_t max;
+};
+
+static struct collected
+collected_of(struct response_parser *parser)
+{
+	if (parser->has_head)
+		return (struct collected){&parser->trailer_text, parser->trailer_spans,
+			&parser->n_trailers, RESPONSE_TRAILERS_MAX};
+	return (struct collected){
+		&parser->text, parser->spans, &parser->head.n_fields, RESPONSE_FIELDS_MAX};
+}
+
 /* Ends the text that is being collected. */
 static int
 end_part(struct response_parser *parser)
 {
-	if (parser->part != PART_NONE && !byte_queue_append(&parser->text, "", 1))
+	struct collected to = collected_of(parser);
+
+	if (parser->part != PART_NONE && !byte_queue_append(to.text, "", 1))
 		return refuse(parser, -ENOMEM, "out of memory");
 	parser->part = PART_NONE;
 	return 0;
@@ -90,42 +115,33 @@ static int
 on_header_field(http_parser *http, const char *at, size_t size)
 {
 	struct response_parser *parser = of_http(http);
+	struct collected to = collected_of(parser);
 
-	if (parser->has_head) { /* Behind the last chunk: trailers are not passed on. */
-		parser->has_trailers = true;
-		return 0;
-	}
+	parser->has_trailers |= parser->has_head;
 	if (parser->part != PART_NAME) {
 		if (end_part(parser) < 0)
 			return -1;
-		if (parser->head.n_fields == RESPONSE_FIELDS_MAX)
+		if (*to.n == to.max || byte_queue_size(to.text) > RESPONSE_HEAD_MAX)
 			return refuse(parser, -EBADMSG, "too many header fields");
-		parser->spans[parser->head.n_fields].name =
-			(uint32_t)byte_queue_size(&parser->text);
+		to.spans[*to.n].name = (uint32_t)byte_queue_size(to.text);
 		parser->part = PART_NAME;
 	}
-	return byte_queue_append(&parser->text, at, size)
-		       ? 0
-		       : refuse(parser, -ENOMEM, "out of memory");
+	return byte_queue_append(to.text, at, size) ? 0 : refuse(parser, -ENOMEM, "out of memory");
 }
 
 static int
 on_header_value(http_parser *http, const char *at, size_t size)
 {
 	struct response_parser *parser = of_http(http);
+	struct collected to = collected_of(parser);
 
-	if (parser->has_head)
-		return 0;
 	if (parser->part != PART_VALUE) {
 		if (end_part(parser) < 0)
 			return -1;
-		parser->spans[parser->head.n_fields++].value =
-			(uint32_t)byte_queue_size(&parser->text);
+		to.spans[(*to.n)++].value = (uint32_t)byte_queue_size(to.text);
 		parser->part = PART_VALUE;
 	}
-	return byte_queue_append(&parser->text, at, size)
-		       ? 0
-		       : refuse(parser, -ENOMEM, "out of memory");
+	return byte_queue_append(to.text, at, size) ? 0 : refuse(parser, -ENOMEM, "out of memory");
 }
 
 /* http-parser leaves blanks behind a value. */
@@ -161,6 +177,36 @@ check_fields(struct response_parser *parser)
 	return 0;
 }
 
+static bool
+is_value(const char *value)
+{
+	for (; *value != '\0'; value++) {
+		unsigned char c = (unsigned char)*value;
+
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+/* The scanner has not seen these lines, so they are looked at here. */
+static int
+check_trailers(struct response_parser *parser)
+{
+	if (end_part(parser) < 0)
+		return -1;
+	for (size_t i = 0; i < parser->n_trailers; i++) {
+		char *name = parser->trailer_text.bytes + parser->trailer_spans[i].name;
+		char *value = parser->trailer_text.bytes + parser->trailer_spans[i].value;
+
+		trim_right(value);
+		if (!guard_is_token(name) || !is_value(value))
+			return refuse(parser, -EBADMSG, "a malformed trailer");
+		parser->trailers[i] = (struct response_field){name, value};
+	}
+	return 0;
+}
+
 static int
 check_status(struct response_parser *parser)
 {
@@ -170,7 +216,7 @@ check_status(struct response_parser *parser)
 		return refuse(parser, -EBADMSG, "not HTTP/1.0 or HTTP/1.1");
 	if (status < 100 || status > 599)
 		return refuse(parser, -EBADMSG, "a status code out of range");
-	if (status == 101)
+	if (status == 101 && !parser->may_upgrade)
 		return refuse(parser, -EBADMSG, "an unasked change of protocol");
 	return 0;
 }
@@ -185,7 +231,7 @@ on_headers_complete(http_parser *http)
 
 	if (end_part(parser) < 0 || check_status(parser) < 0 || check_fields(parser) < 0)
 		return -1;
-	if (status < 200) {
+	if (status < 200 && status != 101) {
 		if (++parser->n_interim > INTERIM_MAX)
 			return refuse(parser, -EBADMSG, "too many interim responses");
 		parser->is_interim = true;
@@ -196,13 +242,14 @@ on_headers_complete(http_parser *http)
 	parser->has_head = true;
 	parser->head.status = status;
 	parser->head.fields = parser->fields;
-	parser->head.body_size = http->content_length == UINT64_MAX ? RESPONSE_BODY_UNKNOWN
-								    : (int64_t)http->content_length;
+	parser->head.body_size = status == 101 || http->content_length == UINT64_MAX
+					 ? RESPONSE_BODY_UNKNOWN
+					 : (int64_t)http->content_length;
 	if (!parser->is_head && parser->head.body_size > 0 &&
 		parser->head.body_size <= EXPECTED_BODY_MAX)
 		byte_queue_expect(parser->body, (size_t)parser->head.body_size);
 	/* RFC 9112, section 6.3: these end with their header whatever it says. */
-	return parser->is_head || status == 204 || status == 304 ? NO_BODY : 0;
+	return parser->is_head || status == 204 || status == 304 || status == 101 ? NO_BODY : 0;
 }
 
 static int
@@ -219,9 +266,11 @@ on_message_complete(http_parser *http)
 {
 	struct response_parser *parser = of_http(http);
 
+	if (parser->has_trailers && check_trailers(parser) < 0)
+		return -1;
 	if (!parser->is_interim) {
 		parser->is_complete = true;
-		parser->keeps_alive = http_should_keep_alive(http);
+		parser->keeps_alive = http->status_code != 101 && http_should_keep_alive(http);
 	}
 	http_parser_pause(http, 1); /* What follows is another message. */
 	return 0;
@@ -257,6 +306,7 @@ response_parser_new(struct response_parser **out)
 	if (!parser)
 		return -ENOMEM;
 	byte_queue_init(&parser->text);
+	byte_queue_init(&parser->trailer_text);
 	begin_message(parser);
 	*out = parser;
 	return 0;
@@ -268,6 +318,7 @@ response_parser_free(struct response_parser *parser)
 	if (!parser)
 		return;
 	byte_queue_fini(&parser->text);
+	byte_queue_fini(&parser->trailer_text);
 	free(parser);
 }
 
@@ -277,15 +328,24 @@ response_parser_reset(struct response_parser *parser, bool is_head, struct byte_
 	begin_message(parser);
 	parser->n_interim = 0;
 	parser->is_head = is_head;
+	parser->may_upgrade = false;
 	parser->is_touched = false;
 	parser->has_head = false;
 	parser->is_complete = false;
 	parser->keeps_alive = false;
 	parser->has_trailers = false;
+	parser->n_trailers = 0;
+	byte_queue_consume(&parser->trailer_text, byte_queue_size(&parser->trailer_text));
 	parser->has_excess = false;
 	parser->failure = 0;
 	parser->why = NULL;
 	parser->body = body;
+}
+
+void
+response_parser_allow_upgrade(struct response_parser *parser)
+{
+	parser->may_upgrade = true;
 }
 
 /* One byte of the header; returns false where it breaks the discipline of its lines. */
@@ -372,6 +432,9 @@ response_parser_feed(
 		if (parser->is_interim && HTTP_PARSER_ERRNO(&parser->http) == HPE_PAUSED)
 			begin_message(parser);
 	}
+	if (at < size && parser->has_head && parser->head.status == 101 &&
+		!byte_queue_append(parser->body, data + at, size - at))
+		refuse(parser, -ENOMEM, "out of memory");
 	parser->has_excess |= at < size;
 	*why = parser->why;
 	return parser->failure;
@@ -394,6 +457,13 @@ const struct response_head *
 response_parser_head(const struct response_parser *parser)
 {
 	return parser->has_head ? &parser->head : NULL;
+}
+
+const struct response_field *
+response_parser_trailers(const struct response_parser *parser, size_t *n)
+{
+	*n = parser->is_complete ? parser->n_trailers : 0;
+	return parser->trailers;
 }
 
 bool

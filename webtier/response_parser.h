@@ -4,9 +4,9 @@
  * http-parser does the framing. Where it is lenient a scanner in front of it is not: lines of the
  * header end with CRLF and nothing else, do not continue on the next line, and carry no control
  * characters; names are tokens; Transfer-Encoding is "chunked" alone, once, and not in HTTP/1.0;
- * the status is 200 to 599. Interim (1xx) responses are skipped, 101 is refused. What a lenient
- * reader might see differently from us is an error here, so nobody can be led to disagree about
- * where a response ends.
+ * the status is 200 to 599. Interim (1xx) responses are skipped, and 101 is refused unless asked
+ * for. What a lenient reader might see differently from us is an error here, so nobody can be led
+ * to disagree about where a response ends.
  *
  * This header names no type of http-parser, whose 'enum http_method' is not ours. Belongs to one
  * thread. */
@@ -21,6 +21,7 @@
 
 #define RESPONSE_HEAD_MAX 32768u /* Bytes of status line and headers. */
 #define RESPONSE_FIELDS_MAX 100u
+#define RESPONSE_TRAILERS_MAX 20u
 #define RESPONSE_BODY_UNKNOWN (-1) /* Chunked, or until the connection closes. */
 
 struct response_field {
@@ -45,6 +46,10 @@ void response_parser_free(struct response_parser *parser);
 /* Prepares for the response to one request; body bytes will be appended to 'body'. */
 void response_parser_reset(struct response_parser *parser, bool is_head, struct byte_queue *body);
 
+/* For the response to a request that offered another protocol: 101 is then a response whose body
+ * are the first bytes of that protocol, as far as they have come. */
+void response_parser_allow_upgrade(struct response_parser *parser);
+
 /* Reads 'size' more bytes. Returns 0; or -EBADMSG if they are not a response that we accept, with
  * the reason in '*why' (a constant text); or -ENOMEM. */
 int response_parser_feed(
@@ -55,6 +60,10 @@ int response_parser_finish(struct response_parser *parser, const char **why);
 
 /* The final response's head, once it is there; else NULL. */
 const struct response_head *response_parser_head(const struct response_parser *parser);
+
+/* The fields behind a body in chunks, once it is complete; they live as those of the head. */
+const struct response_field *response_parser_trailers(
+	const struct response_parser *parser, size_t *n);
 
 /* Nothing of the response has been seen yet. */
 bool response_parser_is_untouched(const struct response_parser *parser);

@@ -29,6 +29,7 @@ struct tier {
 	struct mime_types *types;
 	struct access_log *log;
 	struct upstream_set upstreams;
+	struct cache_changes changes; /* Workers: write and read. */
 	struct upstream_checks *checks;
 	struct metrics_server *metrics;
 	struct metrics_source source;
@@ -200,6 +201,7 @@ make_workers(struct tier *tier, struct err *err)
 		.extra = {*front_headers(tier->front, false), *front_headers(tier->front, true)},
 		.is_draining = &tier->is_draining,
 		.cache_bytes = CACHE_BYTES / n,
+		.responses = {tier->model->web.cache.max_bytes / n, &tier->changes},
 		.on_ended = on_worker_ended,
 		.ctx = tier,
 	};

@@ -52,6 +52,8 @@ report(struct probe *probe, bool success, const char *why)
 	if (!upstream_health_result(&probe->health, success))
 		return;
 	atomic_store_explicit(&probe->node->state, probe->health.state, memory_order_relaxed);
+	if (success)
+		circuit_succeed(&probe->node->circuit); /* It has come back: no need to wait. */
 	log_write(success ? LOG_INFO : LOG_WARN, log_module, "%s (%s): %s -> %s (%s)",
 		probe->node->name, probe->node->host, names[before], names[probe->health.state],
 		why);

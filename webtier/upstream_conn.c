@@ -331,15 +331,20 @@ free_conn:
 	return rc;
 }
 
-void
-upstream_conn_free(struct upstream_conn *conn)
+int
+upstream_conn_detach(struct upstream_conn *conn)
 {
-	if (!conn)
-		return;
 	conn->state = CONN_OVER;
 	uv_close((uv_handle_t *)&conn->poll, on_handle_closed);
 	uv_close((uv_handle_t *)&conn->timer, on_handle_closed);
-	close(conn->fd);
+	return conn->fd;
+}
+
+void
+upstream_conn_free(struct upstream_conn *conn)
+{
+	if (conn)
+		close(upstream_conn_detach(conn));
 }
 
 void
@@ -351,6 +356,8 @@ upstream_conn_begin(struct upstream_conn *conn, const struct upstream_request *r
 	conn->n_sent = 0;
 	conn->is_reading = true;
 	response_parser_reset(conn->parser, request->is_head, request->in);
+	if (request->may_upgrade)
+		response_parser_allow_upgrade(conn->parser);
 	if (conn->state == CONN_CONNECTING)
 		return;
 	conn->state = CONN_ACTIVE;

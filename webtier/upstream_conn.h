@@ -49,7 +49,8 @@ struct upstream_request {
 	struct byte_queue *out; /* Header and body; filled and owned by the caller. */
 	struct byte_queue *in;  /* Body bytes of the response. */
 	bool is_head;
-	bool is_whole; /* 'out' has all of it; else upstream_conn_end_request() will say so. */
+	bool may_upgrade; /* It offers another protocol. */
+	bool is_whole;    /* 'out' has all of it; else upstream_conn_end_request() will say so. */
 	const struct upstream_events *events;
 	void *ctx;
 };
@@ -63,6 +64,9 @@ int upstream_conn_new(struct upstream_conn **out, const struct upstream_settings
 
 /* Closes it; nothing is called any more. Memory goes when the loop has run. NULL is allowed. */
 void upstream_conn_free(struct upstream_conn *conn);
+
+/* The same, but the socket stays open and is the caller's: it is returned. */
+int upstream_conn_detach(struct upstream_conn *conn);
 
 /* Starts a request on a connection that is new or was parked. */
 void upstream_conn_begin(struct upstream_conn *conn, const struct upstream_request *request);

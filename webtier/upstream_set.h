@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/model.h"
+#include "webtier/circuit.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -37,6 +38,7 @@ struct upstream_node {
 	char host[ENDPOINT_TEXT_SIZE];     /* The endpoint as text. */
 	_Atomic int state;                 /* enum upstream_state. main: writes, workers: read */
 	_Atomic uint64_t ejected_until_ns; /* workers: write and read */
+	struct circuit circuit;
 };
 
 struct upstream_set {

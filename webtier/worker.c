@@ -130,6 +130,7 @@ on_request_end(void *ctx, const struct http_request *req, unsigned int status, u
 		.referer = http_request_header(req, "Referer"),
 		.user_agent = http_request_header(req, "User-Agent"),
 		.upstream = proxy_node_name(http_request_data(req)),
+		.request_id = proxy_request_id(http_request_data(req)),
 	};
 	size = access_line_format(
 		worker->config.model->web.access_log_format, &record, line, sizeof(line));
@@ -310,7 +311,8 @@ fill(struct worker *worker, struct err *err)
 		&worker->files, &config->model->web, config->types, config->cache_bytes, err);
 	if (rc < 0)
 		return rc;
-	rc = proxy_new(&worker->proxy, &worker->loop, config->model, config->upstreams);
+	rc = proxy_new(&worker->proxy, &worker->loop, config->model, config->upstreams,
+		&config->responses);
 	if (rc < 0)
 		return err_set(err, rc, "cannot prepare the proxy: %s", strerror(-rc));
 	return make_server(worker, err);

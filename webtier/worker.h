@@ -29,7 +29,8 @@ struct worker_config {
 	struct clients *clients;          /* NULL: a client may do anything. */
 	struct http_header_list extra[2]; /* As of struct http_server_config. */
 	const atomic_bool *is_draining;   /* /health says so. main: writes, workers: read */
-	uint64_t cache_bytes;
+	uint64_t cache_bytes;             /* Of files. */
+	struct proxy_cache responses;     /* Of app nodes, to be used again. */
 	/* Called by the worker's thread when it has ended. */
 	void (*on_ended)(void *ctx);
 	void *ctx;

@@ -248,6 +248,7 @@ connection_is_overdue(struct connection *connection, uint64_t now_ns, uint32_t t
 	case CONNECTION_BODY:
 		return runs_out(connection, tick_ms, server->header_timeout_ms);
 	case CONNECTION_WORKING:
+	case CONNECTION_UPGRADED:
 		return false;
 	case CONNECTION_RESPONDING:
 		return runs_out(connection, tick_ms, server->idle_timeout_ms);

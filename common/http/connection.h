@@ -33,6 +33,7 @@ enum connection_phase {
 	CONNECTION_BODY,       /* The client sends a request body. */
 	CONNECTION_WORKING,    /* A handler prepares the answer. */
 	CONNECTION_RESPONDING, /* The client takes the response. */
+	CONNECTION_UPGRADED,   /* A stream of another protocol, which its handler looks after. */
 	CONNECTION_LINGERING,
 };
 

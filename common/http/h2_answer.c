@@ -119,6 +119,20 @@ give_up(struct h2_stream *stream)
 	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
+/* The end of a body of unknown size, which fields may follow. */
+static ssize_t
+end_body(struct h2_stream *stream, uint32_t *flags)
+{
+	*flags |= NGHTTP2_DATA_FLAG_EOF;
+	if (!stream->behind)
+		return 0;
+	*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+	if (nghttp2_submit_trailer(
+		    stream->session->nghttp2, stream->id, stream->behind, stream->n_behind) < 0)
+		return give_up(stream);
+	return 0;
+}
+
 static ssize_t
 read_source(nghttp2_session *nghttp2, int32_t id, uint8_t *buf, size_t size, uint32_t *flags,
 	nghttp2_data_source *source, void *ctx)
@@ -146,10 +160,10 @@ read_source(nghttp2_session *nghttp2, int32_t id, uint8_t *buf, size_t size, uin
 	}
 	if (n < 0 && n != HTTP_SOURCE_END)
 		return give_up(stream);
-	if (stream->body_size < 0) {
-		*flags |= n == HTTP_SOURCE_END ? (uint32_t)NGHTTP2_DATA_FLAG_EOF : 0;
-		return n == HTTP_SOURCE_END ? 0 : n;
-	}
+	if (stream->body_size < 0 && n == HTTP_SOURCE_END)
+		return end_body(stream, flags);
+	if (stream->body_size < 0)
+		return n;
 	/* It must be what was promised, neither less nor more. */
 	if (stream->read > (uint64_t)stream->body_size ||
 		(n == HTTP_SOURCE_END && stream->read < (uint64_t)stream->body_size))
@@ -251,6 +265,8 @@ take(struct h2_stream *stream, const struct answer *answer)
 		stream->source_ctx = answer->source_ctx;
 		stream->body_size = answer->body_size;
 		break;
+	case ANSWER_UPGRADE: /* HTTP/1.1 alone (http_request_can_upgrade()). */
+		return false;
 	}
 	return true;
 }
@@ -282,6 +298,32 @@ h2_answer(struct h2_stream *stream, const struct answer *answer)
 	}
 }
 
+/* Kept in one block with their strings. */
+void
+h2_answer_trailers(struct h2_stream *stream, const struct http_header *trailers, size_t n)
+{
+	size_t size = n * sizeof(nghttp2_nv);
+	size_t n_added = 0;
+	char *text;
+
+	if (n == 0 || stream->behind || !stream->source || stream->body_size >= 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		size += strlen(trailers[i].name) + strlen(trailers[i].value) + 2;
+	stream->behind = malloc(size);
+	if (!stream->behind)
+		return;
+	text = (char *)(stream->behind + n);
+	for (size_t i = 0; i < n; i++) {
+		char *name = text;
+		char *value = stpcpy(name, trailers[i].name) + 1;
+
+		text = stpcpy(value, trailers[i].value) + 1;
+		add(stream->behind, &n_added, name, value);
+	}
+	stream->n_behind = n;
+}
+
 void
 h2_answer_fini(struct h2_stream *stream)
 {
@@ -289,4 +331,5 @@ h2_answer_fini(struct h2_stream *stream)
 	if (stream->source && stream->source->release)
 		stream->source->release(stream->source_ctx);
 	free(stream->bytes);
+	free(stream->behind);
 }

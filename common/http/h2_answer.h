@@ -15,4 +15,7 @@ void h2_answer_fini(struct h2_stream *stream);
 int h2_answer_send(nghttp2_session *nghttp2, nghttp2_frame *frame, const uint8_t *head, size_t size,
 	nghttp2_data_source *source, void *ctx);
 
+/* Fields to follow the body, which is of unknown size. */
+void h2_answer_trailers(struct h2_stream *stream, const struct http_header *trailers, size_t n);
+
 #endif /* COMMON_HTTP_H2_ANSWER_H */

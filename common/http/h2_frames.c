@@ -115,7 +115,7 @@ stream_of(nghttp2_session *nghttp2, int32_t id)
 	return nghttp2_session_get_stream_user_data(nghttp2, id);
 }
 
-/* Trailers are counted, but not kept: the app tier gets none. */
+/* Trailers have the same limits of their own. */
 static int
 on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const uint8_t *name,
 	size_t name_size, const uint8_t *value, size_t value_size, uint8_t flags, void *ctx)
@@ -130,8 +130,10 @@ on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const uint8_t *n
 		rc = h2_fields_add(&stream->fields, (const char *)name, name_size,
 			(const char *)value, value_size);
 	else
-		stream->fields.list_size += name_size + value_size;
-	if (stream->fields.list_size / LIST_FLOOD > stream->fields.list_max)
+		rc = h2_fields_add(&stream->trailers, (const char *)name, name_size,
+			(const char *)value, value_size);
+	if (stream->fields.list_size / LIST_FLOOD > stream->fields.list_max ||
+		stream->trailers.list_size / LIST_FLOOD > stream->trailers.list_max)
 		return flood(ctx);
 	return rc < 0 ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
 }

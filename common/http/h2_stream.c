@@ -33,6 +33,13 @@ protocol_each_header(const struct http_request *req,
 	h2_fields_each(&of(req)->fields, each, ctx);
 }
 
+static void
+protocol_each_trailer(const struct http_request *req,
+	void (*each)(void *ctx, const char *name, const char *value), void *ctx)
+{
+	h2_fields_each(&of(req)->trailers, each, ctx);
+}
+
 /* The handler may be in the middle of something: it is gone on with in the session's turn. */
 static void
 protocol_resume(struct http_request *req)
@@ -59,10 +66,18 @@ protocol_answer(struct http_request *req, const struct answer *answer)
 	h2_answer(of(req), answer);
 }
 
+static void
+protocol_trailers(struct http_request *req, const struct http_header *trailers, size_t n)
+{
+	h2_answer_trailers(of(req), trailers, n);
+}
+
 static const struct http_protocol protocol = {
 	.header = protocol_header,
 	.each_header = protocol_each_header,
+	.each_trailer = protocol_each_trailer,
 	.answer = protocol_answer,
+	.trailers = protocol_trailers,
 	.resume = protocol_resume,
 	.abort = protocol_abort,
 };
@@ -85,6 +100,7 @@ h2_stream_new(struct h2_session *session, int32_t id)
 	stream->id = id;
 	stream->moved_ms = h2_now_ms(session);
 	h2_fields_init(&stream->fields, stream->base.server->max_header_bytes);
+	h2_fields_init(&stream->trailers, stream->base.server->max_header_bytes);
 	TAILQ_INSERT_TAIL(&session->streams, stream, in_all);
 	return stream;
 }
@@ -102,6 +118,7 @@ h2_stream_end(struct h2_stream *stream)
 			stream->sent);
 	h2_answer_fini(stream);
 	h2_fields_fini(&stream->fields);
+	h2_fields_fini(&stream->trailers);
 	free(stream->storage);
 	free(stream->pending);
 	free(stream);

@@ -18,6 +18,9 @@ struct h2_stream {
 	TAILQ_ENTRY(h2_stream) in_woken;
 	int32_t id;
 	struct h2_fields fields;
+	struct h2_fields trailers; /* Behind the request's body. */
+	nghttp2_nv *behind;        /* The response's body; NULL: none. */
+	size_t n_behind;
 	char *storage;     /* Of the target. */
 	uint64_t moved_ms; /* When a byte of a body moved last, or could have. */
 

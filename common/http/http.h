@@ -89,6 +89,10 @@ struct http_sink {
  * closes the connection, as the body has not been read). */
 void http_request_set_sink(struct http_request *req, const struct http_sink *sink, void *ctx);
 
+/* Calls 'each' for every field that came behind the body, once it is whole. */
+void http_request_each_trailer(const struct http_request *req,
+	void (*each)(void *ctx, const char *name, const char *value), void *ctx);
+
 /* Goes on with a paused request body or a response source that had nothing to read. */
 void http_request_resume(struct http_request *req);
 
@@ -146,6 +150,44 @@ struct http_source {
 void http_respond_source(struct http_request *req, unsigned int status,
 	const struct http_header *headers, size_t n_headers, int64_t body_size,
 	const struct http_source *source, void *ctx);
+
+/* Whether the client has said that it takes fields behind a body (RFC 9110, section 10.1.4). */
+bool http_request_takes_trailers(const struct http_request *req);
+
+/* Fields to follow the body of a response by http_respond_source() of unknown size; given before
+ * its source has said HTTP_SOURCE_END. They are copied. */
+void http_respond_trailers(
+	struct http_request *req, const struct http_header *trailers, size_t n_trailers);
+
+/* --- Change of protocol (RFC 9110 7.8): the connection becomes a stream of bytes both ways --- */
+
+struct http_stream {
+	/* The client has been told and the stream has begun; or what is waited for may be there.
+	 * May call all of the functions below. */
+	void (*ready)(void *ctx);
+};
+
+/* Whether the request's connection could become one: HTTP/1.1, and no body follows. */
+bool http_request_can_upgrade(const struct http_request *req);
+
+/* Answers 101, 'headers' having Upgrade but not Connection. 'ctx' must live until the request's
+ * on_done, which comes when the stream is closed; no server's time limit applies to it. */
+void http_respond_upgrade(struct http_request *req, const struct http_header *headers,
+	size_t n_headers, const struct http_stream *stream, void *ctx);
+
+/* As recv() and send() of a socket that does not block. After anything but EAGAIN there may be
+ * more to read that http_stream_wait() would not tell of. */
+ssize_t http_stream_recv(struct http_request *req, void *buf, size_t size);
+ssize_t http_stream_send(struct http_request *req, const void *buf, size_t size);
+
+/* Says what to wait for from now on; it may be nothing. */
+void http_stream_wait(struct http_request *req, bool to_read, bool to_write);
+
+/* Nothing more will be sent. */
+void http_stream_end(struct http_request *req);
+
+/* Closes the connection, from the loop. (http_request_abort() does so without a goodbye.) */
+void http_stream_close(struct http_request *req);
 
 /* --- Routes --- */
 

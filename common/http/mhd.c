@@ -134,7 +134,7 @@ static struct MHD_Daemon *
 start_daemon(struct mhd *mhd, struct http_server *server)
 {
 	const unsigned int flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET |
-				   MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+				   MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
 	size_t pool = server->max_header_bytes + POOL_EXTRA_BYTES;
 	struct MHD_OptionItem options[] = {
 		{MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_message, NULL},

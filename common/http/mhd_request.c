@@ -15,6 +15,7 @@
 #include "common/http/exchange.h"
 #include "common/http/mhd.h"
 #include "common/http/mhd_response.h"
+#include "common/http/upgrade.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -80,6 +81,7 @@ static void
 protocol_abort(struct http_request *req)
 {
 	connection_cut(req->connection, false);
+	upgrade_close(req);
 	resume(of(req));
 	mhd_wake(req->server->mhd);
 }
@@ -105,13 +107,28 @@ pass_header(void *ctx, enum MHD_ValueKind kind, const char *name, const char *va
 	return MHD_YES;
 }
 
+/* Calls for every field of one kind. */
 static void
-protocol_each_header(const struct http_request *req,
+each_value(const struct http_request *req, enum MHD_ValueKind kind,
 	void (*each)(void *ctx, const char *name, const char *value), void *ctx)
 {
 	struct each_header call = {each, ctx};
 
-	MHD_get_connection_values(of(req)->mhd, MHD_HEADER_KIND, pass_header, &call);
+	MHD_get_connection_values(of(req)->mhd, kind, pass_header, &call);
+}
+
+static void
+protocol_each_header(const struct http_request *req,
+	void (*each)(void *ctx, const char *name, const char *value), void *ctx)
+{
+	each_value(req, MHD_HEADER_KIND, each, ctx);
+}
+
+static void
+protocol_each_trailer(const struct http_request *req,
+	void (*each)(void *ctx, const char *name, const char *value), void *ctx)
+{
+	each_value(req, MHD_FOOTER_KIND, each, ctx);
 }
 
 static bool
@@ -184,7 +201,7 @@ protocol_answer(struct http_request *req, const struct answer *answer)
 	struct mhd_request *mine = of(req);
 	const struct response_frame frame = {
 		.extra = &req->server->extra[req->connection->ssl != NULL],
-		.close = req->close || req->server->draining,
+		.close = answer->kind != ANSWER_UPGRADE && (req->close || req->server->draining),
 	};
 
 	switch (answer->kind) {
@@ -206,16 +223,32 @@ protocol_answer(struct http_request *req, const struct answer *answer)
 		mine->body_size = answer->body_size;
 		mine->response = mhd_response_source(answer, read_source, mine, &frame);
 		break;
+	case ANSWER_UPGRADE:
+		mine->response = upgrade_response(req, answer, &frame);
+		break;
 	}
 	if (!mine->response)
 		connection_cut(req->connection, false);
 	resume(mine);
 }
 
+static void
+protocol_trailers(struct http_request *req, const struct http_header *trailers, size_t n)
+{
+	struct mhd_request *mine = of(req);
+
+	if (!mine->response || !mine->source || mine->body_size >= 0 || is_old(mine))
+		return;
+	for (size_t i = 0; i < n; i++)
+		MHD_add_response_footer(mine->response, trailers[i].name, trailers[i].value);
+}
+
 static const struct http_protocol protocol = {
 	.header = protocol_header,
 	.each_header = protocol_each_header,
+	.each_trailer = protocol_each_trailer,
 	.answer = protocol_answer,
+	.trailers = protocol_trailers,
 	.resume = protocol_resume,
 	.abort = protocol_abort,
 };
@@ -365,6 +398,8 @@ sent_body(const struct mhd_request *mine, unsigned int status, bool complete)
 
 	if (!mine->queued || bodyless)
 		return 0;
+	if (mine->base.upgrade)
+		return upgrade_sent(&mine->base);
 	if (mine->source)
 		return mine->sent;
 	if (complete || mine->base.connection->sent_bytes > (uint64_t)mine->body_size)
@@ -407,6 +442,7 @@ mhd_request_completed(
 	if (mine->response && !mine->borrowed)
 		MHD_destroy_response(mine->response);
 	http_shared_unref(mine->shared);
+	upgrade_fini(&mine->base);
 	if (mine->source && mine->source->release)
 		mine->source->release(mine->source_ctx);
 	free(mine);

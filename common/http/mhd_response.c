@@ -25,9 +25,9 @@ has_header(const struct http_header *headers, size_t n_headers, const char *name
 	return false;
 }
 
-static void
-add_headers(struct MHD_Response *response, const struct http_header *headers, size_t n_headers,
-	const struct response_frame *frame)
+void
+mhd_response_add_headers(struct MHD_Response *response, const struct http_header *headers,
+	size_t n_headers, const struct response_frame *frame)
 {
 	for (size_t i = 0; i < n_headers; i++) {
 		if (MHD_add_response_header(response, headers[i].name, headers[i].value) != MHD_YES)
@@ -72,7 +72,7 @@ mhd_response_bytes(const struct answer *answer, const struct response_frame *fra
 		answer->given && answer->size > 0 ? take_body(answer) : copy_body(answer);
 
 	if (response)
-		add_headers(response, answer->headers, answer->n_headers, frame);
+		mhd_response_add_headers(response, answer->headers, answer->n_headers, frame);
 	return response;
 }
 
@@ -86,7 +86,7 @@ mhd_response_source(const struct answer *answer, MHD_ContentReaderCallback read,
 		MHD_create_response_from_callback(size, block ? block : 1, read, ctx, NULL);
 
 	if (response)
-		add_headers(response, answer->headers, answer->n_headers, frame);
+		mhd_response_add_headers(response, answer->headers, answer->n_headers, frame);
 	return response;
 }
 
@@ -123,7 +123,7 @@ mhd_response_shared(const struct http_shared *shared, const struct response_fram
 	}
 	response = make(shared, fd);
 	if (response)
-		add_headers(response, shared->headers, shared->n_headers, frame);
+		mhd_response_add_headers(response, shared->headers, shared->n_headers, frame);
 	return response;
 }
 
@@ -228,7 +228,7 @@ finish(struct http_shared *shared, const struct http_header *headers, size_t n_h
 		destroy(shared);
 		return NULL;
 	}
-	add_headers(shared->response, headers, n_headers, &plain);
+	mhd_response_add_headers(shared->response, headers, n_headers, &plain);
 	return shared;
 }
 

@@ -17,6 +17,10 @@ struct response_frame {
 struct MHD_Response *mhd_response_bytes(
 	const struct answer *answer, const struct response_frame *frame);
 
+/* Adds them, and what the frame has. */
+void mhd_response_add_headers(struct MHD_Response *response, const struct http_header *headers,
+	size_t n_headers, const struct response_frame *frame);
+
 /* One made for this answer alone. */
 struct MHD_Response *mhd_response_shared(
 	const struct http_shared *shared, const struct response_frame *frame);

@@ -198,6 +198,21 @@ http_request_each_header(const struct http_request *req,
 	req->protocol->each_header(req, each, ctx);
 }
 
+void
+http_request_each_trailer(const struct http_request *req,
+	void (*each)(void *ctx, const char *name, const char *value), void *ctx)
+{
+	req->protocol->each_trailer(req, each, ctx);
+}
+
+bool
+http_request_takes_trailers(const struct http_request *req)
+{
+	const char *te = http_request_header(req, "TE");
+
+	return te && strcasestr(te, "trailers") && strcmp(req->version, "HTTP/1.0") != 0;
+}
+
 const char *
 http_request_version(const struct http_request *req)
 {

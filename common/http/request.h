@@ -14,11 +14,13 @@
 struct connection;
 struct http_server;
 struct decoded;
+struct upgrade;
 
 enum answer_body {
 	ANSWER_BYTES,
 	ANSWER_SHARED,
-	ANSWER_SOURCE
+	ANSWER_SOURCE,
+	ANSWER_UPGRADE
 };
 
 /* An answer on its way from http_respond_*() to the adapter, which copies what it keeps. */
@@ -32,7 +34,8 @@ struct answer {
 	char **given; /* The body, if the adapter may keep it: it then puts NULL here. Or NULL. */
 	struct http_shared *shared;       /* ANSWER_SHARED: a reference that is given away. */
 	const struct http_source *source; /* ANSWER_SOURCE; NULL if no body is to be sent. */
-	void *source_ctx;
+	const struct http_stream *stream; /* ANSWER_UPGRADE */
+	void *source_ctx;                 /* Of the source or stream. */
 	int64_t body_size;
 };
 
@@ -40,8 +43,12 @@ struct http_protocol {
 	const char *(*header)(const struct http_request *req, const char *name);
 	void (*each_header)(const struct http_request *req,
 		void (*each)(void *ctx, const char *name, const char *value), void *ctx);
+	void (*each_trailer)(const struct http_request *req,
+		void (*each)(void *ctx, const char *name, const char *value), void *ctx);
 	/* Sends the answer when its turn has come. */
 	void (*answer)(struct http_request *req, const struct answer *answer);
+	/* Sends the fields behind the body of the answer. */
+	void (*trailers)(struct http_request *req, const struct http_header *trailers, size_t n);
 	/* Goes on with the paused body or source. */
 	void (*resume)(struct http_request *req);
 	void (*abort)(struct http_request *req);
@@ -68,6 +75,8 @@ struct http_request {
 	uint64_t body_received; /* Bytes of the body so far, whatever became of them. */
 	const struct http_sink *sink;
 	void *sink_ctx;
+
+	struct upgrade *upgrade; /* Answered by a change of protocol. */
 
 	void *data;
 	void (*on_done)(struct http_request *req, void *data);

@@ -113,6 +113,31 @@ http_respond_source(struct http_request *req, unsigned int status,
 	give(req, &answer);
 }
 
+void
+http_respond_trailers(
+	struct http_request *req, const struct http_header *trailers, size_t n_trailers)
+{
+	if (!req->refused && !request_is_dead(req))
+		req->protocol->trailers(req, trailers, n_trailers);
+}
+
+void
+http_respond_upgrade(struct http_request *req, const struct http_header *headers, size_t n_headers,
+	const struct http_stream *stream, void *ctx)
+{
+	const struct answer answer = {
+		.status = 101,
+		.headers = headers,
+		.n_headers = n_headers,
+		.kind = ANSWER_UPGRADE,
+		.stream = stream,
+		.source_ctx = ctx,
+	};
+
+	assert(http_request_can_upgrade(req));
+	give(req, &answer);
+}
+
 /* Answers with a page for people where there is one. */
 static bool
 show_page(struct http_request *req, unsigned int status)

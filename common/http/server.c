@@ -153,6 +153,7 @@ must_ask(const struct connection *connection)
 	case CONNECTION_RESPONDING:
 		return connection->suspended;
 	case CONNECTION_HANDSHAKE:
+	case CONNECTION_UPGRADED:
 	case CONNECTION_LINGERING:
 		break;
 	}

@@ -262,7 +262,7 @@ connection_recv(struct connection *connection, void *buf, size_t size, int flags
 		n = tls_recv(connection, buf, size);
 	else
 		n = plain_recv(connection, buf, size, flags);
-	if (n > 0 && !connection->h2)
+	if (n > 0 && !connection->h2 && connection->phase != CONNECTION_UPGRADED)
 		received(connection, buf, (size_t)n);
 	else if (n == 0)
 		connection->ended = true;

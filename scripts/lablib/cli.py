@@ -68,6 +68,17 @@ def _failover(words, _):
     nodes.failover(_load_balancer(words[0]) if words else None)
 
 
+def _database(name):
+    node = _machine(name)
+    if node.role != "db":
+        raise UsageError(f"{node.name} is no database: those are db1 and db2")
+    return node
+
+
+def _promote(words, _):
+    nodes.promote(_database(words[0]) if words else None)
+
+
 def _scale(words, _):
     role, number = words
     if role not in topology.FIRST_SCALE:
@@ -93,9 +104,7 @@ def _ctl(words, _):
 
 def _sql(words, _):
     nodes.require_lab()
-    node = _machine(words[0])
-    if node.role != "db":
-        raise UsageError(f"{node.name} is no database: SQL is understood on db1 and db2")
+    node = _database(words[0])
     argv = [*mariadb.client_argv(node), f"--database={topology.DATABASE}", *words[1:]]
     os.execvp(argv[0], argv)
 
@@ -129,6 +138,8 @@ COMMANDS = (
     Command("heal", "NODE", "start them again and wait until the node is healthy", _heal, 1, 1),
     Command("failover", "[NODE]", "hand the virtual addresses to the other load balancer;\n"
             "NODE: those that this one holds", _failover, 0, 1),
+    Command("promote", "[NODE]", "make the replica the primary, by scripts/promote; a primary that\n"
+            "does not answer is killed first; `heal` brings it back as replica", _promote, 0, 1),
     Command("scale", "TIER N", "bring the tier web or app to N nodes, by editing weir.yaml and\n"
             "reloading; nodes that leave are drained", _scale, 2, 2),
     Command("logs", "NODE [-f]", "the ends of the node's logs; -f follows them", _logs, 1, 1,

@@ -2,16 +2,16 @@
 """The databases: a private primary and its replica, made from nothing, with GTID replication.
 
 Both start read-only. Who is primary is decided in one place, here, after the start; so a server
-that comes back never takes writes by itself. Root gets in only by the socket."""
+that comes back never takes writes by itself. Roles change by scripts/database, as on any site.
+Root gets in only by the socket."""
 
 import shutil
 
-from lablib import paths, secret, topology
+from lablib import facts, namespaces, paths, topology
 from lablib.command import run
 from lablib.errors import LabError
 
 MARIADBD = "/usr/sbin/mariadbd"
-REPLICATION_USER = "weir_replication"
 
 # Server options that the app tier relies on; it owns them.
 APP_OPTIONS = paths.REPOSITORY / "apptier" / "mariadb" / "weir.cnf"
@@ -38,20 +38,8 @@ innodb_buffer_pool_size = 64M
 innodb_log_file_size = 16M
 """
 
-# Who may do what. The lab's application lives on the data network, and so do its databases.
-ACCOUNTS = {
-    "weir_app": f"SELECT, INSERT, UPDATE, DELETE ON {topology.DATABASE}.*",
-    "weir_migrate": f"ALL ON {topology.DATABASE}.*",
-    "weir_monitor": "REPLICA MONITOR, BINLOG MONITOR ON *.*",
-    REPLICATION_USER: "REPLICATION REPLICA ON *.*",
-}
-
-FOLLOW = """\
-CHANGE MASTER TO MASTER_HOST='{host}', MASTER_PORT={port}, MASTER_USER='{user}',
-  MASTER_PASSWORD='{password}', MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1,
-  MASTER_HEARTBEAT_PERIOD=1;
-START SLAVE;
-"""
+# Who they are; what each may do, scripts/database knows.
+ACCOUNTS = ("weir_app", "weir_migrate", "weir_monitor", "weir_replication", "weir_admin")
 
 
 def _socket(node):
@@ -77,8 +65,25 @@ def ask_vertical(node, sql):
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
+def database(command, *words):
+    """Runs scripts/database on a machine that reaches the servers; returns what it says."""
+    argv = [paths.DATABASE, command, "--config", paths.CONFIG, *words]
+    return run(namespaces.exec_argv(topology.MONITOR.namespace, argv))
+
+
 def argv(node):
-    return [MARIADBD, f"--defaults-file={paths.node_folder(node) / 'server.cnf'}"]
+    """The server's command line: it depends on whether another one has been promoted meanwhile."""
+    return [MARIADBD, f"--defaults-file={paths.node_folder(node) / 'server.cnf'}",
+            *database("start-options", node.name).split()]
+
+
+def primary():
+    """The name of the server that has been made the primary, whether it runs or not."""
+    return facts.read().get("primary", topology.PRIMARY)
+
+
+def replica():
+    return next(node.name for node in topology.nodes_of("db") if node.name != primary())
 
 
 def answers(node):
@@ -118,47 +123,45 @@ def make():
     run(["cp", "--archive", "--reflink=auto", primary, replica])
 
 
-def _create_accounts(primary):
-    hosts = f"{topology.DATA.prefix4}.%"
-    lines = [f"CREATE DATABASE {topology.DATABASE} CHARACTER SET utf8mb4;"]
-    for user, rights in ACCOUNTS.items():
-        lines += [f"CREATE USER '{user}'@'{hosts}' IDENTIFIED BY '{secret.read(user)}';",
-                  f"GRANT {rights} TO '{user}'@'{hosts}';"]
-    ask(primary, "\n".join(lines))
+def _takes_writes(node):
+    try:
+        return ask(node, "SELECT @@read_only;").strip() == "0"
+    except LabError:
+        return False
 
 
-def make_primary(node):
-    """Lets the node take writes."""
-    ask(node, "SET GLOBAL read_only = OFF;")
+def take_role(node):
+    """A server that has been started: it follows whoever takes writes, or is the primary again."""
+    if any(_takes_writes(other) for other in topology.nodes_of("db") if other != node):
+        database("join", node.name)
+    elif node.name == primary():
+        database("open", "--fenced", node.name)
 
 
 def set_up_replication():
-    """With both servers answering: accounts and schema on the primary, then the replica follows."""
-    primary = topology.NODE[topology.PRIMARY]
-    replica = topology.NODE[topology.REPLICA]
-    make_primary(primary)
-    _create_accounts(primary)
-    ask(replica, FOLLOW.format(host=topology.DATA.ipv4(primary.host),
-                               port=topology.DATABASE_PORT, user=REPLICATION_USER,
-                               password=secret.read(REPLICATION_USER)))
+    """With both servers answering: accounts, then the replica follows."""
+    accounts = database("accounts", "--hosts", f"{topology.DATA.prefix4}.%")
+    for node in topology.nodes_of("db"):
+        ask(node, accounts)
+    database("open", topology.PRIMARY)
+    database("join", topology.REPLICA)
 
 
 def replication():
     """The state of the replication as both servers tell it."""
-    state = {"primary": topology.PRIMARY, "replica": topology.REPLICA, "state": "unknown",
+    leader, follower = primary(), replica()
+    state = {"primary": leader, "replica": follower, "state": "unknown",
              "io": "", "sql": "", "lag_s": None, "primary_gtid": "", "replica_gtid": "",
              "error": ""}
     try:
-        state["primary_gtid"] = ask(topology.NODE[topology.PRIMARY],
-                                    "SELECT @@gtid_binlog_pos;").strip()
+        state["primary_gtid"] = ask(topology.NODE[leader], "SELECT @@gtid_binlog_pos;").strip()
     except LabError:
-        state["error"] = f"{topology.PRIMARY} does not answer"
+        state["error"] = f"{leader} does not answer"
     try:
-        row = ask_vertical(topology.NODE[topology.REPLICA], "SHOW REPLICA STATUS")
-        state["replica_gtid"] = ask(topology.NODE[topology.REPLICA],
-                                    "SELECT @@gtid_slave_pos;").strip()
+        row = ask_vertical(topology.NODE[follower], "SHOW REPLICA STATUS")
+        state["replica_gtid"] = ask(topology.NODE[follower], "SELECT @@gtid_slave_pos;").strip()
     except LabError:
-        state["error"] = f"{topology.REPLICA} does not answer"
+        state["error"] = f"{follower} does not answer"
         return state
     state["io"] = row.get("Slave_IO_Running", "")
     state["sql"] = row.get("Slave_SQL_Running", "")

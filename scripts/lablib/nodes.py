@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What is done to single nodes: start, kill, heal, fail over, read logs."""
 
-from lablib import daemons, host, lock, mariadb, paths, processes, snapshot, topology, waiting
+from lablib import daemons, facts, host, lock, mariadb, paths, processes, snapshot, topology, waiting
 from lablib.errors import LabError
 from lablib.health import await_database, await_healthy
 from lablib.progress import say, step
@@ -19,9 +19,9 @@ def start(node):
     started = daemons.start(node)
     if started:
         say("started " + ", ".join(process.name for process in started))
-    if started and node.name == topology.PRIMARY:
+    if started and node.role == "db":
         await_database(node)
-        mariadb.make_primary(node)
+        mariadb.take_role(node)
     return started
 
 
@@ -96,6 +96,22 @@ def failover(node=None):
                        "say which is to hand its over: scripts/lab failover lb1")
     snapshot.weirctl(topology.NODE[holders[0]], "failover")
     _say_moves(before, _await_new_owners(before))
+
+
+def promote(node=None):
+    """Makes a replica the primary. A primary that is silent is ended first: that is its fence."""
+    require_lab()
+    with lock.held("promote"):
+        old = topology.NODE[mariadb.primary()]
+        target = node or topology.NODE[mariadb.replica()]
+        fenced = []
+        if not mariadb.answers(old):
+            processes.kill(processes.of_node(old))
+            processes.sweep([old.namespace])
+            fenced = ["--fenced"]
+        said = mariadb.database("promote", *fenced, target.name)
+        facts.write(primary=target.name)
+    say(said.rstrip())
 
 
 def logs_of(node):

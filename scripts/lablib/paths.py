@@ -5,6 +5,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BUILD = REPOSITORY / "build"
+DATABASE = REPOSITORY / "scripts" / "database"
 INSTALL_DEPS = REPOSITORY / "scripts" / "install-deps"
 WEIRCTL = BUILD / "controlplane" / "weirctl"
 DECAPSULATE = BUILD / "docs" / "examples" / "decapsulate.bpf.o"

@@ -72,6 +72,15 @@ def _samples(text, metric, label):
     return found
 
 
+def metric(node, network, name):
+    """The sum of all samples of a metric that a node serves; raises an error if it serves none."""
+    text = _get_in(node, network.ipv4(node.host), topology.METRICS_PORT, "/metrics")[1]
+    values = re.findall(rf"^{name}(?:{{[^}}]*}})?\s+(\S+)", text, re.MULTILINE)
+    if not values:
+        raise LabError(f"{node.name} serves no {name}", text[:200])
+    return sum(map(float, values))
+
+
 def _answers_health(node, address, port, metric, label):
     """Asks a tier for its health, and for the health of those behind it."""
     status, body = _get_in(node, address, port, "/health")
@@ -177,7 +186,7 @@ class Snapshot:
                       for tail in topology.nodes_of(tail_role)
                       for head in topology.nodes_of(head_role)]
         replicating = {"running": "up", "stopped": "down", "unknown": "unknown"}
-        self.edges.append(Edge(topology.PRIMARY, topology.REPLICA,
+        self.edges.append(Edge(replication["primary"], replication["replica"],
                                replicating[replication["state"]]))
 
     def _edge(self, tail, head):

@@ -78,9 +78,9 @@ class Database:
         (folder / "server.cnf").write_text(SERVER_CNF.format(
             options=OPTIONS, folder=folder, port=self.port, server_id=server_id))
 
-    def start(self):
+    def start(self, *options):
         self.process = subprocess.Popen(
-            AS_MYSQL + ["/usr/sbin/mariadbd", f"--defaults-file={self.folder}/server.cnf"],
+            AS_MYSQL + ["/usr/sbin/mariadbd", f"--defaults-file={self.folder}/server.cnf", *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until(f"{self.name} answers", self._answers, START_S)
 

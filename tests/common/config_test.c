@@ -232,6 +232,15 @@ static const struct mistake {
 	{"scrape_timeout_ms: 800", "scrape_timeout_ms: 1800", 0,
 		"must not exceed scrape_interval_ms"},
 	{"  user: weir_app", "  user: [weir_app]", 0, "Expecting STRING"},
+	{"  migrate_user:", "  replication: {password_file: a, admin_user: b}\n  migrate_user:", 0,
+		"the key 'user' is missing"},
+	{"  migrate_user:",
+		"  replication: {user: a, password_file: a, admin_user: b}\n  migrate_user:", 0,
+		"the key 'admin_password_file' is missing"},
+	{"  migrate_user:",
+		"  replication: {user: a, password_file: a, admin_user: b, admin_password_file: b, "
+		"fence: [reboot]}\n  migrate_user:",
+		0, "'reboot' is no path"},
 	{"nodes:\n", "nodes: {\n", 1, "did not find expected"},
 };
 
@@ -276,6 +285,39 @@ a_quorum_is_read_and_must_be_possible(void **state)
 	edits[3] = "\n";
 	assert_int_equal(parse_edited(edits, &model, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "a pool without a check never loses its quorum"));
+}
+
+static void
+replication_is_read_and_has_its_defaults(void **state)
+{
+	static const char section[] =
+		"  replication: {user: f, password_file: f.secret, admin_user: a, "
+		"admin_password_file: a.secret}\n  migrate_user:";
+	static const char more[] =
+		"password_file: f.secret, semi_sync: yes, fence: [/bin/fence, now]";
+	const char *edits[] = {"  migrate_user:", section, "password_file: f.secret", more};
+	const struct replication_config *replication;
+	struct model *model = NULL;
+	struct err err = {""};
+
+	(void)state;
+	if (parse_edited(edits, &model, &err) < 0)
+		fail_msg("%s", err.text);
+	replication = &model->database.replication;
+	assert_string_equal(replication->user, "f");
+	assert_string_equal(replication->admin_user, "a");
+	assert_non_null(strstr(replication->admin_password_file, "a.secret"));
+	assert_true(replication->semi_sync);
+	assert_int_equal(replication->semi_sync_timeout_ms, 1000);
+	assert_string_equal(replication->fence[0], "/bin/fence");
+	assert_string_equal(replication->fence[1], "now");
+	assert_null(replication->fence[2]);
+	model_free(model);
+	edits[3] = "password_file: f.secret";
+	assert_int_equal(parse_edited(edits, &model, &err), 0);
+	assert_false(model->database.replication.semi_sync);
+	assert_null(model->database.replication.fence);
+	model_free(model);
 }
 
 static void
@@ -387,6 +429,7 @@ main(void)
 		cmocka_unit_test(the_sample_makes_a_model_with_resolved_relations),
 		cmocka_unit_test(the_documented_file_has_services_in_every_mode),
 		cmocka_unit_test(a_quorum_is_read_and_must_be_possible),
+		cmocka_unit_test(replication_is_read_and_has_its_defaults),
 		cmocka_unit_test(scheduling_is_read_and_has_its_defaults),
 		cmocka_unit_test(a_service_of_any_port_needs_a_check_with_one),
 		cmocka_unit_test(every_mistake_is_refused_with_its_line_and_reason),

@@ -57,6 +57,11 @@ all_is_off_unless_it_is_asked_for(void **state)
 	assert_int_equal(web->proxies[0].n_methods, 2);
 	assert_string_equal(web->proxies[0].methods[1], "POST");
 	assert_int_equal(web->proxies[1].n_methods, 0);
+	assert_false(web->proxies[0].websocket || web->proxies[1].websocket);
+	assert_int_equal(web->websocket_idle_ms, 300000);
+	assert_int_equal(web->circuit.n_failures, 0);
+	assert_int_equal(web->circuit.max_requests, 0);
+	assert_int_equal(web->cache.max_bytes, 0);
 	model_free(model);
 }
 
@@ -70,6 +75,7 @@ what_is_asked_for_is_there(void **state)
 			"  client_ca: /tls/ca.pem\n"
 			"  client_certificate: optional\n"
 			"  redirect_https: yes\n"
+			"  websocket_idle_ms: 1000\n"
 			"  hsts_max_age_s: 31536000\n"
 			"  precompressed: yes\n"
 			"  gzip: yes\n"
@@ -152,6 +158,13 @@ mistakes_are_told_with_their_line(void **state)
 		{"  http2: {max_streams: 0}\n", 9, "from 1 to 1000"},
 		{"  http2: {reset_burst: 0}\n", 9, "from 1 to 100000"},
 		{"  http2: {enabled: maybe}\n", 9, "choose from"},
+		{"  cache: {max_bytes: 1}\n", 9, "from 65536 to"},
+		{"  cache: {max_bytes: 65536, max_object_bytes: 65537}\n", 9,
+			"more than max_bytes"},
+		{"  circuit: {failures: 0}\n", 9, "from 1 to 1000000"},
+		{"  circuit: {max_waiting: 5}\n", 9, "needs the key 'max_requests'"},
+		{"  circuit: {max_requests: 5, wait_ms: 50}\n", 9, "needs the key 'max_waiting'"},
+		{"  websocket_idle_ms: 9\n", 9, "from 10 to"},
 		{"  gzip: 9\n", 9, "choose from"},
 		{"  precompressed: zstd\n", 9, "choose from"},
 	};
@@ -189,6 +202,22 @@ a_method_is_in_capitals(void **state)
 	assert_non_null(strstr(err.text, "weir.yaml:10: web.proxy[0].methods[1]: 'post'"));
 }
 
+static void
+a_websocket_begins_with_get(void **state)
+{
+	static const char text[] = "cluster: a\nnodes:\n"
+				   "  - {name: web1, role: web, metrics: \"192.0.2.1:9100\"}\n"
+				   "web:\n  root: a\n  certificate: a\n  private_key: a\n"
+				   "  proxy:\n    - prefix: /a/\n      websocket: yes\n"
+				   "    - prefix: /\n      websocket: yes\n      methods: [POST]\n";
+	struct model *model = NULL;
+	struct err err = {""};
+
+	(void)state;
+	assert_int_equal(config_parse(text, strlen(text), "weir.yaml", &model, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "weir.yaml:12: web.proxy[1].websocket: needs GET"));
+}
+
 int
 main(void)
 {
@@ -198,6 +227,7 @@ main(void)
 		cmocka_unit_test(clients_must_show_certificates_of_authorities_that_are_named),
 		cmocka_unit_test(mistakes_are_told_with_their_line),
 		cmocka_unit_test(a_method_is_in_capitals),
+		cmocka_unit_test(a_websocket_begins_with_get),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);

@@ -142,7 +142,8 @@ def read_chunks(reader):
     while (size := int(reader.readline(), 16)):
         body += reader.read(size)
         assert reader.read(2) == b"\r\n"
-    assert reader.readline() == b"\r\n"
+    while (line := reader.readline()) != b"\r\n":  # Fields may follow.
+        assert line.endswith(b"\r\n") and b":" in line
     return body
 
 
@@ -218,6 +219,7 @@ class WebTier:
         self.folder = folder / f"tier-{next(self._numbers)}"
         self.folder.mkdir()
         self.http, self.https, self.metrics = free_port(), free_port(), free_port()
+        self.apps = app if isinstance(app, list) else [app]
         certificate, key = options.pop("pair", None) or authority.issue(NAME)
         limits = {"threads": 1, "drain_timeout_ms": 0, **options.pop("limits", {})}
         web = {"http_port": self.http, "https_port": self.https, "root": str(folder / "site"),
@@ -226,8 +228,8 @@ class WebTier:
                "upstream_check": {"path": "/health", "interval_ms": 200, "timeout_ms": 20000}}
         config = {"cluster": "test", "site": NAME, "nodes": [
             {"name": "web1", "role": "web", "metrics": f"127.0.0.1:{self.metrics}"},
-            {"name": "app1", "role": "app", "listen": f"127.0.0.1:{app.port}",
-             "metrics": "127.0.0.1:1"}],
+            *({"name": f"app{i}", "role": "app", "listen": f"127.0.0.1:{app.port}",
+               "metrics": "127.0.0.1:1"} for i, app in enumerate(self.apps, 1))],
             "web": web, "app": {"public_url": "http://x", "session_key_file": "x"},
             "database": {"name": "x", "user": "x", "password_file": "x"}}
         path = self.folder / "weir.yaml"
@@ -245,7 +247,8 @@ class WebTier:
 
     def await_ready(self):
         until("web tier is ready", lambda: "ready:" in self.said() or self._has_ended())
-        until("app node is up", lambda: 'weir_upstream_up{upstream="app1"} 1' in self.figures())
+        for i in range(1, len(self.apps) + 1):
+            until("app node is up", lambda: self.figure(f'weir_upstream_up{{upstream="app{i}"}}'))
 
     def _has_ended(self):
         assert self.process.poll() is None, self.said()

@@ -32,6 +32,7 @@ some_record(const struct addr *peer)
 		.host = "www.weir.test",
 		.user_agent = "curl/7.88.1",
 		.upstream = "app1",
+		.request_id = "0123",
 	};
 }
 
@@ -98,6 +99,7 @@ json_lines_are_json_whatever_is_in_them(void **state)
 	assert_int_equal(json_integer_value(json_object_get(object, "status")), 200);
 	assert_int_equal(json_integer_value(json_object_get(object, "duration_us")), 1234);
 	assert_string_equal(json_string_value(json_object_get(object, "upstream")), "app1");
+	assert_string_equal(json_string_value(json_object_get(object, "request_id")), "0123");
 	assert_null(json_object_get(object, "referer"));
 	json_decref(object);
 

@@ -66,7 +66,7 @@ a_request_is_written_anew_and_the_answer_filtered(void **state)
 	client = stand_connect(&stand);
 	say(client, "GET /api/x%2Fy?q=%20 HTTP/1.1\r\nHost: www.weir.test:8443\r\n"
 		    "X-Forwarded-For: 6.6.6.6\r\nForwarded: for=6.6.6.6\r\n"
-		    "Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\n"
+		    "Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nTE: gzip\r\n"
 		    "Proxy-Authorization: x\r\nX-Pass: yes\r\nCookie: a=b\r\n\r\n");
 	app = stand_accept(&stand, NULL);
 	head = serve(app, "HTTP/1.1 201 Fine\r\nContent-Length: 2\r\nConnection: X-Priv\r\n"

@@ -314,6 +314,84 @@ damaged_bytes_do_no_harm(void **state)
 	}
 }
 
+static void
+a_change_of_protocol_is_the_end_of_http_if_it_was_asked_for(void **state)
+{
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n"
+				   "HTTP/1.1 101 Other\r\nUpgrade: x\r\n"
+				   "Content-Length: 1\r\n\r\nab\r\n\0c";
+	struct response_parser *parser;
+	struct byte_queue body;
+	const char *why = NULL;
+
+	(void)state;
+	assert_int_equal(response_parser_new(&parser), 0);
+	byte_queue_init(&body);
+	for (size_t step = 1; step <= sizeof(text); step++) {
+		response_parser_reset(parser, false, &body);
+		response_parser_allow_upgrade(parser);
+		for (size_t at = 0; at < sizeof(text) && !response_parser_is_complete(parser);
+			at += step)
+			assert_int_equal(
+				response_parser_feed(parser, text + at,
+					step < sizeof(text) - at ? step : sizeof(text) - at, &why),
+				0);
+		assert_int_equal(response_parser_head(parser)->status, 101);
+		assert_int_equal(response_parser_head(parser)->n_fields, 2);
+		assert_false(response_parser_keeps_alive(parser));
+		assert_memory_equal(byte_queue_data(&body), "ab\r\n\0c", byte_queue_size(&body));
+		if (step == sizeof(text))
+			assert_int_equal(byte_queue_size(&body), 7);
+		byte_queue_clear(&body);
+	}
+	response_parser_reset(parser, false, &body); /* Asked for once is not for ever. */
+	assert_int_equal(response_parser_feed(parser, text, sizeof(text), &why), -EBADMSG);
+	response_parser_free(parser);
+	byte_queue_fini(&body);
+}
+
+static void
+fields_behind_a_body_are_kept_and_looked_at(void **state)
+{
+	static const char head[] = "HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n"
+				   "1\r\nx\r\n0\r\n";
+	static const char *const bad[] = {"a b: c\r\n\r\n", "a: \x01\r\n\r\n", "(: c\r\n\r\n"};
+	struct response_parser *parser;
+	const struct response_field *trailers;
+	struct byte_queue body;
+	const char *why = NULL;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(response_parser_new(&parser), 0);
+	byte_queue_init(&body);
+	for (int i = 0; i < 2; i++) { /* The second time as the first. */
+		response_parser_reset(parser, false, &body);
+		assert_int_equal(response_parser_feed(parser, head, strlen(head), &why), 0);
+		response_parser_trailers(parser, &n);
+		assert_int_equal(n, 0);
+		assert_int_equal(
+			response_parser_feed(parser, "c: d  \r\nee: \r\n\r\n", 17, &why), 0);
+		assert_true(response_parser_is_complete(parser));
+		trailers = response_parser_trailers(parser, &n);
+		assert_int_equal(n, 2);
+		assert_string_equal(trailers[0].name, "c");
+		assert_string_equal(trailers[0].value, "d");
+		assert_string_equal(trailers[1].name, "ee");
+		assert_string_equal(trailers[1].value, "");
+		assert_int_equal(response_parser_head(parser)->n_fields, 2);
+		assert_string_equal(response_parser_head(parser)->fields[0].value, "b");
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		response_parser_reset(parser, false, &body);
+		assert_int_equal(response_parser_feed(parser, head, strlen(head), &why), 0);
+		assert_int_equal(
+			response_parser_feed(parser, bad[i], strlen(bad[i]), &why), -EBADMSG);
+	}
+	response_parser_free(parser);
+	byte_queue_fini(&body);
+}
+
 int
 main(void)
 {
@@ -326,6 +404,8 @@ main(void)
 		cmocka_unit_test(headers_have_bounds),
 		cmocka_unit_test(a_parser_forgets_the_response_before),
 		cmocka_unit_test(damaged_bytes_do_no_harm),
+		cmocka_unit_test(fields_behind_a_body_are_kept_and_looked_at),
+		cmocka_unit_test(a_change_of_protocol_is_the_end_of_http_if_it_was_asked_for),
 	};
 
 	return cmocka_run_group_tests(cases, NULL, NULL);
