@@ -139,6 +139,18 @@ route_elsewhere(struct db_job *job)
 		route(job);
 }
 
+/* True for a read that another server may do. What a replica refuses, the primary may know: a
+ * migration reaches it first. */
+static bool
+is_for_others(const struct db_job *job, enum db_status status)
+{
+	const struct db *db = job->db;
+
+	if (status == DB_FAILED)
+		return db->primary != DB_ROUTER_NONE && job->server != &db->servers[db->primary];
+	return status == DB_UNKNOWN || status == DB_UNAVAILABLE;
+}
+
 /* A write is tried again only if it certainly was not done: the server has rolled it back because
  * of another one (a statement by itself is a whole transaction), or the connection broke before it
  * was sent. */
@@ -157,7 +169,7 @@ on_result(void *ctx, const struct db_result *result)
 	struct db_job *job = ctx;
 
 	db_server_note(job->server, result);
-	if (!job->write && (result->status == DB_UNKNOWN || result->status == DB_UNAVAILABLE)) {
+	if (!job->write && is_for_others(job, result->status)) {
 		route_elsewhere(job);
 	} else if (job->write && may_retry(job, result->status)) {
 		job->n_retries++;

@@ -128,13 +128,13 @@ app_query_text(
 	return true;
 }
 
-static bool
-is_json(const char *content_type)
+bool
+app_body_is(const struct http_request *req, const char *type)
 {
-	static const char json[] = "application/json";
-	const size_t length = sizeof(json) - 1;
+	const char *content_type = http_request_header(req, "Content-Type");
+	size_t length = strlen(type);
 
-	return content_type && strncasecmp(content_type, json, length) == 0 &&
+	return content_type && strncasecmp(content_type, type, length) == 0 &&
 	       (content_type[length] == '\0' || content_type[length] == ';' ||
 		       content_type[length] == ' ');
 }
@@ -158,7 +158,7 @@ app_json_object(struct app_request *request, const char *const *names)
 	json_t *body, *value;
 	size_t size;
 
-	if (!is_json(http_request_header(req, "Content-Type"))) {
+	if (!app_body_is(req, "application/json")) {
 		app_reply_error(request, 415, "Content-Type must be application/json");
 		return false;
 	}

@@ -14,6 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* True if the request says that its body is of 'type', with or without parameters. Answers nothing
+ * itself. */
+bool app_body_is(const struct http_request *req, const char *type);
+
 struct app_range {
 	int64_t min, max; /* Both are allowed. */
 };

@@ -79,15 +79,15 @@ reply_empty(
 }
 
 void
-reply_redirect(
-	struct app *app, struct http_request *req, const char *location, const struct gtid *written)
+reply_redirect(struct app *app, struct http_request *req, unsigned int status, const char *location,
+	const struct gtid *written)
 {
 	struct headers headers = {.n = 0};
 
 	add(&headers, "Location", location);
 	add(&headers, "Cache-Control", "no-store"); /* Every visit shall be counted. */
 	add_session(&headers, app, req, written);
-	http_respond(req, 302, headers.list, headers.n, "", 0);
+	http_respond(req, status, headers.list, headers.n, "", 0);
 }
 
 void

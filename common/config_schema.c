@@ -361,6 +361,13 @@ static const cyaml_schema_field_t web_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t links_fields[] = {
+	TEXT(raw_links, anonymous),
+	TEXT(raw_links, owner_writes_per_minute),
+	TEXT(raw_links, owner_burst),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t app_fields[] = {
 	TEXT(raw_app, public_url),
 	TEXT(raw_app, session_key_file),
@@ -374,6 +381,7 @@ static const cyaml_schema_field_t app_fields[] = {
 	TEXT(raw_app, work_queue),
 	LIST(raw_app, modules, text_entry),
 	MAP(raw_app, limits, limits_fields),
+	MAP(raw_app, links, links_fields),
 	CYAML_FIELD_END,
 };
 

@@ -206,12 +206,17 @@ struct raw_web {
 	struct raw_response_cache *cache;
 };
 
+struct raw_links {
+	char *anonymous, *owner_writes_per_minute, *owner_burst;
+};
+
 struct raw_app {
 	char *public_url, *session_key_file, *connections, *queue, *query_timeout_ms;
 	char *min_connections, *connection_lifetime_s, *max_lag_ms, *work_threads, *work_queue;
 	char **modules;
 	unsigned int modules_count;
 	struct raw_limits *limits;
+	struct raw_links *links;
 };
 
 struct raw_replication {

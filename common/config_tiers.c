@@ -13,6 +13,7 @@
 #define HEADER_MAX 65536
 #define DB_CONNECTIONS_MAX 1000
 #define DB_QUEUE_MAX 1000000
+#define OWNER_WRITES_MAX 60000 /* A thousand a second. */
 #define LIFETIME_MAX_S 604800
 #define LAG_MIN_MS 1000 /* Less cannot be told apart from the time between two looks. */
 #define WORK_THREADS_MAX 128
@@ -154,6 +155,19 @@ build_pools(struct config_reader *reader, const struct raw_app *raw, struct app_
 }
 
 static void
+build_links(struct config_reader *reader, const struct raw_links *given, struct links_config *links)
+{
+	static const struct raw_links none;
+	const struct raw_links *raw = given ? given : &none;
+
+	links->anonymous = config_bool(reader, "app.links", "anonymous", raw->anonymous, true);
+	links->owner_writes_per_minute = number(reader, "app.links", "owner_writes_per_minute",
+		raw->owner_writes_per_minute, (struct config_range){1, OWNER_WRITES_MAX, 60});
+	links->owner_burst = number(reader, "app.links", "owner_burst", raw->owner_burst,
+		(struct config_range){1, OWNER_WRITES_MAX, 30});
+}
+
+static void
 build_app(struct config_reader *reader, const struct raw_app *raw, struct app_config *app)
 {
 	app->public_url = config_required(reader, "app", "public_url", raw->public_url);
@@ -174,6 +188,7 @@ build_app(struct config_reader *reader, const struct raw_app *raw, struct app_co
 	app->work_queue_max = number(reader, "app", "work_queue", raw->work_queue,
 		(struct config_range){0, DB_QUEUE_MAX, 64});
 	build_modules(reader, raw, app);
+	build_links(reader, raw->links, &app->links);
 }
 
 static void

@@ -490,6 +490,13 @@ struct web_config {
 	struct http2_config http2;
 };
 
+/* The link shortener. */
+struct links_config {
+	bool anonymous;                   /* Links may be made without a token. */
+	uint32_t owner_writes_per_minute; /* Of one owner, on all nodes together, ... */
+	uint32_t owner_burst;             /* ... and so many at once. */
+};
+
 struct app_config {
 	const char *public_url; /* "https://www.example.org", without a slash at the end. */
 	struct http_limits limits;
@@ -505,6 +512,7 @@ struct app_config {
 	const char *const *modules;
 	const char
 		*session_key_file; /* Secret that signs session cookies; the same on every node. */
+	struct links_config links;
 };
 
 /* For scripts/database and scripts/promote; no process uses it. */

@@ -26,6 +26,7 @@ nodes:
   limits: {{threads: {threads}, drain_timeout_ms: 20000}}
   connections: 4
   query_timeout_ms: {query_timeout_ms}
+  links: {links}
   session_key_file: secret/session_key
 {app}database:
   name: weir
@@ -41,13 +42,13 @@ SECRETS = {"app": "app-secret", "read": "read-secret", "migrate": "migrate-secre
 
 
 class Answer:
-    """What came back: status, headers, and the body as JSON where it is JSON."""
+    """What came back: status, headers, the body, and that as JSON where it is JSON."""
 
     def __init__(self, response):
         self.status = response.status
         self.headers = response.headers
-        text = response.read().decode()
-        self.json = json.loads(text) if text.startswith(("{", "[")) else None
+        self.body = response.read()
+        self.json = json.loads(self.body) if self.body.startswith((b"{", b"[")) else None
 
     def __repr__(self):
         return f"{self.status} {self.json}"
@@ -60,6 +61,7 @@ class Client:
         self.port = port
         self.cookies = cookies
         self.cookie = None
+        self.token = None  # Of an owner; then all requests are that owner's.
         self.connection = None
 
     def connect(self):
@@ -72,6 +74,8 @@ class Client:
         if isinstance(body, dict):
             body = json.dumps(body)
             sent.setdefault("Content-Type", "application/json")
+        if self.token:
+            sent.setdefault("Authorization", f"Bearer {self.token}")
         if self.cookie and self.cookies:
             sent["Cookie"] = f"theme=dark; {self.cookie}"
         self.connect()
@@ -89,9 +93,15 @@ class Client:
     def get(self, path):
         return self.request("GET", path)
 
-    def create(self, url="https://example.org/", key=None):
+    def create(self, url="https://example.org/", key=None, **more):
         headers = {"Idempotency-Key": key} if key else None
-        return self.request("POST", "/api/links", {"url": url}, headers)
+        return self.request("POST", "/api/links", {"url": url, **more}, headers)
+
+    def change(self, which, **members):
+        return self.request("PATCH", f"/api/links/{which}", members)
+
+    def delete(self, code):
+        return self.request("DELETE", f"/api/links/{code}")
 
 
 class Cluster:
@@ -100,7 +110,7 @@ class Cluster:
     'app', 'database' and 'nodes' are more lines of those sections of the file."""
 
     def __init__(self, folder, db1_port, db2_port, *, threads=1, migrations=None, app="",
-                 database="", nodes="", query_timeout_ms=2000):
+                 database="", nodes="", query_timeout_ms=2000, links="{}"):
         self.folder = folder
         self.ports = {name: free_port() for name in ("app1", "app2", "metrics1", "metrics2")}
         secret = folder / "secret"
@@ -112,7 +122,7 @@ class Cluster:
         self.file.write_text(CLUSTER.format(
             db1=db1_port, db2=db2_port, threads=threads, **self.ports,
             migrations=migrations or REPOSITORY / "apptier" / "migrations", app=app,
-            database=database, nodes=nodes, query_timeout_ms=query_timeout_ms))
+            database=database, nodes=nodes, query_timeout_ms=query_timeout_ms, links=links))
 
 
 class AppTier:
@@ -145,6 +155,12 @@ class AppTier:
 
     def client(self, **options):
         return Client(self.port, **options)
+
+    def owner(self):
+        """A client with a token of its own."""
+        client = self.client()
+        client.token = client.request("POST", "/api/owners").json["token"]
+        return client
 
     def health(self):
         return self.client().get("/health")
