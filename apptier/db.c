@@ -7,6 +7,7 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 LOG_MODULE("database");
@@ -37,6 +38,18 @@ db_status_name(enum db_status status)
 	return "?";
 }
 
+static uint64_t
+lag_ns(const struct db *db, const struct db_server *server, uint64_t now_ns)
+{
+	return db_lag_ns(&db->history, &server->lag, db->primary != DB_ROUTER_NONE, now_ns);
+}
+
+static bool
+is_stale(const struct db *db, const struct db_server *server, uint64_t now_ns)
+{
+	return lag_ns(db, server, now_ns) > db->model->app.max_lag_ms * NS_PER_MS;
+}
+
 static size_t
 make_views(const struct db *db, struct db_view views[static DB_SERVERS_MAX])
 {
@@ -49,6 +62,7 @@ make_views(const struct db *db, struct db_view views[static DB_SERVERS_MAX])
 			.up = server->up,
 			.writable = server->writable,
 			.lags = now_ns < server->lags_until_ns,
+			.stale = (int)i != db->primary && is_stale(db, server, now_ns),
 			.configured = server->configured,
 		};
 	}
@@ -67,14 +81,70 @@ elect(struct db *db)
 	if (split && !db->split)
 		LOG_ERR("more than one database is writable; writes stay on %s. Set read_only=1 on "
 			"the other before they drift apart",
-			db->servers[primary].account.server);
+			db->servers[primary].reader.server);
 	db->split = split;
 	if (primary == db->primary)
 		return;
 	LOG_INFORM("primary %s -> %s",
-		db->primary == DB_ROUTER_NONE ? "none" : db->servers[db->primary].account.server,
-		primary == DB_ROUTER_NONE ? "none" : db->servers[primary].account.server);
+		db->primary == DB_ROUTER_NONE ? "none" : db->servers[db->primary].reader.server,
+		primary == DB_ROUTER_NONE ? "none" : db->servers[primary].reader.server);
 	db->primary = primary;
+	if (primary != DB_ROUTER_NONE && primary != db->former) {
+		db->former = primary;
+		db_lag_reset(&db->history);
+		for (size_t i = 0; i < db->n_servers; i++) {
+			db->servers[i].lag.known = false;
+			db->servers[i].lag.as_of_ns = 0;
+		}
+	}
+}
+
+static void
+tell_age(const struct db_server *server, uint32_t max_lag_ms)
+{
+	if (!server->stale)
+		LOG_INFORM("%s: is up to date with the primary: it is read", server->reader.server);
+	else if (server->lag.as_of_ns == 0)
+		LOG_INFORM("%s: is behind the primary; it is not read until it has caught up",
+			server->reader.server);
+	else
+		LOG_WARNING("%s: is more than %" PRIu32 " ms behind the primary; it is not read "
+			    "until it has caught up",
+			server->reader.server, max_lag_ms);
+}
+
+/* Judges all replicas anew, and says of each when it falls behind the limit or is back. */
+static void
+judge_replicas(struct db *db)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	for (size_t i = 0; i < db->n_servers; i++) {
+		struct db_server *server = &db->servers[i];
+		bool stale;
+
+		if ((int)i == db->primary || !server->up)
+			continue;
+		db_lag_judge(&db->history, &server->lag, db->primary != DB_ROUTER_NONE);
+		stale = is_stale(db, server, now_ns);
+		if (stale == server->stale)
+			continue;
+		server->stale = stale;
+		tell_age(server, db->model->app.max_lag_ms);
+	}
+}
+
+/* The minimum of connections where they will be used. */
+static void
+keep_connections(struct db *db)
+{
+	for (size_t i = 0; i < db->n_servers; i++) {
+		struct db_server *server = &db->servers[i];
+
+		if (server->writers != server->readers)
+			db_pool_keep(server->writers, server->up && (int)i == db->primary);
+		db_pool_keep(server->readers, server->up);
+	}
 }
 
 static const char *
@@ -84,30 +154,52 @@ state_name(bool up, bool writable)
 }
 
 static void
-on_probe(void *ctx, bool up, bool writable, const char *why)
+on_probe_changed(void *ctx, bool up, bool writable, const char *why)
 {
 	struct db_server *server = ctx;
 	struct db *db = server->db;
 	char text[ENDPOINT_TEXT_SIZE];
 
 	if (up)
-		LOG_INFORM("%s: %s -> %s", server->account.server,
+		LOG_INFORM("%s: %s -> %s", server->reader.server,
 			state_name(server->up, server->writable), state_name(up, writable));
 	else
-		LOG_WARNING("%s: %s -> down: %s; trying again at %s", server->account.server,
+		LOG_WARNING("%s: %s -> down: %s; trying again at %s", server->reader.server,
 			state_name(server->up, server->writable), why,
-			endpoint_format(&server->account.endpoint, text, sizeof(text)));
+			endpoint_format(&server->reader.endpoint, text, sizeof(text)));
 	/* It may come back with another history (restored, rewound), so what it had proves nothing.
 	 */
 	server->reached = (struct gtid){0};
 	server->lags_until_ns = 0;
 	server->up = up;
 	server->writable = writable;
-	db_pool_reset(server->pool);
+	db_pool_reset(server->readers);
+	if (server->writers != server->readers)
+		db_pool_reset(server->writers);
 	elect(db);
+	judge_replicas(db);
+	keep_connections(db);
 	for (struct db_watcher *watcher = db->watchers; watcher; watcher = watcher->next)
 		watcher->changed(watcher->ctx);
 }
+
+static void
+on_probe_answered(void *ctx, uint64_t asked_ns, const struct gtid_set *position)
+{
+	struct db_server *server = ctx;
+	struct db *db = server->db;
+
+	server->lag.position = *position;
+	server->lag.told = true;
+	if (db->primary != DB_ROUTER_NONE && server == &db->servers[db->primary])
+		db_lag_primary(&db->history, asked_ns, position);
+	judge_replicas(db);
+}
+
+static const struct db_probe_events probe_events = {
+	.changed = on_probe_changed,
+	.answered = on_probe_answered,
+};
 
 static void
 on_pool_lost(void *ctx)
@@ -175,35 +267,66 @@ db_server_note(struct db_server *server, const struct db_result *result)
 }
 
 static int
-add_server(struct db *db, const struct node *node, const char *password, struct err *err)
+make_pool(struct db_pool **out, struct db_server *server, const struct db_account *account,
+	struct err *err)
 {
-	const struct app_config *app = &db->model->app;
+	const struct app_config *app = &server->db->model->app;
+	const struct db_pool_config config = {
+		.account = account,
+		.n_connections = app->n_connections,
+		.n_min = app->n_min_connections,
+		.lifetime_ns = app->connection_lifetime_s * NS_PER_S,
+		.queue_max = app->queue_max,
+	};
+	int rc = db_pool_new(out, server->db->loop, &config, err);
+
+	if (rc == 0)
+		db_pool_on_lost(*out, on_pool_lost, server);
+	return rc;
+}
+
+static void
+free_server(struct db_server *server)
+{
+	db_probe_free(server->probe);
+	if (server->writers != server->readers)
+		db_pool_free(server->writers);
+	db_pool_free(server->readers);
+}
+
+static int
+add_server(struct db *db, const struct node *node, const struct db_passwords *passwords,
+	struct err *err)
+{
+	const struct database_config *database = &db->model->database;
 	struct db_server *server = &db->servers[db->n_servers];
 	int rc;
 
 	server->db = db;
 	server->configured = node->db.role == DATABASE_PRIMARY;
-	server->account = (struct db_account){
+	server->writer = server->reader = (struct db_account){
 		.server = node->name,
 		.endpoint = node->db.listen,
-		.user = db->model->database.user,
-		.password = password,
-		.database = db->model->database.name,
+		.user = database->user,
+		.password = passwords->writer,
+		.database = database->name,
+		.tls_ca = database->tls_ca,
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS,
-		.statement_timeout_ms = app->query_timeout_ms,
+		.statement_timeout_ms = db->model->app.query_timeout_ms,
 	};
-	rc = db_pool_new(
-		&server->pool, db->loop, &server->account, app->n_connections, app->queue_max, err);
-	if (rc < 0)
-		return rc;
-	db_pool_on_lost(server->pool, on_pool_lost, server);
-	rc = db_probe_new(&server->probe, db->loop, &server->account, on_probe, server, err);
-	if (rc < 0) {
-		db_pool_free(server->pool);
-		return rc;
+	if (database->read_user) {
+		server->reader.user = database->read_user;
+		server->reader.password = passwords->reader;
 	}
-	db->n_servers++;
-	return 0;
+	db->n_servers++; /* db_free() frees what there is of it. */
+	rc = make_pool(&server->readers, server, &server->reader, err);
+	server->writers = server->readers;
+	if (rc == 0 && database->read_user)
+		rc = make_pool(&server->writers, server, &server->writer, err);
+	if (rc == 0)
+		rc = db_probe_new(
+			&server->probe, db->loop, &server->reader, &probe_events, server, err);
+	return rc;
 }
 
 static void
@@ -213,8 +336,8 @@ on_idle_closed(uv_handle_t *handle)
 }
 
 int
-db_new(struct db **out, uv_loop_t *loop, const struct model *model, const char *password,
-	struct err *err)
+db_new(struct db **out, uv_loop_t *loop, const struct model *model,
+	const struct db_passwords *passwords, struct err *err)
 {
 	struct db *db = calloc(1, sizeof(*db));
 	const struct node *node = NULL;
@@ -223,13 +346,14 @@ db_new(struct db **out, uv_loop_t *loop, const struct model *model, const char *
 		return err_set(err, -ENOMEM, "no memory for the database layer");
 	db->loop = loop;
 	db->model = model;
-	db->primary = DB_ROUTER_NONE;
+	db->primary = db->former = DB_ROUTER_NONE;
+	db_lag_init(&db->history, model->app.max_lag_ms * NS_PER_MS);
 	db->deferred_end = &db->deferred;
 	uv_idle_init(loop, &db->idle);
 	db->idle.data = db;
 	while ((node = model_next_node(model, ROLE_DB, node))) {
 		int rc = db->n_servers < DB_SERVERS_MAX
-				 ? add_server(db, node, password, err)
+				 ? add_server(db, node, passwords, err)
 				 : err_set(err, -E2BIG, "more than %d database nodes",
 					   DB_SERVERS_MAX);
 
@@ -264,10 +388,8 @@ db_free(struct db *db)
 {
 	if (!db)
 		return;
-	for (size_t i = 0; i < db->n_servers; i++) {
-		db_probe_free(db->servers[i].probe);
-		db_pool_free(db->servers[i].pool);
-	}
+	for (size_t i = 0; i < db->n_servers; i++)
+		free_server(&db->servers[i]);
 	uv_close((uv_handle_t *)&db->idle, on_idle_closed);
 }
 
@@ -295,10 +417,15 @@ db_watch(struct db *db, struct db_watcher *watcher)
 void
 db_health(const struct db *db, struct db_health *out)
 {
+	struct db_view views[DB_SERVERS_MAX];
+	size_t n_views = make_views(db, views);
+
 	*out = (struct db_health){.ready = db->ready, .primary = db->primary != DB_ROUTER_NONE};
-	for (size_t i = 0; i < db->n_servers; i++) {
-		out->readable = out->readable || db->servers[i].up;
-		out->replica = out->replica || (db->servers[i].up && (int)i != db->primary);
+	for (size_t i = 0; i < n_views; i++) {
+		bool usable = views[i].up && !views[i].stale;
+
+		out->readable = out->readable || usable;
+		out->replica = out->replica || (usable && (int)i != db->primary);
 	}
 }
 
@@ -312,19 +439,28 @@ void
 db_server_stats(const struct db *db, size_t index, struct db_server_stats *out)
 {
 	const struct db_server *server = &db->servers[index];
-	struct db_pool_stats pool;
+	struct db_pool_stats readers, writers = {.n_opened = 0};
+	uint64_t age_ns = (int)index == db->primary ? 0 : lag_ns(db, server, clock_now_ns());
 
-	db_pool_stats(server->pool, &pool);
+	db_pool_stats(server->readers, &readers);
+	if (server->writers != server->readers)
+		db_pool_stats(server->writers, &writers);
 	*out = (struct db_server_stats){
-		.server = server->account.server,
+		.server = server->reader.server,
 		.up = server->up,
 		.writable = server->up && server->writable,
+		.lag_ms = server->up ? age_ns / NS_PER_MS : 0,
 		.n_queries = server->n_queries,
 		.n_errors = server->n_errors,
+		.n_retries = server->n_retries,
 		.n_waits = server->n_waits,
 		.n_wait_timeouts = server->n_wait_timeouts,
-		.n_lost = pool.n_lost,
-		.n_connections = pool.n_connections,
-		.n_waiting = pool.n_waiting,
+		.n_opened = readers.n_opened + writers.n_opened,
+		.n_lost = readers.n_lost + writers.n_lost,
+		.n_retired = readers.n_retired + writers.n_retired,
+		.n_killed = readers.n_killed + writers.n_killed,
+		.n_refused = readers.n_refused + writers.n_refused,
+		.n_connections = readers.n_connections + writers.n_connections,
+		.n_waiting = readers.n_waiting + writers.n_waiting,
 	};
 }

@@ -14,7 +14,6 @@
 
 #include "apptier/db_value.h"
 #include "common/err.h"
-#include "common/model.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,11 +21,17 @@
 
 struct db;
 struct db_job;
+struct model;
 
-/* 'model' and 'password' outlive it. No server is waited for. Returns 0, or a negative errno with
- * 'err' set. */
-int db_new(struct db **out, uv_loop_t *loop, const struct model *model, const char *password,
-	struct err *err);
+struct db_passwords {
+	const char *writer; /* Of database.user. */
+	const char *reader; /* Of database.read_user; NULL if there is none. */
+};
+
+/* 'model' and what 'passwords' points to outlive it. No server is waited for. Returns 0, or a
+ * negative errno with 'err' set. */
+int db_new(struct db **out, uv_loop_t *loop, const struct model *model,
+	const struct db_passwords *passwords, struct err *err);
 
 /* Takes nothing more: new statements are DB_UNAVAILABLE, open ones go on to their answer or their
  * deadline. Before db_free() let the loop go on until db_is_idle(). */
@@ -70,9 +75,9 @@ void db_watch(struct db *db, struct db_watcher *watcher);
 
 struct db_health {
 	bool ready;    /* Statements are let through. */
-	bool readable; /* Some server answers. */
+	bool readable; /* Some server may be read. */
 	bool primary;  /* A writable server answers. */
-	bool replica;  /* Another one answers. */
+	bool replica;  /* Another one may be read. */
 };
 
 void db_health(const struct db *db, struct db_health *out);
@@ -82,11 +87,17 @@ struct db_server_stats {
 	const char *server; /* Node name. */
 	bool up;
 	bool writable;
+	uint64_t lag_ms; /* How far it is behind the primary, at most. */
 	uint64_t n_queries;
 	uint64_t n_errors;        /* Failed, lost, refused. */
+	uint64_t n_retries;       /* Writes tried again by themselves. */
 	uint64_t n_waits;         /* Reads that had to wait for the client's write. */
 	uint64_t n_wait_timeouts; /* Of them, those that went to the primary instead. */
-	uint64_t n_lost;          /* Connections that broke. */
+	uint64_t n_opened;        /* Connections made. */
+	uint64_t n_lost;          /* Of them, those that broke ... */
+	uint64_t n_retired;       /* ... and those closed for their age or idleness. */
+	uint64_t n_killed;        /* Statements ended at the server after their deadline. */
+	uint64_t n_refused;       /* Statements that found the queue full or too slow. */
 	uint32_t n_connections;
 	uint32_t n_waiting; /* Statements waiting for a connection. */
 };

@@ -6,6 +6,7 @@
  * statement is up to three of them (prepare, execute, store the result). */
 #include "apptier/db_connection.h"
 
+#include "apptier/db_cache.h"
 #include "apptier/db_mysql.h"
 #include "apptier/db_prepared.h"
 #include "common/clock.h"
@@ -26,11 +27,6 @@ enum step {
 	STEP_PREPARE,
 	STEP_EXECUTE,
 	STEP_STORE
-};
-
-struct cached {
-	const struct db_statement *statement;
-	MYSQL_STMT *stmt;
 };
 
 struct db_connection {
@@ -56,8 +52,8 @@ struct db_connection {
 	db_result_fn fn;
 	void *fn_ctx;
 	MYSQL_STMT *stmt; /* Being prepared or executed. */
-	struct cached cache[DB_STATEMENTS_MAX];
-	size_t n_cached;
+	struct db_cache cache;
+	unsigned long given_up; /* The server's number of it, if a statement took too long. */
 	struct db_rows rows;
 };
 
@@ -75,6 +71,7 @@ static void
 break_connection(struct db_connection *connection)
 {
 	MYSQL_STMT *unprepared = connection->step == STEP_PREPARE ? connection->stmt : NULL;
+	bool in_order = connection->usable && connection->step == STEP_IDLE;
 
 	connection->usable = false;
 	connection->step = STEP_IDLE;
@@ -82,17 +79,17 @@ break_connection(struct db_connection *connection)
 	if (!connection->mysql)
 		return;
 	if (connection->polling) {
-		/* Closing says goodbye to the server, which must not block on a dead network. */
-		shutdown(mysql_get_socket(connection->mysql), SHUT_RDWR);
+		/* Closing says goodbye to the server, which must not block on a dead network; it
+		 * cannot while nothing is under way. */
+		if (!in_order)
+			shutdown(mysql_get_socket(connection->mysql), SHUT_RDWR);
 		uv_close((uv_handle_t *)&connection->poll, on_handle_closed);
 		connection->polling = false;
 	}
 	mysql_close(connection->mysql);
 	connection->mysql = NULL;
 	/* Statements outlive their connection, and without it their closing is only memory. */
-	for (size_t i = 0; i < connection->n_cached; i++)
-		mysql_stmt_close(connection->cache[i].stmt);
-	connection->n_cached = 0;
+	db_cache_clear(&connection->cache);
 	if (unprepared)
 		mysql_stmt_close(unprepared);
 }
@@ -165,10 +162,11 @@ finish_rows(struct db_connection *connection)
 }
 
 static void
-finish_write(struct db_connection *connection, uint64_t n_affected)
+finish_write(struct db_connection *connection, uint64_t n_affected, uint64_t insert_id)
 {
 	const struct db_result result = {.status = DB_OK,
 		.n_affected = n_affected,
+		.insert_id = insert_id,
 		.gtid = db_mysql_gtid(connection->mysql)};
 
 	finish(connection, &result);
@@ -254,16 +252,16 @@ next_step(struct db_connection *connection)
 		connection->events->opened(connection->ctx, connection);
 		return false;
 	case STEP_COMMAND:
-		finish_write(connection, mysql_affected_rows(connection->mysql));
+		finish_write(connection, mysql_affected_rows(connection->mysql), 0);
 		return false;
 	case STEP_PREPARE:
-		connection->cache[connection->n_cached++] = (struct cached){
-			.statement = connection->call->statement, .stmt = connection->stmt};
+		db_cache_add(&connection->cache, connection->call->statement, connection->stmt);
 		connection->step = STEP_EXECUTE;
 		return bind_call(connection);
 	case STEP_EXECUTE:
 		if (mysql_stmt_field_count(connection->stmt) == 0) {
-			finish_write(connection, mysql_stmt_affected_rows(connection->stmt));
+			finish_write(connection, mysql_stmt_affected_rows(connection->stmt),
+				mysql_stmt_insert_id(connection->stmt));
 			return false;
 		}
 		connection->step = STEP_STORE;
@@ -382,6 +380,8 @@ on_deadline(uv_timer_t *timer)
 {
 	struct db_connection *connection = timer->data;
 
+	if (connection->usable)
+		connection->given_up = mysql_thread_id(connection->mysql);
 	lose(connection, "no answer in time");
 }
 
@@ -392,16 +392,6 @@ arm(struct db_connection *connection, uint64_t deadline_ns)
 	uint64_t left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
 
 	uv_timer_start(&connection->timer, on_deadline, left_ns / NS_PER_MS + 1, 0);
-}
-
-static MYSQL_STMT *
-find_cached(const struct db_connection *connection, const struct db_statement *statement)
-{
-	for (size_t i = 0; i < connection->n_cached; i++) {
-		if (connection->cache[i].statement == statement)
-			return connection->cache[i].stmt;
-	}
-	return NULL;
 }
 
 int
@@ -423,7 +413,7 @@ db_connection_new(struct db_connection **out, uv_loop_t *loop, const struct db_a
 	uv_timer_init(loop, &connection->timer);
 	connection->timer.data = connection;
 	connection->n_handles = 1;
-	db_mysql_set_options(connection->mysql, account->statement_timeout_ms);
+	db_mysql_set_options(connection->mysql, account);
 	*out = connection;
 	connection->step = STEP_CONNECT;
 	arm(connection, clock_now_ns() + account->connect_timeout_ms * NS_PER_MS);
@@ -448,6 +438,12 @@ db_connection_is_usable(const struct db_connection *connection)
 	return connection->usable;
 }
 
+unsigned long
+db_connection_given_up(const struct db_connection *connection)
+{
+	return connection->given_up;
+}
+
 static void
 begin(struct db_connection *connection, uint64_t deadline_ns, db_result_fn fn, void *ctx)
 {
@@ -463,13 +459,12 @@ db_connection_execute(struct db_connection *connection, const struct db_call *ca
 {
 	begin(connection, deadline_ns, fn, ctx);
 	connection->call = call;
-	connection->stmt = find_cached(connection, call->statement);
+	connection->stmt = db_cache_find(&connection->cache, call->statement);
 	connection->step = STEP_EXECUTE;
 	if (connection->stmt) {
 		if (!bind_call(connection))
 			return;
 	} else {
-		assert(connection->n_cached < DB_STATEMENTS_MAX);
 		connection->step = STEP_PREPARE;
 		connection->stmt = mysql_stmt_init(connection->mysql);
 		if (!connection->stmt) {

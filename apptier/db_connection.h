@@ -23,6 +23,7 @@ struct db_account {
 	const char *user;
 	const char *password;
 	const char *database;
+	const char *tls_ca; /* PEM; NULL: no TLS. */
 	uint32_t connect_timeout_ms;
 	uint32_t statement_timeout_ms; /* The server itself ends what takes longer. */
 };
@@ -46,6 +47,10 @@ void db_connection_free(struct db_connection *connection);
 
 /* True while statements can be given to it. */
 bool db_connection_is_usable(const struct db_connection *connection);
+
+/* The server's number of this connection if a statement on it was given up, and so may go on there;
+ * else 0. */
+unsigned long db_connection_given_up(const struct db_connection *connection);
 
 /* Runs a prepared statement. The connection must be usable and idle; the call's values must stay
  * until 'fn' is called. At 'deadline_ns' the statement is given up and the connection broken.

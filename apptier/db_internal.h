@@ -4,22 +4,29 @@
 #define APPTIER_DB_INTERNAL_H
 
 #include "apptier/db.h"
+#include "apptier/db_lag.h"
 #include "apptier/db_pool.h"
 #include "apptier/db_probe.h"
 #include "apptier/db_router.h"
+#include "common/model.h"
 
 struct db_server {
 	struct db *db;
-	struct db_account account;
-	struct db_pool *pool;
+	struct db_account reader; /* Reads, and looks after the server. */
+	struct db_account writer;
+	struct db_pool *readers;
+	struct db_pool *writers; /* The same one if there is one account. */
 	struct db_probe *probe;
 	bool configured; /* The cluster file calls it the primary. */
 	bool up;
 	bool writable;
-	struct gtid reached;    /* What a wait has shown to be applied here. */
-	uint64_t lags_until_ns; /* A wait timed out: do not ask again before. */
+	struct db_lag_replica lag; /* How far it is behind the primary, as a replica. */
+	bool stale;                /* Too far, when it was looked at last. */
+	struct gtid reached;       /* What a wait has shown to be applied here. */
+	uint64_t lags_until_ns;    /* A wait timed out: do not ask again before. */
 	uint64_t n_queries;
 	uint64_t n_errors;
+	uint64_t n_retries;
 	uint64_t n_waits;
 	uint64_t n_wait_timeouts;
 };
@@ -37,7 +44,9 @@ struct db {
 	struct db_server servers[DB_SERVERS_MAX];
 	size_t n_servers;
 	int primary; /* Index, or DB_ROUTER_NONE. */
-	bool split;  /* Several servers claim to be writable. */
+	int former;  /* The last primary that there was; what 'history' is of. */
+	struct db_lag_history history;
+	bool split; /* Several servers claim to be writable. */
 	bool ready;
 	bool shut;
 	uint32_t turn;   /* Rises with every read. */

@@ -15,6 +15,8 @@
 #define WAIT_LIMIT_NS (250 * NS_PER_MS) /* The server's 50 ms and a slow network. */
 #define LAGS_FOR_NS (500 * NS_PER_MS)
 
+#define RETRIES_MAX 3
+
 static const struct db_statement wait_statement = {WAIT_SQL, 1};
 
 struct db_job {
@@ -26,9 +28,10 @@ struct db_job {
 	bool write;
 	bool starting; /* Inside the call that made it: the answer has to wait. */
 	struct db_want want;
-	bool wait;       /* At this server, wait for the client's write first. */
-	uint32_t tried;  /* Bits of servers that failed. */
-	db_result_fn fn; /* NULL: detached. */
+	bool wait;          /* At this server, wait for the client's write first. */
+	uint32_t tried;     /* Bits of servers that failed. */
+	uint32_t n_retries; /* Of a write. */
+	db_result_fn fn;    /* NULL: detached. */
 	void *ctx;
 	struct db_result result; /* Deferred. */
 	struct db_call wait_call;
@@ -38,6 +41,12 @@ struct db_job {
 	struct db_value values[]; /* Followed by the bytes of their texts. */
 };
 
+static struct db_pool *
+pool_of(const struct db_job *job)
+{
+	return job->write ? job->server->writers : job->server->readers;
+}
+
 static void
 release(struct db_job *job, bool discard)
 {
@@ -45,7 +54,7 @@ release(struct db_job *job, bool discard)
 
 	job->connection = NULL;
 	if (connection)
-		db_pool_release(job->server->pool, connection, discard);
+		db_pool_release(pool_of(job), connection, discard);
 }
 
 static void
@@ -116,7 +125,7 @@ route(struct db_job *job)
 	job->server = &db->servers[chosen.server];
 	job->wait = chosen.wait && !gtid_covers(&job->server->reached, &job->want.after);
 	job->lease.deadline_ns = attempt_deadline_ns(job);
-	db_pool_acquire(job->server->pool, &job->lease);
+	db_pool_acquire(pool_of(job), &job->lease);
 }
 
 static void
@@ -130,16 +139,46 @@ route_elsewhere(struct db_job *job)
 		route(job);
 }
 
+/* True for a read that another server may do. What a replica refuses, the primary may know: a
+ * migration reaches it first. */
+static bool
+is_for_others(const struct db_job *job, enum db_status status)
+{
+	const struct db *db = job->db;
+
+	if (status == DB_FAILED)
+		return db->primary != DB_ROUTER_NONE && job->server != &db->servers[db->primary];
+	return status == DB_UNKNOWN || status == DB_UNAVAILABLE;
+}
+
+/* A write is tried again only if it certainly was not done: the server has rolled it back because
+ * of another one (a statement by itself is a whole transaction), or the connection broke before it
+ * was sent. */
+static bool
+may_retry(const struct db_job *job, enum db_status status)
+{
+	if (job->n_retries >= RETRIES_MAX || clock_now_ns() >= job->want.deadline_ns)
+		return false;
+	return status == DB_CONFLICT ||
+	       (status == DB_UNAVAILABLE && !db_connection_is_usable(job->connection));
+}
+
 static void
 on_result(void *ctx, const struct db_result *result)
 {
 	struct db_job *job = ctx;
 
 	db_server_note(job->server, result);
-	if (!job->write && (result->status == DB_UNKNOWN || result->status == DB_UNAVAILABLE))
+	if (!job->write && is_for_others(job, result->status)) {
 		route_elsewhere(job);
-	else
+	} else if (job->write && may_retry(job, result->status)) {
+		job->n_retries++;
+		job->server->n_retries++;
+		release(job, false);
+		route(job);
+	} else {
 		answer(job, result);
+	}
 }
 
 static void

@@ -8,10 +8,27 @@
 #include <mysqld_error.h>
 
 void
-db_mysql_set_options(MYSQL *mysql, uint32_t statement_timeout_ms)
+db_mysql_set_transport(MYSQL *mysql, const char *tls_ca)
 {
-	unsigned int protocol = MYSQL_PROTOCOL_TCP, no = 0;
-	my_bool reconnect = 0;
+	unsigned int protocol = MYSQL_PROTOCOL_TCP;
+	my_bool reconnect = 0, yes = 1;
+
+	mysql_options(mysql, MYSQL_OPT_PROTOCOL, &protocol);
+	mysql_options(mysql, MYSQL_OPT_RECONNECT, &reconnect);
+	mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+	if (!tls_ca)
+		return;
+	mysql_options(mysql, MYSQL_OPT_SSL_CA, tls_ca);
+	mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &yes);
+	mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
+	mysql_options(mysql, MARIADB_OPT_TLS_VERSION, "TLSv1.2,TLSv1.3");
+}
+
+void
+db_mysql_set_options(MYSQL *mysql, const struct db_account *account)
+{
+	uint32_t statement_timeout_ms = account->statement_timeout_ms;
+	unsigned int no = 0;
 	char init[512];
 
 	/* last_gtid comes with the answer to each write; times are UTC; a statement that we have
@@ -22,11 +39,9 @@ db_mysql_set_options(MYSQL *mysql, uint32_t statement_timeout_ms)
 		"max_statement_time=%u.%03u, innodb_lock_wait_timeout=%u",
 		statement_timeout_ms / 1000, statement_timeout_ms % 1000,
 		statement_timeout_ms / 1000 + 1);
+	db_mysql_set_transport(mysql, account->tls_ca);
 	mysql_options(mysql, MYSQL_OPT_NONBLOCK, NULL);
-	mysql_options(mysql, MYSQL_OPT_PROTOCOL, &protocol);
-	mysql_options(mysql, MYSQL_OPT_RECONNECT, &reconnect);
 	mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &no);
-	mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
 	mysql_options(mysql, MYSQL_INIT_COMMAND, init);
 }
 
@@ -42,6 +57,7 @@ db_mysql_status(unsigned int code)
 		return DB_CONFLICT;
 	case ER_OPTION_PREVENTS_STATEMENT: /* read_only: it is not the primary any more. */
 	case ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION:
+	case ER_NO_SUCH_THREAD: /* It ended before it could be killed. */
 		return DB_UNAVAILABLE;
 	case ER_STATEMENT_TIMEOUT:
 		return DB_TIMEOUT;

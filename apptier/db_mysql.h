@@ -4,15 +4,20 @@
 #ifndef APPTIER_DB_MYSQL_H
 #define APPTIER_DB_MYSQL_H
 
-#include "apptier/db_value.h"
+#include "apptier/db_connection.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <mysql.h>
 
-/* Before connecting: non-blocking, UTF-8, UTC, strict, and GTIDs told with each write. */
-void db_mysql_set_options(MYSQL *mysql, uint32_t statement_timeout_ms);
+/* Before connecting, for any connection: TCP, UTF-8, and, where 'tls_ca' is not NULL, TLS with a
+ * server whose certificate these authorities have signed for its address. */
+void db_mysql_set_transport(MYSQL *mysql, const char *tls_ca);
+
+/* Before connecting as one that serves requests: this, and non-blocking, UTC, strict, GTIDs told
+ * with each write. */
+void db_mysql_set_options(MYSQL *mysql, const struct db_account *account);
 
 /* What an error of a statement means, unless it is fatal. */
 enum db_status db_mysql_status(unsigned int code);

@@ -4,29 +4,35 @@
 
 #include "apptier/backoff.h"
 #include "common/clock.h"
+#include "common/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
+LOG_MODULE("database");
+
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 1000
 
-static const struct db_statement statement = {"SELECT @@global.read_only", 0};
+/* What it wrote itself and what it has of others. */
+static const struct db_statement statement = {
+	"SELECT @@global.read_only, @@global.gtid_binlog_pos, @@global.gtid_slave_pos", 0};
 static const struct db_call question = {&statement, NULL};
 
 struct db_probe {
 	uv_loop_t *loop;
 	const struct db_account *account;
 	struct db_connection *connection; /* NULL while waiting to try again. */
-	bool asking;                      /* A question is under way. */
+	bool asking;                      /* A question is under way ... */
+	uint64_t asked_ns;                /* ... since then. */
 	uv_timer_t timer;                 /* When to ask or to connect again ... */
 	uv_timer_cb on_timer;             /* ... which is the same function for both. */
 	struct backoff backoff;
 	bool known; /* Something has been reported. */
 	bool up;
 	bool writable;
-	db_probe_fn on_change;
+	const struct db_probe_events *events;
 	void *ctx;
 };
 
@@ -38,7 +44,7 @@ report(struct db_probe *probe, bool up, bool writable, const char *why)
 	probe->known = true;
 	probe->up = up;
 	probe->writable = writable;
-	probe->on_change(probe->ctx, up, writable, why);
+	probe->events->changed(probe->ctx, up, writable, why);
 }
 
 /* Closes the connection and tries again later. */
@@ -59,6 +65,8 @@ static void
 on_answer(void *ctx, const struct db_result *result)
 {
 	struct db_probe *probe = ctx;
+	struct gtid_set position = {.n = 0};
+	bool read_only;
 
 	probe->asking = false;
 	if (result->status != DB_OK || result->n_rows != 1) {
@@ -67,15 +75,25 @@ on_answer(void *ctx, const struct db_result *result)
 	}
 	backoff_reset(&probe->backoff);
 	uv_timer_start(&probe->timer, probe->on_timer, DB_PROBE_INTERVAL_MS, 0);
-	report(probe, true, db_result_value(result, 0, 0)->integer == 0, NULL);
+	read_only = db_result_value(result, 0, 0)->integer != 0;
+	for (size_t column = 1; column <= 2; column++) {
+		const struct db_value *list = db_result_value(result, 0, column);
+
+		if (list->kind == DB_TEXT && !gtid_set_add(&position, list->text, list->size))
+			LOG_LIMITED(LOG_WARN, "%s: its GTID position '%s' cannot be understood",
+				probe->account->server, list->text);
+	}
+	report(probe, true, !read_only, NULL);
+	probe->events->answered(probe->ctx, probe->asked_ns, &position);
 }
 
 static void
 ask(struct db_probe *probe)
 {
 	probe->asking = true;
+	probe->asked_ns = clock_now_ns();
 	db_connection_execute(probe->connection, &question,
-		clock_now_ns() + DB_PROBE_TIMEOUT_MS * NS_PER_MS, on_answer, probe);
+		probe->asked_ns + DB_PROBE_TIMEOUT_MS * NS_PER_MS, on_answer, probe);
 }
 
 static void
@@ -92,7 +110,7 @@ on_lost(void *ctx, struct db_connection *connection, const char *why)
 	retreat(ctx, why);
 }
 
-static const struct db_connection_events events = {
+static const struct db_connection_events connection_events = {
 	.opened = on_opened,
 	.lost = on_lost,
 };
@@ -107,8 +125,8 @@ on_timer(uv_timer_t *timer)
 		ask(probe);
 		return;
 	}
-	if (db_connection_new(
-		    &probe->connection, probe->loop, probe->account, &events, probe, &err) < 0)
+	if (db_connection_new(&probe->connection, probe->loop, probe->account, &connection_events,
+		    probe, &err) < 0)
 		retreat(probe, err.text);
 }
 
@@ -120,7 +138,7 @@ on_timer_closed(uv_handle_t *handle)
 
 int
 db_probe_new(struct db_probe **out, uv_loop_t *loop, const struct db_account *account,
-	db_probe_fn on_change, void *ctx, struct err *err)
+	const struct db_probe_events *events, void *ctx, struct err *err)
 {
 	struct db_probe *probe = calloc(1, sizeof(*probe));
 
@@ -128,7 +146,7 @@ db_probe_new(struct db_probe **out, uv_loop_t *loop, const struct db_account *ac
 		return err_set(err, -ENOMEM, "no memory for a database probe");
 	probe->loop = loop;
 	probe->account = account;
-	probe->on_change = on_change;
+	probe->events = events;
 	probe->ctx = ctx;
 	probe->on_timer = on_timer;
 	backoff_init(&probe->backoff, BACKOFF_MIN_MS, BACKOFF_MAX_MS);

@@ -36,8 +36,7 @@ db_router_is_split(const struct db_view *views, size_t n_views)
 	return n_writable > 1;
 }
 
-/* The 'turn'-th of the servers other than 'except' that are up, untried and, if asked, do not lag.
- */
+/* The 'turn'-th of the servers other than 'except' that may be read and are not to be skipped. */
 static int
 pick(const struct db_view *views, size_t n_views, int except, uint32_t skip, uint32_t turn)
 {
@@ -45,7 +44,7 @@ pick(const struct db_view *views, size_t n_views, int except, uint32_t skip, uin
 	uint32_t n_usable = 0;
 
 	for (size_t i = 0; i < n_views && i < DB_SERVERS_MAX; i++) {
-		if ((int)i != except && views[i].up && !(skip >> i & 1))
+		if ((int)i != except && views[i].up && !views[i].stale && !(skip >> i & 1))
 			usable[n_usable++] = (int)i;
 	}
 	return n_usable > 0 ? usable[turn % n_usable] : DB_ROUTER_NONE;

@@ -7,7 +7,9 @@
  *   reads   to a replica, by turns; to the primary when no replica is usable
  *   fresh   reads (that must see a certain write) likewise, but a replica that was just found to
  *           lag is passed over; only if nothing else is left is it read as it is, because an old
- *           answer is better than none while the primary is down */
+ *           answer is better than none while the primary is down
+ *
+ * A replica that is further behind than the configured limit is not read at all. */
 #ifndef APPTIER_DB_ROUTER_H
 #define APPTIER_DB_ROUTER_H
 
@@ -23,6 +25,7 @@ struct db_view {
 	bool up;         /* Answers. */
 	bool writable;   /* Said read_only=0; meaningless unless up. */
 	bool lags;       /* A wait for a write timed out there a moment ago. */
+	bool stale;      /* Too far behind the primary to be read at all. */
 	bool configured; /* The cluster file calls it the primary. */
 };
 

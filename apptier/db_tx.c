@@ -38,7 +38,7 @@ static void
 tx_free(struct db_tx *tx, bool discard)
 {
 	if (tx->connection)
-		db_pool_release(tx->server->pool, tx->connection, discard);
+		db_pool_release(tx->server->writers, tx->connection, discard);
 	tx->db->n_open--;
 	free(tx);
 }
@@ -161,7 +161,7 @@ db_begin(struct db *db, uint64_t deadline_ns, db_result_fn fn, void *ctx)
 	tx->server = db_route_write(db);
 	tx->starting = true;
 	if (tx->server)
-		db_pool_acquire(tx->server->pool, &tx->lease);
+		db_pool_acquire(tx->server->writers, &tx->lease);
 	else
 		on_refused(tx, DB_UNAVAILABLE);
 	tx->starting = false;
@@ -199,7 +199,7 @@ db_tx_rollback(struct db_tx *tx)
 		return;
 	tx->abandoned = true;
 	if (tx->state == TX_LEASING) {
-		db_pool_cancel(tx->server->pool, &tx->lease);
+		db_pool_cancel(tx->server->writers, &tx->lease);
 		tx_free(tx, false);
 	} else if (tx->state != TX_RUNNING && !tx->pending) {
 		end(tx);

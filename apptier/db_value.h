@@ -70,6 +70,7 @@ const char *db_status_name(enum db_status status);
 struct db_result {
 	enum db_status status;
 	uint64_t n_affected; /* Rows that a write matched and changed. */
+	uint64_t insert_id;  /* The AUTO_INCREMENT value that an INSERT has made; else 0. */
 	size_t n_rows;
 	size_t n_columns;
 	const struct db_value *values; /* Row by row. */

@@ -13,6 +13,7 @@
 #include "common/options.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,9 +28,11 @@ LOG_MODULE("apptier");
 struct daemon {
 	struct options options;
 	struct worker_config config;
+	struct app_modules modules;
 	char *password;
+	char *read_password; /* NULL: nobody but the writer reads. */
 	char *migrate_password;
-	char *session_key;
+	char *session_keys;
 	struct worker *workers[WORKERS_MAX];
 	size_t n_workers;
 	struct worker_stats stats[WORKERS_MAX];
@@ -48,7 +51,7 @@ fill_metrics(void *ctx, struct metrics *metrics)
 
 	for (size_t i = 0; i < daemon->n_workers; i++)
 		worker_measure(daemon->workers[i], &daemon->stats[i]);
-	metrics_page_write(metrics, daemon->options.node, daemon->stats, daemon->n_workers);
+	metrics_page_write(metrics, &daemon->config, daemon->stats, daemon->n_workers);
 }
 
 static void
@@ -88,14 +91,17 @@ read_secrets(struct daemon *daemon, struct err *err)
 	if (!model->database.name)
 		return err_set(err, -EINVAL, "%s has no 'database' section; the app tier needs one",
 			model->path);
-	rc = secret_read(
+	rc = secret_read_line(
 		model->database.password_file, "database.password_file", &daemon->password, err);
+	if (rc == 0 && model->database.read_user)
+		rc = secret_read_line(model->database.read_password_file,
+			"database.read_password_file", &daemon->read_password, err);
 	if (rc == 0)
-		rc = secret_read(model->database.migrate_password_file,
+		rc = secret_read_line(model->database.migrate_password_file,
 			"database.migrate_password_file", &daemon->migrate_password, err);
 	if (rc == 0)
 		rc = secret_read(model->app.session_key_file, "app.session_key_file",
-			&daemon->session_key, err);
+			&daemon->session_keys, err);
 	return rc;
 }
 
@@ -111,8 +117,9 @@ make_workers(struct daemon *daemon, struct err *err)
 	daemon->config = (struct worker_config){
 		.model = daemon->options.model,
 		.node = daemon->options.node,
-		.password = daemon->password,
-		.session_key = daemon->session_key,
+		.passwords = {.writer = daemon->password, .reader = daemon->read_password},
+		.session_keys = daemon->session_keys,
+		.modules = &daemon->modules,
 	};
 	while (daemon->n_workers < n) {
 		int rc = worker_new(&daemon->workers[daemon->n_workers], &daemon->config, err);
@@ -124,11 +131,25 @@ make_workers(struct daemon *daemon, struct err *err)
 	return 0;
 }
 
+/* libuv makes its pool when it is used first, with as many threads as this variable says. */
+static void
+set_work_threads(uint32_t n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%" PRIu32, n);
+	setenv("UV_THREADPOOL_SIZE", text, 1);
+}
+
 static int
 start(struct daemon *daemon, struct err *err)
 {
+	const struct app_config *app = &daemon->options.model->app;
 	int rc = read_secrets(daemon, err);
 
+	set_work_threads(app->n_work_threads);
+	if (rc == 0)
+		rc = app_modules_load(&daemon->modules, app->modules, worker_routes, err);
 	if (rc == 0)
 		rc = make_workers(daemon, err);
 	if (rc == 0)
@@ -173,9 +194,11 @@ stop(struct daemon *daemon)
 		worker_free(daemon->workers[i]);
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&daemon->loop);
+	app_modules_unload(&daemon->modules);
 	secret_free(daemon->password);
+	secret_free(daemon->read_password);
 	secret_free(daemon->migrate_password);
-	secret_free(daemon->session_key);
+	secret_free(daemon->session_keys);
 	model_free(daemon->options.model);
 }
 

@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#define MS_PER_S 1000
+
 /* A figure of one database server. */
 struct server_metric {
 	const char *name;
@@ -45,6 +47,36 @@ value_lost(const struct db_server_stats *stats)
 }
 
 static double
+value_retries(const struct db_server_stats *stats)
+{
+	return (double)stats->n_retries;
+}
+
+static double
+value_opened(const struct db_server_stats *stats)
+{
+	return (double)stats->n_opened;
+}
+
+static double
+value_retired(const struct db_server_stats *stats)
+{
+	return (double)stats->n_retired;
+}
+
+static double
+value_killed(const struct db_server_stats *stats)
+{
+	return (double)stats->n_killed;
+}
+
+static double
+value_refused(const struct db_server_stats *stats)
+{
+	return (double)stats->n_refused;
+}
+
+static double
 value_connections(const struct db_server_stats *stats)
 {
 	return stats->n_connections;
@@ -66,6 +98,18 @@ static const struct server_metric server_metrics[] = {
 		"Such reads that went to another server instead.", value_wait_timeouts},
 	{"weir_database_connections_lost_total", METRIC_COUNTER, "Connections that broke.",
 		value_lost},
+	{"weir_database_retries_total", METRIC_COUNTER,
+		"Writes tried again after a deadlock or a connection lost before they were sent.",
+		value_retries},
+	{"weir_database_connections_opened_total", METRIC_COUNTER, "Connections made.",
+		value_opened},
+	{"weir_database_connections_retired_total", METRIC_COUNTER,
+		"Connections closed because of their age or because nobody needed them.",
+		value_retired},
+	{"weir_database_statements_killed_total", METRIC_COUNTER,
+		"Statements ended at the server because their deadline had passed.", value_killed},
+	{"weir_database_refused_total", METRIC_COUNTER,
+		"Statements refused because the queue was full or too slow.", value_refused},
 	{"weir_database_connections", METRIC_GAUGE, "Connections open in the pools.",
 		value_connections},
 	{"weir_database_queue", METRIC_GAUGE, "Statements waiting for a connection.",
@@ -95,6 +139,18 @@ write_servers(struct metrics *metrics, const struct worker_stats *workers, size_
 		for (size_t w = 0; w < n_workers; w++)
 			writable = writable && workers[w].servers[s].writable;
 		metrics_value(metrics, writable, "server", first->servers[s].server, NULL);
+	}
+	metrics_family(metrics, "weir_database_lag_seconds", METRIC_GAUGE,
+		"How far the database server is behind the primary, at most.");
+	for (size_t s = 0; s < first->n_servers; s++) {
+		uint64_t lag_ms = 0;
+
+		for (size_t w = 0; w < n_workers; w++) {
+			if (lag_ms < workers[w].servers[s].lag_ms)
+				lag_ms = workers[w].servers[s].lag_ms;
+		}
+		metrics_value(metrics, (double)lag_ms / MS_PER_S, "server",
+			first->servers[s].server, NULL);
 	}
 	for (size_t i = 0; i < sizeof(server_metrics) / sizeof(server_metrics[0]); i++) {
 		const struct server_metric *metric = &server_metrics[i];
@@ -143,10 +199,28 @@ write_http(struct metrics *metrics, const struct worker_stats *workers, size_t n
 }
 
 static void
-write_modules(struct metrics *metrics, const struct worker_stats *workers, size_t n_workers)
+write_work(struct metrics *metrics, const struct worker_stats *workers, size_t n_workers)
 {
-	for (size_t m = 0; app_modules[m]; m++) {
-		const struct app_metric *list = app_modules[m]->metrics;
+	double n_works = 0, n_refused = 0;
+
+	for (size_t w = 0; w < n_workers; w++) {
+		n_works += workers[w].n_works;
+		n_refused += (double)workers[w].n_works_refused;
+	}
+	metrics_family(metrics, "weir_app_work", METRIC_GAUGE,
+		"Pieces of long work that wait for a thread or are under way.");
+	metrics_value(metrics, n_works, NULL);
+	metrics_family(metrics, "weir_app_work_refused_total", METRIC_COUNTER,
+		"Pieces of long work refused because too many waited.");
+	metrics_value(metrics, n_refused, NULL);
+}
+
+static void
+write_modules(struct metrics *metrics, const struct app_modules *modules,
+	const struct worker_stats *workers, size_t n_workers)
+{
+	for (size_t m = 0; m < modules->n; m++) {
+		const struct app_metric *list = modules->list[m]->metrics;
 
 		for (size_t i = 0; list && i < APP_METRICS_MAX && list[i].name; i++) {
 			double sum = 0;
@@ -160,11 +234,12 @@ write_modules(struct metrics *metrics, const struct worker_stats *workers, size_
 }
 
 void
-metrics_page_write(struct metrics *metrics, const struct node *node,
+metrics_page_write(struct metrics *metrics, const struct worker_config *config,
 	const struct worker_stats *workers, size_t n_workers)
 {
-	process_metrics(metrics, node->name, node_role_name(node->role));
+	process_metrics(metrics, config->node->name, node_role_name(config->node->role));
 	write_http(metrics, workers, n_workers);
 	write_servers(metrics, workers, n_workers);
-	write_modules(metrics, workers, n_workers);
+	write_work(metrics, workers, n_workers);
+	write_modules(metrics, config->modules, workers, n_workers);
 }

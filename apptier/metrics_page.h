@@ -7,7 +7,7 @@
 #include "common/metrics.h"
 
 /* Writes the figures of 'n_workers' workers of 'node'. */
-void metrics_page_write(struct metrics *metrics, const struct node *node,
+void metrics_page_write(struct metrics *metrics, const struct worker_config *config,
 	const struct worker_stats *workers, size_t n_workers);
 
 #endif /* APPTIER_METRICS_PAGE_H */

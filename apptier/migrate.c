@@ -2,11 +2,12 @@
 /* Schema migrations; see migrate.h. */
 #include "apptier/migrate.h"
 
+#include "apptier/db_mysql.h"
+#include "apptier/db_prepared.h"
 #include "apptier/migration_files.h"
 #include "common/log.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +18,7 @@
 LOG_MODULE("migrate");
 
 #define CONNECT_TIMEOUT_S 2
-#define LOCK_TIMEOUT_S 30
-#define QUERY_SIZE 512
-
-/* Room for a name of a file with every character escaped. */
-#define ESCAPED_SIZE (2 * 255 + 1)
+#define LOCK_TIMEOUT_S "30"
 
 static const char create_table[] =
 	"CREATE TABLE IF NOT EXISTS schema_migrations ("
@@ -41,16 +38,15 @@ connect_to(
 	const struct model *model, const struct node *node, const char *password, struct err *err)
 {
 	MYSQL *mysql = mysql_init(NULL);
-	unsigned int protocol = MYSQL_PROTOCOL_TCP, timeout_s = CONNECT_TIMEOUT_S;
+	unsigned int timeout_s = CONNECT_TIMEOUT_S;
 	char host[ADDR_TEXT_SIZE];
 
 	if (!mysql) {
 		err_set(err, -ENOMEM, "no memory for a database connection");
 		return NULL;
 	}
-	mysql_options(mysql, MYSQL_OPT_PROTOCOL, &protocol);
+	db_mysql_set_transport(mysql, model->database.tls_ca);
 	mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &timeout_s);
-	mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
 	mysql_options(mysql, MYSQL_INIT_COMMAND, "SET SESSION time_zone='+00:00'");
 	addr_format(&node->db.listen.addr, host, sizeof(host));
 	if (mysql_real_connect(mysql, host, model->database.migrate_user, password,
@@ -133,25 +129,45 @@ count_applied(MYSQL *mysql, const struct migration_files *files, size_t *n_appli
 	return rc;
 }
 
+/* Writes down that the file has been applied. */
+static int
+note(MYSQL *mysql, const struct node *node, const struct migration *file, struct err *err)
+{
+	static const struct db_statement insert = {
+		"INSERT INTO schema_migrations (version, name, hash, applied_at) "
+		"VALUES (?, ?, ?, UTC_TIMESTAMP())",
+		3};
+	const struct db_value values[] = {
+		db_integer(file->version), db_text(file->name), db_text(file->hash)};
+	const struct db_call call = {&insert, values};
+	MYSQL_STMT *stmt = mysql_stmt_init(mysql);
+	int rc = 0;
+
+	if (!stmt)
+		return err_set(err, -ENOMEM, "no memory for a statement");
+	if (mysql_stmt_prepare(stmt, insert.sql, strlen(insert.sql)) != 0)
+		rc = -EIO;
+	else
+		rc = db_prepared_bind(stmt, &call, err);
+	if (rc == 0 && mysql_stmt_execute(stmt) != 0)
+		rc = -EIO;
+	if (rc == -EIO)
+		err_set(err, rc, "cannot note a migration on %s: %s", node->name,
+			mysql_stmt_error(stmt));
+	mysql_stmt_close(stmt);
+	return rc;
+}
+
 static int
 apply(MYSQL *mysql, const struct node *node, const struct migration *file, struct err *err)
 {
-	char name[ESCAPED_SIZE], query[QUERY_SIZE + ESCAPED_SIZE];
-
 	LOG_INFORM("%s: applying %s", node->name, file->name);
 	if (execute(mysql, file->sql, file->size) < 0) {
 		err_set(err, -EINVAL, "%s: %s (on %s)", file->name, mysql_error(mysql), node->name);
 		/* A lost server is no fault of the file. */
 		return mysql_errno(mysql) >= 2000 ? -EIO : -EINVAL;
 	}
-	mysql_real_escape_string(mysql, name, file->name, strlen(file->name));
-	snprintf(query, sizeof(query),
-		"INSERT INTO schema_migrations (version, name, hash, applied_at) "
-		"VALUES (%" PRIu32 ", '%s', '%s', UTC_TIMESTAMP())",
-		file->version, name, file->hash);
-	if (execute(mysql, query, strlen(query)) < 0)
-		return db_error(mysql, node, "cannot note a migration", err);
-	return 0;
+	return note(mysql, node, file, err);
 }
 
 /* With the lock held. */
@@ -173,17 +189,15 @@ apply_missing(
 }
 
 static int
-apply_locked(MYSQL *mysql, const struct model *model, const struct node *node,
-	const struct migration_files *files, struct err *err)
+apply_locked(
+	MYSQL *mysql, const struct node *node, const struct migration_files *files, struct err *err)
 {
-	char query[QUERY_SIZE];
-	long locked;
-	int rc;
-
 	/* Names of locks are the server's, not the database's. It is freed with the connection. */
-	snprintf(query, sizeof(query), "SELECT GET_LOCK('%s.migrations', %d)", model->database.name,
-		LOCK_TIMEOUT_S);
-	rc = ask(mysql, query, &locked);
+	static const char lock[] =
+		"SELECT GET_LOCK(CONCAT(DATABASE(), '.migrations'), " LOCK_TIMEOUT_S ")";
+	long locked;
+	int rc = ask(mysql, lock, &locked);
+
 	if (rc < 0)
 		return db_error(mysql, node, "cannot take the lock for migrations", err);
 	if (!locked)
@@ -207,7 +221,7 @@ try_server(const struct model *model, const struct node *node, const char *passw
 	if (rc < 0) {
 		db_error(mysql, node, "cannot ask for read_only", err);
 	} else if (!read_only) {
-		rc = apply_locked(mysql, model, node, files, err);
+		rc = apply_locked(mysql, node, files, err);
 		if (rc == 0)
 			*state = MIGRATE_DONE;
 	} else {

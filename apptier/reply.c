@@ -68,15 +68,26 @@ reply_json(struct app *app, struct http_request *req, unsigned int status, json_
 }
 
 void
-reply_redirect(
-	struct app *app, struct http_request *req, const char *location, const struct gtid *written)
+reply_empty(
+	struct app *app, struct http_request *req, unsigned int status, const struct gtid *written)
+{
+	struct headers headers = {.n = 0};
+
+	add(&headers, "Cache-Control", "no-store");
+	add_session(&headers, app, req, written);
+	http_respond(req, status, headers.list, headers.n, "", 0);
+}
+
+void
+reply_redirect(struct app *app, struct http_request *req, unsigned int status, const char *location,
+	const struct gtid *written)
 {
 	struct headers headers = {.n = 0};
 
 	add(&headers, "Location", location);
 	add(&headers, "Cache-Control", "no-store"); /* Every visit shall be counted. */
 	add_session(&headers, app, req, written);
-	http_respond(req, 302, headers.list, headers.n, "", 0);
+	http_respond(req, status, headers.list, headers.n, "", 0);
 }
 
 void

@@ -18,9 +18,14 @@ struct gtid reply_session(struct app *app, struct http_request *req);
 void reply_json(struct app *app, struct http_request *req, unsigned int status, json_t *body,
 	const struct gtid *written);
 
-/* Answers 302 to 'location', which is ready for a header. 'written' as in reply_json(). */
-void reply_redirect(struct app *app, struct http_request *req, const char *location,
-	const struct gtid *written);
+/* Answers 'status' without a body. 'written' as in reply_json(). */
+void reply_empty(
+	struct app *app, struct http_request *req, unsigned int status, const struct gtid *written);
+
+/* Answers 'status', 301 or 302, to 'location', which is ready for a header. 'written' as in
+ * reply_json(). */
+void reply_redirect(struct app *app, struct http_request *req, unsigned int status,
+	const char *location, const struct gtid *written);
 
 /* Answers {"error": "..."}; a 503 tells the client when to come back. */
 void reply_error(struct http_request *req, unsigned int status, const char *format, ...)

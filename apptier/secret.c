@@ -2,8 +2,6 @@
 /* Passwords and keys from files; see secret.h. */
 #include "apptier/secret.h"
 
-#include "common/log.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,7 +9,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-LOG_MODULE("secret");
+/* What a file with a secret may not allow. */
+#define MODE_REFUSED (S_IRWXO | S_IWGRP)
+
+static int
+check_mode(int fd, const char *path, const char *what, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_set(err, -errno, "%s (%s): %s", path, what, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, -EINVAL, "%s (%s) is no file", path, what);
+	if (st.st_mode & MODE_REFUSED)
+		return err_set(err, -EPERM,
+			"%s (%s) has mode %03o: others may read or change the secret; chmod 600 it",
+			path, what, (unsigned int)st.st_mode & 0777);
+	return 0;
+}
 
 static int
 read_text(int fd, char *text, const char *path, struct err *err)
@@ -46,7 +61,6 @@ read_text(int fd, char *text, const char *path, struct err *err)
 int
 secret_read(const char *path, const char *what, char **out, struct err *err)
 {
-	struct stat st;
 	char *text;
 	int fd, rc;
 
@@ -59,14 +73,33 @@ secret_read(const char *path, const char *what, char **out, struct err *err)
 			"cannot open %s (%s): %s; create it or correct the cluster file", path,
 			what, strerror(-rc));
 	}
-	if (fstat(fd, &st) == 0 && st.st_mode & S_IROTH)
-		LOG_WARNING("%s may be read by everybody; chmod o-r it", path);
 	text = calloc(1, SECRET_SIZE_MAX + 2);
-	rc = text ? read_text(fd, text, path, err) : err_set(err, -ENOMEM, "out of memory");
+	rc = text ? check_mode(fd, path, what, err) : err_set(err, -ENOMEM, "out of memory");
+	if (rc == 0)
+		rc = read_text(fd, text, path, err);
 	close(fd);
 	if (rc < 0) {
 		secret_free(text);
 		return rc;
+	}
+	*out = text;
+	return 0;
+}
+
+int
+secret_read_line(const char *path, const char *what, char **out, struct err *err)
+{
+	char *text;
+	size_t length;
+	int rc = secret_read(path, what, &text, err);
+
+	if (rc < 0)
+		return rc;
+	length = strcspn(text, "\r\n");
+	explicit_bzero(text + length, strlen(text + length));
+	if (length == 0) {
+		secret_free(text);
+		return err_set(err, -EINVAL, "the first line of %s (%s) is empty", path, what);
 	}
 	*out = text;
 	return 0;

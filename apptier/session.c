@@ -22,7 +22,8 @@
 
 struct session_signer {
 	EVP_MAC *mac;
-	EVP_MAC_CTX *ctx; /* Holds the key. */
+	EVP_MAC_CTX *keys[SESSION_KEYS_MAX]; /* Each holds one; the first signs. */
+	size_t n_keys;
 	bool secure;
 };
 
@@ -45,17 +46,15 @@ base64url(const unsigned char *bytes, size_t size, char *out)
 }
 
 static bool
-sign(struct session_signer *signer, const char *payload, size_t size,
-	char out[static MAC_TEXT_LENGTH + 1])
+sign(EVP_MAC_CTX *key, const char *payload, size_t size, char out[static MAC_TEXT_LENGTH + 1])
 {
 	unsigned char mac[MAC_SIZE];
 	size_t mac_size;
 
-	if (!EVP_MAC_init(signer->ctx, NULL, 0, NULL) ||
-		!EVP_MAC_update(
-			signer->ctx, (const unsigned char *)MAC_CONTEXT, sizeof(MAC_CONTEXT) - 1) ||
-		!EVP_MAC_update(signer->ctx, (const unsigned char *)payload, size) ||
-		!EVP_MAC_final(signer->ctx, mac, &mac_size, sizeof(mac)) || mac_size != MAC_SIZE)
+	if (!EVP_MAC_init(key, NULL, 0, NULL) ||
+		!EVP_MAC_update(key, (const unsigned char *)MAC_CONTEXT, sizeof(MAC_CONTEXT) - 1) ||
+		!EVP_MAC_update(key, (const unsigned char *)payload, size) ||
+		!EVP_MAC_final(key, mac, &mac_size, sizeof(mac)) || mac_size != MAC_SIZE)
 		return false;
 	base64url(mac, sizeof(mac), out);
 	return true;
@@ -81,30 +80,54 @@ find_value(const char *cookie, size_t *size)
 	return NULL;
 }
 
-int
-session_signer_new(
-	struct session_signer **out, const void *key, size_t size, bool secure, struct err *err)
+static int
+add_key(struct session_signer *signer, const char *key, size_t size, struct err *err)
 {
 	char digest[] = "SHA256";
 	const OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string("digest", digest, 0), OSSL_PARAM_construct_end()};
-	struct session_signer *signer;
+	EVP_MAC_CTX *ctx;
 
+	if (signer->n_keys == SESSION_KEYS_MAX)
+		return err_set(err, -EINVAL, "there are more than %d session keys; remove the last",
+			SESSION_KEYS_MAX);
 	if (size < SESSION_KEY_MIN)
 		return err_set(err, -EINVAL,
-			"the session key has %zu bytes, which is too short to be safe: at least %d "
+			"session key %zu has %zu bytes, which is too short to be safe: at least %d "
 			"are needed, as 'openssl rand -hex 32' prints",
-			size, SESSION_KEY_MIN);
-	signer = calloc(1, sizeof(*signer));
+			signer->n_keys + 1, size, SESSION_KEY_MIN);
+	ctx = EVP_MAC_CTX_new(signer->mac);
+	if (!ctx)
+		return err_set(err, -ENOMEM, "no memory for a session key");
+	signer->keys[signer->n_keys++] = ctx;
+	if (!EVP_MAC_init(ctx, (const unsigned char *)key, size, params))
+		return err_set(err, -ENOMEM, "OpenSSL could not set up HMAC-SHA-256");
+	return 0;
+}
+
+int
+session_signer_new(struct session_signer **out, const char *keys, bool secure, struct err *err)
+{
+	struct session_signer *signer = calloc(1, sizeof(*signer));
+	int rc = 0;
+
 	if (!signer)
-		return err_set(err, -ENOMEM, "no memory for the session key");
+		return err_set(err, -ENOMEM, "no memory for the session keys");
 	signer->secure = secure;
 	signer->mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	if (signer->mac)
-		signer->ctx = EVP_MAC_CTX_new(signer->mac);
-	if (!signer->ctx || !EVP_MAC_init(signer->ctx, key, size, params)) {
+	if (!signer->mac)
+		rc = err_set(err, -ENOMEM, "OpenSSL has no HMAC");
+	do {
+		size_t size = strcspn(keys, "\r\n");
+
+		if (rc == 0)
+			rc = add_key(signer, keys, size, err);
+		keys += size;
+		keys += strspn(keys, "\r\n");
+	} while (*keys && rc == 0);
+	if (rc < 0) {
 		session_signer_free(signer);
-		return err_set(err, -ENOMEM, "OpenSSL could not set up HMAC-SHA-256");
+		return rc;
 	}
 	*out = signer;
 	return 0;
@@ -115,7 +138,8 @@ session_signer_free(struct session_signer *signer)
 {
 	if (!signer)
 		return;
-	EVP_MAC_CTX_free(signer->ctx);
+	for (size_t i = 0; i < signer->n_keys; i++)
+		EVP_MAC_CTX_free(signer->keys[i]);
 	EVP_MAC_free(signer->mac);
 	free(signer);
 }
@@ -127,7 +151,7 @@ session_set_cookie(struct session_signer *signer, const struct gtid *gtid, char 
 	char mac[MAC_TEXT_LENGTH + 1];
 
 	gtid_format(gtid, payload + FORMAT_PREFIX_LENGTH, GTID_TEXT_SIZE);
-	if (!sign(signer, payload, strlen(payload), mac))
+	if (!sign(signer->keys[0], payload, strlen(payload), mac))
 		return NULL;
 	snprintf(buf, size,
 		SESSION_COOKIE_NAME "=%s.%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s", payload,
@@ -141,13 +165,17 @@ session_from_cookie(struct session_signer *signer, const char *cookie, struct gt
 	char mac[MAC_TEXT_LENGTH + 1];
 	size_t size, payload_size;
 	const char *value = cookie ? find_value(cookie, &size) : NULL;
+	bool genuine = false;
 
 	if (!value || size <= FORMAT_PREFIX_LENGTH + MAC_TEXT_LENGTH + 1 ||
 		strncmp(value, FORMAT_PREFIX, FORMAT_PREFIX_LENGTH) != 0)
 		return false;
 	payload_size = size - MAC_TEXT_LENGTH - 1;
-	if (value[payload_size] != '.' || !sign(signer, value, payload_size, mac) ||
-		CRYPTO_memcmp(mac, value + payload_size + 1, MAC_TEXT_LENGTH) != 0)
+	if (value[payload_size] != '.')
 		return false;
-	return gtid_parse(value + FORMAT_PREFIX_LENGTH, payload_size - FORMAT_PREFIX_LENGTH, out);
+	for (size_t i = 0; i < signer->n_keys && !genuine; i++)
+		genuine = sign(signer->keys[i], value, payload_size, mac) &&
+			  CRYPTO_memcmp(mac, value + payload_size + 1, MAC_TEXT_LENGTH) == 0;
+	return genuine &&
+	       gtid_parse(value + FORMAT_PREFIX_LENGTH, payload_size - FORMAT_PREFIX_LENGTH, out);
 }

@@ -18,7 +18,6 @@ LOG_MODULE("worker");
 
 #define MEASURE_TIMEOUT_NS (200 * NS_PER_MS)
 #define IDLE_CHECK_MS 5
-#define N_OWN_ROUTES 1
 
 struct worker {
 	struct app app; /* First member: handlers get it as their 'ctx'. */
@@ -54,6 +53,18 @@ app_db(const struct app *app)
 	return app->db;
 }
 
+const char *
+app_public_url(const struct app *app)
+{
+	return app->model->app.public_url;
+}
+
+const char *
+app_node_name(const struct app *app)
+{
+	return app->node->name;
+}
+
 const struct model *
 app_model(const struct app *app)
 {
@@ -70,7 +81,7 @@ void *
 app_module_state(const struct app *app, const struct app_module *module)
 {
 	for (size_t i = 0; i < app->n_started; i++) {
-		if (app_modules[i] == module)
+		if (app->modules->list[i] == module)
 			return app->states[i];
 	}
 	return NULL;
@@ -102,27 +113,39 @@ handle_health(struct http_request *req, void *ctx)
 		NULL);
 }
 
-static const struct http_route own_routes[N_OWN_ROUTES] = {
+const struct http_route worker_routes[] = {
 	{"GET", "/health", HTTP_BODY_NONE, 0, handle_health, "says whether this node is of use"},
+	{NULL, NULL, HTTP_BODY_NONE, 0, NULL, NULL},
 };
+
+static size_t
+count_routes(const struct http_route *routes)
+{
+	size_t n = 0;
+
+	while (routes[n].path)
+		n++;
+	return n;
+}
 
 static int
 make_routes(struct app *app, struct err *err)
 {
-	size_t n = N_OWN_ROUTES;
+	size_t n_own = count_routes(worker_routes), n = n_own;
 
-	for (size_t i = 0; app_modules[i]; i++) {
-		for (const struct http_route *route = app_modules[i]->routes; route->path; route++)
-			n++;
-	}
+	for (size_t i = 0; i < app->modules->n; i++)
+		n += count_routes(app->modules->list[i]->routes);
 	app->routes = calloc(n + 1, sizeof(*app->routes));
 	if (!app->routes)
 		return err_set(err, -ENOMEM, "no memory for the routes");
-	memcpy(app->routes, own_routes, sizeof(own_routes));
-	n = N_OWN_ROUTES;
-	for (size_t i = 0; app_modules[i]; i++) {
-		for (const struct http_route *route = app_modules[i]->routes; route->path; route++)
-			app->routes[n++] = *route;
+	memcpy(app->routes, worker_routes, n_own * sizeof(*app->routes));
+	n = n_own;
+	for (size_t i = 0; i < app->modules->n; i++) {
+		const struct http_route *routes = app->modules->list[i]->routes;
+		size_t n_more = count_routes(routes);
+
+		memcpy(&app->routes[n], routes, n_more * sizeof(*app->routes));
+		n += n_more;
 	}
 	return 0;
 }
@@ -150,11 +173,12 @@ start_server(struct app *app, struct err *err)
 static int
 start_modules(struct app *app, struct err *err)
 {
-	for (size_t i = 0; app_modules[i]; i++) {
-		int rc = app_modules[i]->start(&app->states[i], app, err);
+	for (size_t i = 0; i < app->modules->n; i++) {
+		const struct app_module *module = app->modules->list[i];
+		int rc = module->start ? module->start(&app->states[i], app, err) : 0;
 
 		if (rc < 0) {
-			err_prefix(err, "module %s", app_modules[i]->name);
+			err_prefix(err, "module %s", module->name);
 			return rc;
 		}
 		app->n_started++;
@@ -171,8 +195,10 @@ close_all(struct worker *worker)
 	http_server_free(app->server);
 	app->server = NULL;
 	while (app->n_started > 0) {
-		app->n_started--;
-		app_modules[app->n_started]->stop(app->states[app->n_started]);
+		const struct app_module *module = app->modules->list[--app->n_started];
+
+		if (module->stop)
+			module->stop(app->states[app->n_started]);
 	}
 	db_free(app->db);
 	app->db = NULL;
@@ -213,9 +239,11 @@ on_server_drained(void *ctx)
 	/* One more than there are, so that the last step comes after this loop. */
 	worker->n_draining = app->n_started + 1;
 	for (size_t i = 0; i < app->n_started; i++) {
-		if (app_modules[i]->drain)
-			app_modules[i]->drain(app->states[i], worker->drain_deadline_ns,
-				on_module_drained, worker);
+		const struct app_module *module = app->modules->list[i];
+
+		if (module->drain)
+			module->drain(app->states[i], worker->drain_deadline_ns, on_module_drained,
+				worker);
 		else
 			worker->n_draining--;
 	}
@@ -249,9 +277,11 @@ answer_measure(struct worker *worker)
 	for (size_t i = 0; i < stats->n_servers; i++)
 		db_server_stats(app->db, i, &stats->servers[i]);
 	for (size_t i = 0; i < app->n_started; i++) {
-		if (app_modules[i]->measure)
-			app_modules[i]->measure(app->states[i], stats->modules[i]);
+		if (app->modules->list[i]->measure)
+			app->modules->list[i]->measure(app->states[i], stats->modules[i]);
 	}
+	stats->n_works = app->n_works;
+	stats->n_works_refused = app->n_works_refused;
 	worker->n_answered = worker->n_asked;
 	uv_cond_signal(&worker->measured);
 	uv_mutex_unlock(&worker->mutex);
@@ -292,11 +322,11 @@ open_all(struct worker *worker, struct err *err)
 	uv_timer_init(&app->loop, &worker->ending);
 	worker->wake.data = worker->ending.data = worker;
 	worker->handles_open = true;
-	rc = session_signer_new(&app->signer, config->session_key, strlen(config->session_key),
+	rc = session_signer_new(&app->signer, config->session_keys,
 		strncmp(url, "https://", strlen("https://")) == 0, err);
 	if (rc < 0)
 		return rc;
-	rc = db_new(&app->db, &app->loop, config->model, config->password, err);
+	rc = db_new(&app->db, &app->loop, config->model, &config->passwords, err);
 	if (rc == 0)
 		rc = start_modules(app, err);
 	if (rc == 0)
@@ -317,6 +347,7 @@ worker_new(struct worker **out, const struct worker_config *config, struct err *
 	worker->config = config;
 	worker->app.model = config->model;
 	worker->app.node = config->node;
+	worker->app.modules = config->modules;
 	uv_mutex_init(&worker->mutex);
 	uv_cond_init(&worker->measured);
 	rc = open_all(worker, err);

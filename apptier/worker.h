@@ -18,8 +18,9 @@ struct worker;
 struct worker_config {
 	const struct model *model;
 	const struct node *node;
-	const char *password;    /* Of the database user. */
-	const char *session_key; /* Signs cookies. */
+	struct db_passwords passwords;
+	const struct app_modules *modules;
+	const char *session_keys; /* Sign cookies; see session.h. */
 };
 
 /* What a worker has counted. */
@@ -28,8 +29,13 @@ struct worker_stats {
 	struct db_health health;
 	struct db_server_stats servers[DB_SERVERS_MAX];
 	size_t n_servers;
-	double modules[APP_MODULES_MAX][APP_METRICS_MAX]; /* As app_modules and their metrics. */
+	uint32_t n_works; /* Long work that waits or is under way. */
+	uint64_t n_works_refused;
+	double modules[APP_MODULES_MAX][APP_METRICS_MAX]; /* As the modules and their metrics. */
 };
+
+/* The routes of the tier itself; ends with a NULL path. */
+extern const struct http_route worker_routes[];
 
 /* Binds its sockets and makes all it needs, but does not run. 'config' and what it points to
  * outlive it. Returns 0, or a negative errno with 'err' set. */

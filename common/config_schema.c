@@ -362,13 +362,27 @@ static const cyaml_schema_field_t web_fields[] = {
 	CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t links_fields[] = {
+	TEXT(raw_links, anonymous),
+	TEXT(raw_links, owner_writes_per_minute),
+	TEXT(raw_links, owner_burst),
+	CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t app_fields[] = {
 	TEXT(raw_app, public_url),
 	TEXT(raw_app, session_key_file),
 	TEXT(raw_app, connections),
 	TEXT(raw_app, queue),
 	TEXT(raw_app, query_timeout_ms),
+	TEXT(raw_app, min_connections),
+	TEXT(raw_app, connection_lifetime_s),
+	TEXT(raw_app, max_lag_ms),
+	TEXT(raw_app, work_threads),
+	TEXT(raw_app, work_queue),
+	LIST(raw_app, modules, text_entry),
 	MAP(raw_app, limits, limits_fields),
+	MAP(raw_app, links, links_fields),
 	CYAML_FIELD_END,
 };
 
@@ -392,6 +406,9 @@ static const cyaml_schema_field_t database_fields[] = {
 	TEXT(raw_database, monitor_user),
 	TEXT(raw_database, monitor_password_file),
 	TEXT(raw_database, migrations),
+	TEXT(raw_database, read_user),
+	TEXT(raw_database, read_password_file),
+	TEXT(raw_database, tls_ca),
 	MAP(raw_database, replication, replication_fields),
 	CYAML_FIELD_END,
 };

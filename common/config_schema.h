@@ -206,9 +206,17 @@ struct raw_web {
 	struct raw_response_cache *cache;
 };
 
+struct raw_links {
+	char *anonymous, *owner_writes_per_minute, *owner_burst;
+};
+
 struct raw_app {
 	char *public_url, *session_key_file, *connections, *queue, *query_timeout_ms;
+	char *min_connections, *connection_lifetime_s, *max_lag_ms, *work_threads, *work_queue;
+	char **modules;
+	unsigned int modules_count;
 	struct raw_limits *limits;
+	struct raw_links *links;
 };
 
 struct raw_replication {
@@ -221,6 +229,7 @@ struct raw_replication {
 struct raw_database {
 	char *name, *user, *password_file, *migrate_user, *migrate_password_file;
 	char *monitor_user, *monitor_password_file, *migrations;
+	char *read_user, *read_password_file, *tls_ca;
 	struct raw_replication *replication;
 };
 

@@ -13,6 +13,11 @@
 #define HEADER_MAX 65536
 #define DB_CONNECTIONS_MAX 1000
 #define DB_QUEUE_MAX 1000000
+#define OWNER_WRITES_MAX 60000 /* A thousand a second. */
+#define LIFETIME_MAX_S 604800
+#define LAG_MIN_MS 1000 /* Less cannot be told apart from the time between two looks. */
+#define WORK_THREADS_MAX 128
+#define APP_MODULE_MISSING "shortener"
 
 static bool
 has_role(const struct model *model, enum node_role role)
@@ -109,6 +114,68 @@ build_web(struct config_reader *reader, const struct raw_web *raw, struct web_co
 	config_build_web_proxy(reader, raw, web);
 }
 
+/* What has a path or the suffix of one is a file; other words are names of modules of ours. */
+static const char *
+read_module(struct config_reader *reader, const char *raw)
+{
+	size_t length = strlen(raw);
+
+	if (strchr(raw, '/') || (length > 3 && strcmp(raw + length - 3, ".so") == 0))
+		return config_file(reader, "app", "modules", raw);
+	return config_name(reader, "app", "modules", raw);
+}
+
+static void
+build_modules(struct config_reader *reader, const struct raw_app *raw, struct app_config *app)
+{
+	size_t n = raw->modules_count ? raw->modules_count : 1;
+	const char **modules = config_array(reader, n + 1, sizeof(*modules));
+
+	for (size_t i = 0; modules && i < n; i++) {
+		modules[i] = read_module(
+			reader, raw->modules_count ? raw->modules[i] : APP_MODULE_MISSING);
+		for (size_t other = 0; other < i; other++) {
+			if (strcmp(modules[other], modules[i]) == 0)
+				config_fail(reader, "app", "modules", "'%s' is there twice",
+					modules[i]);
+		}
+	}
+	app->modules = modules;
+}
+
+static void
+build_pools(struct config_reader *reader, const struct raw_app *raw, struct app_config *app)
+{
+	app->n_connections = number(reader, "app", "connections", raw->connections,
+		(struct config_range){1, DB_CONNECTIONS_MAX, 8});
+	app->n_min_connections = number(reader, "app", "min_connections", raw->min_connections,
+		(struct config_range){0, DB_CONNECTIONS_MAX, 1});
+	if (app->n_min_connections > app->n_connections)
+		config_fail(reader, "app", "min_connections", "%u must not exceed connections (%u)",
+			app->n_min_connections, app->n_connections);
+	app->connection_lifetime_s = number(reader, "app", "connection_lifetime_s",
+		raw->connection_lifetime_s, (struct config_range){0, LIFETIME_MAX_S, 3600});
+	app->max_lag_ms = number(reader, "app", "max_lag_ms", raw->max_lag_ms,
+		(struct config_range){LAG_MIN_MS, MS_MAX, 5000});
+	app->queue_max = number(
+		reader, "app", "queue", raw->queue, (struct config_range){0, DB_QUEUE_MAX, 1000});
+	app->query_timeout_ms = number(reader, "app", "query_timeout_ms", raw->query_timeout_ms,
+		(struct config_range){10, MS_MAX, 2000});
+}
+
+static void
+build_links(struct config_reader *reader, const struct raw_links *given, struct links_config *links)
+{
+	static const struct raw_links none;
+	const struct raw_links *raw = given ? given : &none;
+
+	links->anonymous = config_bool(reader, "app.links", "anonymous", raw->anonymous, true);
+	links->owner_writes_per_minute = number(reader, "app.links", "owner_writes_per_minute",
+		raw->owner_writes_per_minute, (struct config_range){1, OWNER_WRITES_MAX, 60});
+	links->owner_burst = number(reader, "app.links", "owner_burst", raw->owner_burst,
+		(struct config_range){1, OWNER_WRITES_MAX, 30});
+}
+
 static void
 build_app(struct config_reader *reader, const struct raw_app *raw, struct app_config *app)
 {
@@ -124,12 +191,13 @@ build_app(struct config_reader *reader, const struct raw_app *raw, struct app_co
 	app->session_key_file =
 		config_file(reader, "app", "session_key_file", raw->session_key_file);
 	build_limits(reader, "app.limits", raw->limits, &app->limits);
-	app->n_connections = number(reader, "app", "connections", raw->connections,
-		(struct config_range){1, DB_CONNECTIONS_MAX, 8});
-	app->queue_max = number(
-		reader, "app", "queue", raw->queue, (struct config_range){0, DB_QUEUE_MAX, 1000});
-	app->query_timeout_ms = number(reader, "app", "query_timeout_ms", raw->query_timeout_ms,
-		(struct config_range){10, MS_MAX, 2000});
+	build_pools(reader, raw, app);
+	app->n_work_threads = number(reader, "app", "work_threads", raw->work_threads,
+		(struct config_range){1, WORK_THREADS_MAX, 2});
+	app->work_queue_max = number(reader, "app", "work_queue", raw->work_queue,
+		(struct config_range){0, DB_QUEUE_MAX, 64});
+	build_modules(reader, raw, app);
+	build_links(reader, raw->links, &app->links);
 }
 
 static void
@@ -149,6 +217,14 @@ build_database(struct config_reader *reader, const struct raw_database *raw,
 	database->monitor_password_file =
 		config_file(reader, path, "monitor_password_file", raw->monitor_password_file);
 	database->migrations = config_file(reader, path, "migrations", raw->migrations);
+	database->read_user = config_text(reader, path, "read_user", raw->read_user, NULL);
+	database->read_password_file =
+		config_file(reader, path, "read_password_file", raw->read_password_file);
+	database->tls_ca = config_file(reader, path, "tls_ca", raw->tls_ca);
+	if (database->read_user && !database->read_password_file)
+		config_fail(reader, path, NULL, "read_user needs read_password_file");
+	if (!database->read_user && database->read_password_file)
+		config_fail(reader, path, NULL, "read_password_file needs read_user");
 	config_build_replication(reader, raw->replication, &database->replication);
 	if (database->migrate_user && !database->migrate_password_file)
 		config_fail(reader, path, NULL, "migrate_user needs migrate_password_file");

@@ -494,14 +494,29 @@ struct web_config {
 	struct http2_config http2;
 };
 
+/* The link shortener. */
+struct links_config {
+	bool anonymous;                   /* Links may be made without a token. */
+	uint32_t owner_writes_per_minute; /* Of one owner, on all nodes together, ... */
+	uint32_t owner_burst;             /* ... and so many at once. */
+};
+
 struct app_config {
 	const char *public_url; /* "https://www.example.org", without a slash at the end. */
 	struct http_limits limits;
 	uint32_t n_connections; /* To each database server, per worker. */
 	uint32_t queue_max;     /* Queries that may wait for a connection, per worker. */
 	uint32_t query_timeout_ms;
+	uint32_t n_min_connections;     /* Of n_connections, those that are kept open. */
+	uint32_t connection_lifetime_s; /* After it one is replaced; 0: never. */
+	uint32_t max_lag_ms;            /* A replica that is further behind is not read. */
+	uint32_t n_work_threads;        /* Of the process, for long work of modules. */
+	uint32_t work_queue_max;        /* Pieces of it that may wait, per worker. */
+	/* Ended by NULL: names of those that are compiled in, absolute paths of others. */
+	const char *const *modules;
 	const char
 		*session_key_file; /* Secret that signs session cookies; the same on every node. */
+	struct links_config links;
 };
 
 /* For scripts/database and scripts/promote; no process uses it. */
@@ -525,6 +540,9 @@ struct database_config {
 	const char *monitor_user;
 	const char *monitor_password_file;
 	const char *migrations; /* Folder of numbered .sql files. */
+	const char *read_user;  /* May only read; NULL: 'user' does. */
+	const char *read_password_file;
+	const char *tls_ca; /* PEM authorities of the servers' certificates; NULL: no TLS. */
 	struct replication_config replication;
 };
 

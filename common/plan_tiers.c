@@ -13,6 +13,8 @@ static const struct plan_treatment of_database = {
 	0, APP, "none; requests under way are finished before the app tier restarts", false};
 static const struct plan_treatment of_database_name = {
 	MON, APP, "none; requests under way are finished before the app tier restarts", false};
+static const struct plan_treatment of_database_tls = {
+	MON, APP, "none; requests under way are finished before the app tier restarts", false};
 
 /* --- App tier and data --- */
 
@@ -22,6 +24,17 @@ static const struct plan_key app_keys[] = {
 	PLAN_KEY(app_config, n_connections, "connections", plan_format_u32, of_app),
 	PLAN_KEY(app_config, queue_max, "queue", plan_format_u32, of_app),
 	PLAN_KEY(app_config, query_timeout_ms, "query_timeout_ms", plan_format_u32, of_app),
+	PLAN_KEY(app_config, links.anonymous, "links.anonymous", plan_format_bool, of_app),
+	PLAN_KEY(app_config, links.owner_writes_per_minute, "links.owner_writes_per_minute",
+		plan_format_u32, of_app),
+	PLAN_KEY(app_config, links.owner_burst, "links.owner_burst", plan_format_u32, of_app),
+	PLAN_KEY(app_config, n_min_connections, "min_connections", plan_format_u32, of_app),
+	PLAN_KEY(app_config, connection_lifetime_s, "connection_lifetime_s", plan_format_u32,
+		of_app),
+	PLAN_KEY(app_config, max_lag_ms, "max_lag_ms", plan_format_u32, of_app),
+	PLAN_KEY(app_config, n_work_threads, "work_threads", plan_format_u32, of_app),
+	PLAN_KEY(app_config, work_queue_max, "work_queue", plan_format_u32, of_app),
+	PLAN_KEY(app_config, modules, "modules", plan_format_words, of_app),
 	PLAN_LIMIT_KEYS(app_config, of_app),
 	PLAN_KEYS_END,
 };
@@ -47,6 +60,10 @@ static const struct plan_key database_keys[] = {
 	PLAN_KEY(database_config, monitor_password_file, "monitor_password_file", plan_format_text,
 		of_monitor),
 	PLAN_KEY(database_config, migrations, "migrations", plan_format_text, of_database),
+	PLAN_KEY(database_config, read_user, "read_user", plan_format_text, of_database),
+	PLAN_KEY(database_config, read_password_file, "read_password_file", plan_format_text,
+		of_database),
+	PLAN_KEY(database_config, tls_ca, "tls_ca", plan_format_text, of_database_tls),
 	PLAN_KEYS_END,
 };
 

@@ -48,6 +48,7 @@ connect_server(struct server *server)
 	const struct database_config *config = &server->model->database;
 	unsigned int timeout_s = (server->model->monitor.scrape_timeout_ms + 999) / 1000;
 	char host[ADDR_TEXT_SIZE];
+	my_bool yes = 1;
 	MYSQL *mysql;
 
 	if (server->mysql)
@@ -58,6 +59,11 @@ connect_server(struct server *server)
 	mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &timeout_s);
 	mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &timeout_s);
 	mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &timeout_s);
+	if (config->tls_ca) {
+		mysql_options(mysql, MYSQL_OPT_SSL_CA, config->tls_ca);
+		mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &yes);
+		mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
+	}
 	server->mysql = mysql;
 	addr_format(&server->node->db.listen.addr, host, sizeof(host));
 	if (mysql_real_connect(mysql, host, config->monitor_user, server->password, NULL,

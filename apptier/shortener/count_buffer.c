@@ -3,11 +3,12 @@
  *
  * Entries wait in a ring, oldest first; an entry's ticket is its number since the start, and its
  * place ticket % capacity. A hash table of twice the ring's size (linear probing, deletion by
- * shifting back) finds the entry of a code. */
+ * shifting back) finds the entry of a code and a day. */
 #include "apptier/shortener/count_buffer.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +27,9 @@ struct count_buffer {
 
 /* FNV-1a: the codes are our own random ones or 404s, so nobody gains by collisions. */
 static uint64_t
-hash(const char *code)
+hash(const char *code, uint32_t day)
 {
-	uint64_t value = UINT64_C(0xcbf29ce484222325);
+	uint64_t value = (UINT64_C(0xcbf29ce484222325) ^ day) * UINT64_C(0x100000001b3);
 
 	for (; *code; code++)
 		value = (value ^ (unsigned char)*code) * UINT64_C(0x100000001b3);
@@ -47,14 +48,20 @@ slot_mask(const struct count_buffer *buffer)
 	return buffer->capacity * 2 - 1;
 }
 
-/* The slot that holds 'code', or the empty one where it belongs. */
+static bool
+is_of(const struct count_entry *entry, const char *code, uint32_t day)
+{
+	return entry->day == day && strcmp(entry->code, code) == 0;
+}
+
+/* The slot that holds 'code' on 'day', or the empty one where it belongs. */
 static size_t
-find_slot(const struct count_buffer *buffer, const char *code)
+find_slot(const struct count_buffer *buffer, const char *code, uint32_t day)
 {
 	size_t mask = slot_mask(buffer);
-	size_t at = hash(code) & mask;
+	size_t at = hash(code, day) & mask;
 
-	while (buffer->slots[at] && strcmp(entry_of(buffer, buffer->slots[at])->code, code) != 0)
+	while (buffer->slots[at] && !is_of(entry_of(buffer, buffer->slots[at]), code, day))
 		at = (at + 1) & mask;
 	return at;
 }
@@ -66,7 +73,8 @@ remove_slot(struct count_buffer *buffer, size_t hole)
 	size_t mask = slot_mask(buffer);
 
 	for (size_t at = (hole + 1) & mask; buffer->slots[at]; at = (at + 1) & mask) {
-		size_t home = hash(entry_of(buffer, buffer->slots[at])->code) & mask;
+		const struct count_entry *entry = entry_of(buffer, buffer->slots[at]);
+		size_t home = hash(entry->code, entry->day) & mask;
 
 		if (((at - home) & mask) < ((at - hole) & mask))
 			continue; /* It sits between its home and itself without crossing the hole.
@@ -80,7 +88,10 @@ remove_slot(struct count_buffer *buffer, size_t hole)
 static int
 by_code(const void *a, const void *b)
 {
-	return strcmp(((const struct count_entry *)a)->code, ((const struct count_entry *)b)->code);
+	const struct count_entry *one = a, *other = b;
+	int order = strcmp(one->code, other->code);
+
+	return order ? order : (one->day > other->day) - (one->day < other->day);
 }
 
 int
@@ -117,13 +128,13 @@ count_buffer_free(struct count_buffer *buffer)
 }
 
 uint64_t
-count_buffer_add(struct count_buffer *buffer, const char *code)
+count_buffer_add(struct count_buffer *buffer, const char *code, uint32_t day)
 {
 	size_t slot;
 	uint64_t ticket;
 
 	assert(strlen(code) <= LINK_CODE_MAX);
-	slot = find_slot(buffer, code);
+	slot = find_slot(buffer, code, day);
 	ticket = buffer->slots[slot];
 	if (!ticket) {
 		struct count_entry *entry = entry_of(buffer, buffer->next);
@@ -133,6 +144,7 @@ count_buffer_add(struct count_buffer *buffer, const char *code)
 		ticket = buffer->next++;
 		buffer->slots[slot] = ticket;
 		snprintf(entry->code, sizeof(entry->code), "%s", code);
+		entry->day = day;
 		entry->n_hits = 0;
 	}
 	entry_of(buffer, ticket)->n_hits++;
@@ -149,7 +161,7 @@ count_buffer_take(struct count_buffer *buffer, const struct count_entry **batch)
 	while (buffer->n_batch < COUNT_BATCH_MAX && buffer->first < buffer->next) {
 		struct count_entry *entry = entry_of(buffer, buffer->first);
 
-		remove_slot(buffer, find_slot(buffer, entry->code));
+		remove_slot(buffer, find_slot(buffer, entry->code, entry->day));
 		buffer->first++;
 		buffer->batch[buffer->n_batch++] = *entry;
 	}

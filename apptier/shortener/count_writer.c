@@ -10,6 +10,7 @@
 #include "apptier/backoff.h"
 #include "apptier/db_tx.h"
 #include "apptier/shortener/count_buffer.h"
+#include "apptier/shortener/link_time.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -24,7 +25,7 @@ LOG_MODULE("counts");
 #define CODES_MAX 16384 /* Different links with hits in memory: about 2 MB. */
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 2000
-#define N_PARAMETERS 5
+#define N_PARAMETERS 7
 
 /* Registering anew keeps the row from being taken for one of a process that ended long ago. */
 static const struct db_statement register_writer = {"INSERT INTO count_writers (writer, sequence, "
@@ -32,18 +33,33 @@ static const struct db_statement register_writer = {"INSERT INTO count_writers (
 						    "ON DUPLICATE KEY UPDATE seen = VALUES(seen)",
 	2};
 
-/* Both rows change or neither; a sequence number that is stored already finds no row. */
+/* All three rows change or none; a sequence number that is stored already finds none, and neither
+ * does the first visit of a day. */
 static const struct db_statement store_hits = {
 	"UPDATE links JOIN count_writers AS w ON w.writer = ? "
-	"SET links.hits = links.hits + ?, w.sequence = ? "
+	"JOIN link_days AS d ON d.link_id = links.id AND d.day = ? "
+	"SET links.hits = links.hits + ?, d.hits = d.hits + ?, w.sequence = ? "
 	"WHERE links.code = ? AND w.sequence < ?",
 	N_PARAMETERS};
+
+/* The link is locked as store_hits will: two writers that both had it to read could not go on. */
+static const struct db_statement begin_day = {
+	"INSERT IGNORE INTO link_days (link_id, day, hits) "
+	"SELECT id, ?, 0 FROM links WHERE code = ? FOR UPDATE",
+	2};
 
 enum state {
 	STATE_IDLE,
 	STATE_REGISTERING,
 	STATE_STORING,
 	STATE_RESTING
+};
+
+/* What is done to an entry: one statement is enough, but for the first visit of a day. */
+enum step {
+	STEP_STORE,
+	STEP_BEGIN_DAY,
+	STEP_STORE_AGAIN
 };
 
 struct count_writer {
@@ -56,6 +72,8 @@ struct count_writer {
 	const struct count_entry *batch;
 	size_t n_batch;
 	size_t at; /* Entry of the batch that is being stored. */
+	enum step step;
+	char day[LINK_DAY_SIZE]; /* Of that entry. */
 	struct db_value values[N_PARAMETERS];
 	struct db_call call;
 	struct db_tx *tx;
@@ -171,18 +189,44 @@ on_stored(struct count_writer *writer, const struct gtid *gtid)
 		finish_drain(writer);
 }
 
+/* The statement that the entry's step takes. */
 static const struct db_call *
-next_call(struct count_writer *writer)
+step_call(struct count_writer *writer)
 {
 	const struct count_entry *entry = &writer->batch[writer->at];
+	struct db_value *values = writer->values;
 
-	writer->values[0] = db_integer(writer->id);
-	writer->values[1] = db_integer((int64_t)entry->n_hits);
-	writer->values[2] = db_integer((int64_t)entry->sequence);
-	writer->values[3] = db_text(entry->code);
-	writer->values[4] = writer->values[2];
-	writer->call = (struct db_call){&store_hits, writer->values};
+	link_day_format(entry->day, writer->day);
+	if (writer->step == STEP_BEGIN_DAY) {
+		values[0] = db_text(writer->day);
+		values[1] = db_text(entry->code);
+		writer->call = (struct db_call){&begin_day, values};
+		return &writer->call;
+	}
+	values[0] = db_integer(writer->id);
+	values[1] = db_text(writer->day);
+	values[2] = values[3] = db_integer((int64_t)entry->n_hits);
+	values[4] = values[6] = db_integer((int64_t)entry->sequence);
+	values[5] = db_text(entry->code);
+	writer->call = (struct db_call){&store_hits, values};
 	return &writer->call;
+}
+
+/* Goes on to the next step, by what the last one found. Returns false if the batch is through. */
+static bool
+advance(struct count_writer *writer, const struct db_result *result)
+{
+	if (writer->step == STEP_STORE && result->n_affected == 0) {
+		writer->step = STEP_BEGIN_DAY;
+		return true;
+	}
+	if (writer->step == STEP_BEGIN_DAY) {
+		writer->step = STEP_STORE_AGAIN;
+		return true;
+	}
+	/* What finds no row now was stored before, or its link is gone. */
+	writer->step = STEP_STORE;
+	return ++writer->at < writer->n_batch;
 }
 
 static void
@@ -190,10 +234,12 @@ on_single(void *ctx, const struct db_result *result)
 {
 	struct count_writer *writer = ctx;
 
-	if (result->status == DB_OK)
-		on_stored(writer, &result->gtid);
-	else
+	if (result->status != DB_OK)
 		rest(writer, result->status);
+	else if (!advance(writer, result))
+		on_stored(writer, &result->gtid);
+	else if (!db_write(writer->db, step_call(writer), deadline_ns(writer), on_single, writer))
+		rest(writer, DB_BUSY);
 }
 
 static void
@@ -201,9 +247,12 @@ on_committed(void *ctx, const struct db_result *result)
 {
 	struct count_writer *writer = ctx;
 
-	if (result->status == DB_OK)
-		writer->tx = NULL;
-	on_single(writer, result);
+	if (result->status != DB_OK) {
+		rest(writer, result->status);
+		return;
+	}
+	writer->tx = NULL;
+	on_stored(writer, &result->gtid);
 }
 
 static void
@@ -211,16 +260,23 @@ on_step(void *ctx, const struct db_result *result)
 {
 	struct count_writer *writer = ctx;
 
-	if (result->status != DB_OK) {
+	if (result->status != DB_OK)
 		rest(writer, result->status);
-		return;
-	}
-	if (writer->at == writer->n_batch) {
+	else if (advance(writer, result))
+		db_tx_execute(writer->tx, step_call(writer), on_step, writer);
+	else
 		db_tx_commit(writer->tx, on_committed, writer);
-		return;
-	}
-	db_tx_execute(writer->tx, next_call(writer), on_step, writer);
-	writer->at++;
+}
+
+static void
+on_begun(void *ctx, const struct db_result *result)
+{
+	struct count_writer *writer = ctx;
+
+	if (result->status == DB_OK)
+		db_tx_execute(writer->tx, step_call(writer), on_step, writer);
+	else
+		rest(writer, result->status);
 }
 
 static void
@@ -230,6 +286,7 @@ store(struct count_writer *writer)
 
 	writer->n_batch = count_buffer_take(writer->buffer, &writer->batch);
 	writer->at = 0;
+	writer->step = STEP_STORE;
 	if (writer->n_batch == 0) {
 		writer->state = STATE_IDLE;
 		return;
@@ -237,9 +294,9 @@ store(struct count_writer *writer)
 	writer->state = STATE_STORING;
 	if (writer->n_batch == 1) {
 		started = db_write(
-			writer->db, next_call(writer), deadline_ns(writer), on_single, writer);
+			writer->db, step_call(writer), deadline_ns(writer), on_single, writer);
 	} else {
-		writer->tx = db_begin(writer->db, deadline_ns(writer), on_step, writer);
+		writer->tx = db_begin(writer->db, deadline_ns(writer), on_begun, writer);
 		started = writer->tx;
 	}
 	if (!started)
@@ -376,7 +433,7 @@ count_writer_free(struct count_writer *writer)
 bool
 count_writer_hit(struct count_writer *writer, const char *code, struct count_wait *wait)
 {
-	uint64_t ticket = count_buffer_add(writer->buffer, code);
+	uint64_t ticket = count_buffer_add(writer->buffer, code, link_day_today());
 
 	if (!ticket) {
 		LOG_LIMITED(LOG_ERROR,

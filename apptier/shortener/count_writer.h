@@ -10,6 +10,7 @@
 #define APPTIER_SHORTENER_COUNT_WRITER_H
 
 #include "apptier/module.h"
+#include "common/model.h"
 
 #include <stdbool.h>
 

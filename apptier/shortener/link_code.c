@@ -2,8 +2,8 @@
 /* The codes of short links; see link_code.h. */
 #include "apptier/shortener/link_code.h"
 
-#include <ctype.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
 #define N_LETTERS 62
@@ -43,14 +43,35 @@ link_code_generate(char code[static LINK_CODE_SIZE])
 	return 0;
 }
 
+/* Letters and digits are ASCII's, whatever the locale. */
+static bool
+is_alnum(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
 bool
 link_code_is_valid(const char *code)
 {
 	size_t length = 0;
 
 	for (; code[length]; length++) {
-		if (length == LINK_CODE_MAX || !isalnum((unsigned char)code[length]))
+		if (length == LINK_CODE_MAX)
+			return false;
+		if (!is_alnum(code[length]) &&
+			(length == 0 || (code[length] != '-' && code[length] != '_')))
 			return false;
 	}
-	return length > 0;
+	return length > 0 && is_alnum(code[length - 1]);
+}
+
+int
+link_code_check_custom(const char *code, struct err *err)
+{
+	if (strlen(code) < LINK_CODE_MIN || !link_code_is_valid(code))
+		return err_set(err, -EINVAL,
+			"\"code\" must have %d to %d letters of a to z and A to Z, digits, '-' and "
+			"'_', and begin and end with a letter or digit",
+			LINK_CODE_MIN, LINK_CODE_MAX);
+	return 0;
 }

@@ -1,32 +1,40 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* GET /api/links, /api/links/CODE and /l/CODE: what only reads, but for the count of visits.
+/* Reading one link; see link_read.h.
  *
  * A link that a replica does not know may just have been made by somebody else, so "not found" is
- * said only after the primary has been asked, if there is one. */
-#include "apptier/reply.h"
-#include "apptier/shortener/link_request.h"
+ * said only after the primary has been asked, if there is one. What has an owner is shown to it
+ * alone; where it leads, and the QR code of that, to everybody. */
+#include "apptier/shortener/link_read.h"
 
-#include <inttypes.h>
+#include "apptier/reply.h"
+#include "apptier/shortener/link_days.h"
+#include "apptier/shortener/link_owner.h"
+#include "apptier/shortener/link_qr.h"
+#include "apptier/shortener/link_sql.h"
+
 #include <stdio.h>
 
-#define LIMIT_DEFAULT 20
-#define LIMIT_MAX 100
+static const struct db_statement select_target = {
+	"SELECT url, permanent, expires_at, deleted_at IS NOT NULL FROM links WHERE code = ?", 1};
+static const struct db_statement select_link = {LINK_SQL_SELECT, 1};
 
-static const struct db_statement select_url = {"SELECT url FROM links WHERE code = ?", 1};
-static const struct db_statement select_link = {
-	"SELECT code, url, hits, created_at FROM links WHERE code = ?", 1};
-static const struct db_statement select_links = {
-	"SELECT id, code, url, hits, created_at FROM links WHERE id < ? ORDER BY id DESC LIMIT ?",
-	2};
+enum { /* Columns of select_link, behind those of a link_view. */
+	COLUMN_OWNER = LINK_VIEW_N_COLUMNS,
+	COLUMN_DELETED
+};
 
-static json_t *
-row_to_json(
-	const struct link_request *link, const struct db_result *result, size_t row, size_t column)
+static void
+reply_not_found(struct link_request *link)
 {
-	return link_to_json(link->shortener, db_result_value(result, row, column)->text,
-		db_result_value(result, row, column + 1)->text,
-		db_result_value(result, row, column + 2)->integer,
-		db_result_value(result, row, column + 3)->text);
+	link->shortener->n_not_found++;
+	reply_error(link->req, 404, "there is no link with this code");
+}
+
+static void
+reply_gone(struct link_request *link, const char *why)
+{
+	link->shortener->n_gone++;
+	reply_error(link->req, 410, "%s", why);
 }
 
 /* Deals with all that is not "here is the row". Returns true if there is a row to show. */
@@ -50,8 +58,30 @@ found(struct link_request *link, const struct db_result *result,
 		link_request_read(link, statement, fn);
 		return false;
 	}
-	link->shortener->n_not_found++;
-	reply_error(link->req, 404, "there is no link with this code");
+	reply_not_found(link);
+	return false;
+}
+
+/* True if the link in the row is there and is the sender's, or nobody's where 'shared' says that
+ * this is enough. Returns false after having answered. */
+static bool
+is_owners(struct link_request *link, const struct db_result *result, bool shared)
+{
+	int64_t owner = db_result_value(result, 0, COLUMN_OWNER)->integer;
+
+	if (db_result_value(result, 0, COLUMN_DELETED)->integer) {
+		reply_gone(link, "this link was deleted");
+		return false;
+	}
+	if (owner == LINK_OWNER_NONE && shared)
+		return true;
+	if (owner == link->owner && owner != LINK_OWNER_NONE)
+		return true;
+	if (link->owner == LINK_OWNER_NONE)
+		link_owner_reply_unknown(
+			link->req, "this is for the owner of the link; send the owner's token");
+	else
+		reply_error(link->req, 403, "this link is not yours");
 	return false;
 }
 
@@ -61,18 +91,131 @@ on_link(void *ctx, const struct db_result *result)
 	struct link_request *link = ctx;
 
 	if (found(link, result, &select_link, on_link))
-		reply_json(link->shortener->app, link->req, 200, row_to_json(link, result, 0, 0),
-			NULL);
+		link->link_found(link, result);
 }
+
+static void
+read_link(struct link_request *link)
+{
+	link->values[0] = db_text(link->code);
+	link_request_read(link, &select_link, on_link);
+}
+
+static void
+show_link(struct link_request *link, const struct db_result *result)
+{
+	struct app *app = link->shortener->app;
+	struct link_view view;
+
+	if (!is_owners(link, result, true))
+		return;
+	link_view_of_row(&view, db_result_value(result, 0, 0));
+	reply_json(app, link->req, 200, link_view_to_json(&view, app_model(app)->app.public_url),
+		NULL);
+}
+
+static void
+show_days(struct link_request *link, const struct db_result *result)
+{
+	if (is_owners(link, result, true))
+		link_days_show(link);
+}
+
+static void
+show_qr(struct link_request *link, const struct db_result *result, const struct link_qr_format *as)
+{
+	if (db_result_value(result, 0, COLUMN_DELETED)->integer)
+		reply_gone(link, "this link was deleted");
+	else
+		link_qr_show(link, as);
+}
+
+static void
+show_svg(struct link_request *link, const struct db_result *result)
+{
+	show_qr(link, result, &link_qr_svg);
+}
+
+static void
+show_png(struct link_request *link, const struct db_result *result)
+{
+	show_qr(link, result, &link_qr_png);
+}
+
+/* What there is below /api/links/CODE. */
+static const struct part {
+	const char *suffix;
+	void (*show)(struct link_request *link, const struct db_result *result);
+	bool (*prepare)(struct link_request *link); /* Returns false after having answered. */
+	bool of_owner;                              /* Only with the owner known. */
+} parts[] = {
+	{"", show_link, NULL, true},
+	{"/days", show_days, link_days_prepare, true},
+	{"/qr.svg", show_svg, NULL, false},
+	{"/qr.png", show_png, NULL, false},
+};
+
+#define N_PARTS (sizeof(parts) / sizeof(parts[0]))
+
+/* Takes the code, 'length' characters, into the request's state. Returns NULL after having
+ * answered.
+ */
+static struct link_request *
+begin(struct http_request *req, struct app *app, const char *code, size_t length)
+{
+	char copy[LINK_CODE_SIZE] = "";
+	struct link_request *link;
+
+	if (length < sizeof(copy))
+		memcpy(copy, code, length);
+	if (!link_code_is_valid(copy)) {
+		reply_error(req, 404, "there is no link with this code");
+		return NULL;
+	}
+	link = link_request_new(req, app);
+	if (link)
+		memcpy(link->code, copy, sizeof(copy));
+	return link;
+}
+
+void
+link_handle_get(struct http_request *req, void *ctx)
+{
+	const char *code = http_request_path(req) + sizeof(LINK_API_PATH "/") - 1;
+	size_t length = strcspn(code, "/");
+	const struct part *part = NULL;
+	struct link_request *link;
+
+	for (size_t i = 0; i < N_PARTS; i++) {
+		if (strcmp(parts[i].suffix, code + length) == 0)
+			part = &parts[i];
+	}
+	if (!part) {
+		reply_error(req, 404, "there is nothing here; %s/CODE has days, qr.svg and qr.png",
+			LINK_API_PATH);
+		return;
+	}
+	link = begin(req, ctx, code, length);
+	if (!link || (part->prepare && !part->prepare(link)))
+		return;
+	link->link_found = part->show;
+	if (part->of_owner)
+		link_owner_find(link, read_link);
+	else
+		read_link(link);
+}
+
+/* --- The redirect --- */
 
 static void
 redirect(struct link_request *link, const struct gtid *counted)
 {
 	char location[LINK_URL_LOCATION_SIZE];
+	unsigned int status = link->fields.permanent ? 301 : 302;
 
 	link->shortener->n_redirects++;
-	if (link_url_location(link->url, location, sizeof(location)))
-		reply_redirect(link->shortener->app, link->req, location, counted);
+	if (link_url_location(link->fields.url, location, sizeof(location)))
+		reply_redirect(link->shortener->app, link->req, status, location, counted);
 	else
 		reply_error(link->req, 500, "the stored URL is too long");
 }
@@ -83,14 +226,39 @@ on_counted(void *ctx, const struct gtid *gtid)
 	redirect(ctx, gtid);
 }
 
+/* True if the link may be followed now. Returns false after having answered. */
+static bool
+may_follow(struct link_request *link, const struct db_result *result)
+{
+	const struct db_value *expires = db_result_value(result, 0, 2);
+
+	if (db_result_value(result, 0, 3)->integer) {
+		reply_gone(link, "this link was deleted");
+		return false;
+	}
+	if (expires->kind == DB_TEXT && strcmp(expires->text, link_request_now(link)) <= 0) {
+		reply_gone(link, "this link has expired");
+		return false;
+	}
+	if (!refused_hosts_find(link->shortener->refused, link->fields.url))
+		return true;
+	link->shortener->n_refused++;
+	reply_error(link->req, 403, "links to where this one leads are refused here");
+	return false;
+}
+
 static void
-on_url(void *ctx, const struct db_result *result)
+on_target(void *ctx, const struct db_result *result)
 {
 	struct link_request *link = ctx;
 
-	if (!found(link, result, &select_url, on_url))
+	if (!found(link, result, &select_target, on_target))
 		return;
-	snprintf(link->url, sizeof(link->url), "%s", db_result_value(result, 0, 0)->text);
+	snprintf(link->fields.url, sizeof(link->fields.url), "%s",
+		db_result_value(result, 0, 0)->text);
+	link->fields.permanent = db_result_value(result, 0, 1)->integer != 0;
+	if (!may_follow(link, result))
+		return;
 	link->wait.done = on_counted;
 	link->wait.ctx = link;
 	/* A HEAD request asks where the link leads without going there. */
@@ -99,106 +267,39 @@ on_url(void *ctx, const struct db_result *result)
 		redirect(link, NULL);
 }
 
-/* Begins a request for the code that the path ends with. */
-static void
-read_code(struct http_request *req, struct app *app, size_t prefix_length,
-	const struct db_statement *statement, db_result_fn fn)
-{
-	const char *code = http_request_path(req) + prefix_length;
-	struct link_request *link;
-
-	if (!link_code_is_valid(code)) {
-		reply_error(req, 404, "there is no link with this code");
-		return;
-	}
-	link = link_request_new(req, app);
-	if (!link)
-		return;
-	snprintf(link->code, sizeof(link->code), "%s", code);
-	link->values[0] = db_text(link->code);
-	link_request_read(link, statement, fn);
-}
-
-static void
-on_list(void *ctx, const struct db_result *result)
-{
-	struct link_request *link = ctx;
-	struct app *app = link->shortener->app;
-	size_t n_shown = result->n_rows;
-	json_t *links, *cursor;
-
-	link->job = NULL;
-	if (result->status != DB_OK) {
-		reply_db_failure(link->req, result->status);
-		return;
-	}
-	/* One more than asked for was read, to know whether there is another page. */
-	if (n_shown > (size_t)link->limit)
-		n_shown = (size_t)link->limit;
-	links = json_array();
-	for (size_t row = 0; row < n_shown; row++)
-		json_array_append_new(links, row_to_json(link, result, row, 1));
-	cursor =
-		n_shown < result->n_rows
-			? json_sprintf("%" PRId64, db_result_value(result, n_shown - 1, 0)->integer)
-			: json_null();
-	reply_json(app, link->req, 200,
-		json_pack("{s:o, s:o}", "links", links, "next_cursor", cursor), NULL);
-}
-
-/* The query argument 'name' as a number from 1 to 'max'; 'fallback' if it is not there. Returns
- * false after having answered 400. */
-static bool
-read_number(struct http_request *req, const char *name, int64_t max, int64_t fallback, int64_t *out)
-{
-	const char *text = http_request_query(req, name);
-	int64_t value = 0;
-
-	*out = fallback;
-	if (!text)
-		return true;
-	for (const char *at = text; *at; at++) {
-		int64_t digit = *at - '0';
-
-		if (digit < 0 || digit > 9 || value > (max - digit) / 10) {
-			value = 0;
-			break;
-		}
-		value = value * 10 + digit;
-	}
-	*out = value;
-	if (value > 0)
-		return true;
-	reply_error(req, 400, "%s must be a number from 1 to %" PRId64, name, max);
-	return false;
-}
-
-void
-link_handle_get(struct http_request *req, void *ctx)
-{
-	read_code(req, ctx, sizeof(LINK_API_PATH "/") - 1, &select_link, on_link);
-}
-
 void
 link_handle_redirect(struct http_request *req, void *ctx)
 {
-	read_code(req, ctx, sizeof(LINK_REDIRECT_PREFIX) - 1, &select_url, on_url);
+	const char *code = http_request_path(req) + sizeof(LINK_REDIRECT_PREFIX) - 1;
+	struct link_request *link = begin(req, ctx, code, strlen(code));
+
+	if (!link)
+		return;
+	link->values[0] = db_text(link->code);
+	link_request_read(link, &select_target, on_target);
+}
+
+/* --- For changes --- */
+
+static void
+on_link_for_change(void *ctx, const struct db_result *result)
+{
+	struct link_request *link = ctx;
+
+	link->job = NULL;
+	if (result->status != DB_OK)
+		reply_db_failure(link->req, result->status);
+	else if (result->n_rows == 0)
+		reply_not_found(link);
+	else if (is_owners(link, result, false))
+		link->owner_known(link);
 }
 
 void
-link_handle_list(struct http_request *req, void *ctx)
+link_read_for_change(struct link_request *link, void (*then)(struct link_request *link))
 {
-	struct link_request *link;
-	int64_t limit, cursor;
-
-	if (!read_number(req, "limit", LIMIT_MAX, LIMIT_DEFAULT, &limit) ||
-		!read_number(req, "cursor", INT64_MAX, INT64_MAX, &cursor))
-		return;
-	link = link_request_new(req, ctx);
-	if (!link)
-		return;
-	link->limit = limit;
-	link->values[0] = db_integer(cursor);
-	link->values[1] = db_integer(limit + 1);
-	link_request_read(link, &select_links, on_list);
+	link->owner_known = then;
+	link->from_primary = true;
+	link->values[0] = db_text(link->code);
+	link_request_read(link, &select_link, on_link_for_change);
 }

@@ -3,11 +3,12 @@
 #include "apptier/shortener/link_request.h"
 
 #include "apptier/reply.h"
-#include "apptier/shortener/shortener.h"
 #include "common/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <openssl/evp.h>
 
 static void
 on_request_done(struct http_request *req, void *data)
@@ -18,6 +19,7 @@ on_request_done(struct http_request *req, void *data)
 	db_job_detach(link->job);
 	db_tx_rollback(link->tx);
 	count_writer_cancel(link->shortener->counts, &link->wait);
+	csv_fini(&link->csv);
 	free(link);
 }
 
@@ -38,6 +40,14 @@ link_request_new(struct http_request *req, struct app *app)
 	return link;
 }
 
+const char *
+link_request_now(struct link_request *link)
+{
+	if (!link->now[0])
+		link_time_now(link->now);
+	return link->now;
+}
+
 void
 link_request_read(struct link_request *link, const struct db_statement *statement, db_result_fn fn)
 {
@@ -51,20 +61,35 @@ link_request_read(struct link_request *link, const struct db_statement *statemen
 		reply_error(link->req, 500, "the server is out of memory");
 }
 
-json_t *
-link_to_json(const struct shortener *shortener, const char *code, const char *url, int64_t count,
-	const char *created_at)
+bool
+link_request_hash(const void *bytes, size_t size, char out[static LINK_HASH_SIZE])
 {
-	char created[LINK_TIME_SIZE];
-	char *blank;
+	unsigned char digest[32];
 
-	/* RFC 3339 instead of SQL's "2026-01-02 03:04:05.678". */
-	snprintf(created, sizeof(created), "%sZ", created_at);
-	blank = strchr(created, ' ');
-	if (blank)
-		*blank = 'T';
-	return json_pack("{s:s, s:s, s:o, s:I, s:s}", "code", code, "url", url, "short_url",
-		json_sprintf("%s" LINK_REDIRECT_PREFIX "%s",
-			app_model(shortener->app)->app.public_url, code),
-		"count", (json_int_t)count, "created", created);
+	if (!EVP_Digest(bytes, size, digest, NULL, EVP_sha256(), NULL))
+		return false;
+	for (size_t i = 0; i < sizeof(digest); i++)
+		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	return true;
+}
+
+bool
+link_request_read_fields(struct link_request *link, unsigned int allowed)
+{
+	size_t size;
+	const char *body = http_request_body(link->req, &size);
+	unsigned int status;
+	struct err err;
+
+	/* RFC 7396: absent members stay, null ones become empty; that is what PATCH does. */
+	if (!app_body_is(link->req, "application/json") &&
+		!app_body_is(link->req, "application/merge-patch+json")) {
+		reply_error(link->req, 415, "Content-Type must be application/json");
+		return false;
+	}
+	status =
+		link_fields_parse(&link->fields, body, size, allowed, link_request_now(link), &err);
+	if (status != 0)
+		reply_error(link->req, status, "%s", err.text);
+	return status == 0;
 }

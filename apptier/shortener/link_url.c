@@ -2,53 +2,32 @@
 /* Which URLs may be shortened; see link_url.h. */
 #include "apptier/shortener/link_url.h"
 
+#include "apptier/shortener/link_text.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define HOST_MAX 253 /* RFC 1035 2.3.4, without the trailing dot. */
+#include <idn2.h>
+
+#define HOST_MAX (LINK_HOST_SIZE - 1)
 #define LABEL_MAX 63
 
-/* Bytes of the UTF-8 sequence at 'at' (RFC 3629: no overlong forms, no surrogates), or 0. */
-static size_t
-utf8_length(const unsigned char *at, size_t left)
-{
-	size_t length = at[0] < 0x80   ? 1
-			: at[0] < 0xc2 ? 0
-			: at[0] < 0xe0 ? 2
-			: at[0] < 0xf0 ? 3
-			: at[0] < 0xf5 ? 4
-				       : 0;
-
-	if (length > left)
-		return 0;
-	for (size_t i = 1; i < length; i++) {
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
-		(at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
-		return 0;
-	return length;
-}
-
-/* C1 controls, and the marks that reorder text on a screen: they make a URL look like another. */
+/* Beside what misleads in any text, what is not seen: it makes a URL look like another. */
 static bool
 is_invisible(const unsigned char *at, size_t length)
 {
-	if (length == 1)
-		return at[0] < 0x20 || at[0] == 0x7f;
-	if (length == 2)
-		return at[0] == 0xc2 && at[1] < 0xa0;
-	if (length != 3 || at[0] != 0xe2)
-		return false;
-	return (at[1] == 0x80 &&
-		       ((at[2] >= 0x8b && at[2] <= 0x8f) || (at[2] >= 0xa8 && at[2] <= 0xae))) ||
-	       (at[1] == 0x81 && at[2] >= 0xa0 && at[2] <= 0xaf);
+	if (link_text_misleads(at, length))
+		return true;
+	return length == 3 && at[0] == 0xe2 &&
+	       ((at[1] == 0x80 && at[2] >= 0x8b && at[2] <= 0x8f) ||
+		       (at[1] == 0x81 && at[2] >= 0xa0 && at[2] <= 0xaf));
 }
 
 static int
@@ -57,7 +36,7 @@ check_characters(const char *url, size_t size, struct err *err)
 	const unsigned char *bytes = (const unsigned char *)url;
 
 	for (size_t i = 0; i < size;) {
-		size_t length = utf8_length(bytes + i, size - i);
+		size_t length = link_text_length(bytes + i, size - i);
 
 		if (length == 0)
 			return err_set(err, -EINVAL, "url is not valid UTF-8 at byte %zu", i + 1);
@@ -96,8 +75,46 @@ check_port(const char *port, size_t size, struct err *err)
 	return 0;
 }
 
+/* The ASCII form of an international name (RFC 5891), in lower case. 'host' has 'size' bytes.
+ * Returns 0, or -EINVAL with 'err' set. */
 static int
-check_name(const char *host, size_t size, struct err *err)
+to_ascii(const char *host, size_t size, char out[static LINK_HOST_SIZE], struct err *err)
+{
+	char name[LINK_URL_MAX + 1];
+	char *ascii = NULL;
+	int rc;
+
+	snprintf(name, sizeof(name), "%.*s", (int)size, host);
+	rc = idn2_to_ascii_8z(name, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+	if (rc != IDN2_OK) {
+		err_set(err, -EINVAL,
+			"url's host is no valid international name: %s; check how it is written",
+			idn2_strerror(rc));
+		return -EINVAL;
+	}
+	if (strlen(ascii) >= LINK_HOST_SIZE) {
+		err_set(err, -EINVAL, "url's host is longer than %d characters", HOST_MAX);
+		idn2_free(ascii);
+		return -EINVAL;
+	}
+	snprintf(out, LINK_HOST_SIZE, "%s", ascii);
+	idn2_free(ascii);
+	return 0;
+}
+
+static bool
+has_beyond_ascii(const char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if ((unsigned char)text[i] >= 0x80)
+			return true;
+	}
+	return false;
+}
+
+/* A name of letters, digits and the like (RFC 3986 leaves more open; DNS does not). */
+static int
+check_ascii_name(const char *host, size_t size, struct err *err)
 {
 	size_t label = 0;
 
@@ -110,10 +127,6 @@ check_name(const char *host, size_t size, struct err *err)
 	for (size_t i = 0; i < size; i++) {
 		unsigned char c = (unsigned char)host[i];
 
-		if (c >= 0x80)
-			return err_set(err, -EINVAL,
-				"url's host has letters beyond ASCII; write it in its ASCII form "
-				"(xn--...)");
 		if (!isalnum(c) && c != '-' && c != '_' && c != '.')
 			return err_set(err, -EINVAL,
 				"url's host has '%c'; letters, digits, '-', '_' and '.' are "
@@ -126,6 +139,18 @@ check_name(const char *host, size_t size, struct err *err)
 				LABEL_MAX);
 	}
 	return 0;
+}
+
+static int
+check_name(const char *host, size_t size, struct err *err)
+{
+	char ascii[LINK_HOST_SIZE];
+
+	if (!has_beyond_ascii(host, size))
+		return check_ascii_name(host, size, err);
+	int rc = to_ascii(host, size, ascii, err);
+
+	return rc < 0 ? rc : check_ascii_name(ascii, strlen(ascii), err);
 }
 
 /* "host", "host:port", "[v6]" or "[v6]:port" (RFC 3986 3.2). */
@@ -165,10 +190,33 @@ check_authority(const char *authority, size_t size, struct err *err)
 	return colon < end ? check_port(colon + 1, (size_t)(end - colon) - 1, err) : 0;
 }
 
+/* Bytes of "http://" or "https://" at 'url', or 0. */
+static size_t
+scheme_length(const char *url, size_t size)
+{
+	if (size >= 7 && strncasecmp(url, "http://", 7) == 0)
+		return 7;
+	return size >= 8 && strncasecmp(url, "https://", 8) == 0 ? 8 : 0;
+}
+
+/* The host of a URL that link_url_check() has accepted: where it begins, and its size. Brackets of
+ * an IPv6 address are part of it. */
+static const char *
+find_host(const char *url, size_t *size)
+{
+	const char *host = url + scheme_length(url, strlen(url));
+	size_t n = strcspn(host, "/?#");
+
+	*size = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+	if (*size > n)
+		*size = n;
+	return host;
+}
+
 int
 link_url_check(const char *url, size_t size, struct err *err)
 {
-	size_t scheme_length = 0;
+	size_t scheme, authority = 0;
 	int rc;
 
 	if (size == 0)
@@ -179,42 +227,76 @@ link_url_check(const char *url, size_t size, struct err *err)
 	rc = check_characters(url, size, err);
 	if (rc < 0)
 		return rc;
-	if (size >= 7 && strncasecmp(url, "http://", 7) == 0)
-		scheme_length = 7;
-	else if (size >= 8 && strncasecmp(url, "https://", 8) == 0)
-		scheme_length = 8;
-	else
+	scheme = scheme_length(url, size);
+	if (scheme == 0)
 		return err_set(err, -EINVAL, "url must begin with http:// or https://");
+	url += scheme;
+	size -= scheme;
+	while (authority < size && !strchr("/?#", url[authority]))
+		authority++;
+	return check_authority(url, authority, err);
+}
 
-	url += scheme_length;
-	size -= scheme_length;
-	for (scheme_length = 0; scheme_length < size && !strchr("/?#", url[scheme_length]);)
-		scheme_length++;
-	return check_authority(url, scheme_length, err);
+void
+link_url_host(const char *url, char out[static LINK_HOST_SIZE])
+{
+	size_t size;
+	const char *host = find_host(url, &size);
+	struct err err;
+
+	if (!has_beyond_ascii(host, size) || to_ascii(host, size, out, &err) < 0)
+		snprintf(out, LINK_HOST_SIZE, "%.*s", (int)size, host);
+	size = strlen(out);
+	if (size > 1 && out[size - 1] == '.')
+		out[size - 1] = '\0';
+	for (; *out; out++)
+		*out = (char)tolower((unsigned char)*out);
+}
+
+/* Writes 'size' bytes of 'text' at 'buf' + '*used', of which 'room' are free in all,
+ * percent-encoding what RFC 3986 does not allow literally. Returns false if there is no room for it
+ * and a NUL. */
+static bool
+encode(const char *text, size_t size, char *buf, size_t room, size_t *used)
+{
+	static const char allowed[] = "-._~:/?#[]@!$&'()*+,;=%";
+	static const char hex[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)text[i];
+		bool literal = c < 0x80 && (isalnum(c) || strchr(allowed, c));
+
+		if (*used + (literal ? 1 : 3) >= room)
+			return false;
+		if (literal) {
+			buf[(*used)++] = (char)c;
+			continue;
+		}
+		buf[(*used)++] = '%';
+		buf[(*used)++] = hex[c >> 4];
+		buf[(*used)++] = hex[c & 15];
+	}
+	return true;
 }
 
 const char *
 link_url_location(const char *url, char *buf, size_t size)
 {
-	static const char allowed[] = "-._~:/?#[]@!$&'()*+,;=%";
-	static const char hex[] = "0123456789ABCDEF";
-	size_t used = 0;
+	size_t used = 0, host_size;
+	const char *host = find_host(url, &host_size);
+	const char *rest = host + host_size;
+	char ascii[LINK_HOST_SIZE];
+	struct err err;
 
-	for (; *url; url++) {
-		unsigned char c = (unsigned char)*url;
-		bool literal = c < 0x80 && (isalnum(c) || strchr(allowed, c));
-
-		if (used + (literal ? 1 : 3) >= size)
+	/* A header has no room for letters beyond ASCII, and a host none for percent signs. */
+	if (has_beyond_ascii(host, host_size) && to_ascii(host, host_size, ascii, &err) == 0) {
+		if (!encode(url, (size_t)(host - url), buf, size, &used))
 			return NULL;
-		if (literal) {
-			buf[used++] = (char)c;
-			continue;
-		}
-		buf[used++] = '%';
-		buf[used++] = hex[c >> 4];
-		buf[used++] = hex[c & 15];
+		if (!encode(ascii, strlen(ascii), buf, size, &used))
+			return NULL;
+		url = rest;
 	}
-	if (used >= size)
+	if (!encode(url, strlen(url), buf, size, &used) || used >= size)
 		return NULL;
 	buf[used] = '\0';
 	return buf;

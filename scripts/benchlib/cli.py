@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass
 from types import ModuleType
 
-from benchlib import checks, dataplane, failover, pktgen, web
+from benchlib import app, checks, dataplane, failover, pktgen, web
 from lablib.errors import LabError
 from lablib.progress import complain
 
@@ -28,6 +28,7 @@ BENCHMARKS = (
     Benchmark("failover", "what clients miss when a load balancer dies, beside keepalived's and "
               "HAProxy's", failover),
     Benchmark("web", "what a request costs the web tier, beside nginx", web),
+    Benchmark("app", "what a link costs the app tier, beside its database alone", app),
     Benchmark("checks", "what a health check costs, and whether thousands begin in time", checks),
     Benchmark("pktgen", "measured traffic for a NIC, or for a load balancer of its own", pktgen,
               passes_on=True),

@@ -7,7 +7,7 @@ Root gets in only by the socket."""
 
 import shutil
 
-from lablib import facts, namespaces, paths, topology
+from lablib import ca, facts, namespaces, paths, topology
 from lablib.command import run
 from lablib.errors import LabError
 
@@ -30,6 +30,8 @@ bind_address = {address}
 port = {port}
 server_id = {server_id}
 report_host = {name}
+ssl_cert = {folder}/server.crt
+ssl_key = {folder}/server.key
 
 # Small: two of them share one machine with everything else.
 relay_log = relaylog
@@ -39,7 +41,7 @@ innodb_log_file_size = 16M
 """
 
 # Who they are; what each may do, scripts/database knows.
-ACCOUNTS = ("weir_app", "weir_migrate", "weir_monitor", "weir_replication", "weir_admin")
+ACCOUNTS = ("weir_app", "weir_read", "weir_migrate", "weir_monitor", "weir_replication", "weir_admin")
 
 
 def _socket(node):
@@ -101,6 +103,13 @@ def _write_options(node, app_options):
     (folder / "server.cnf").write_text(text, encoding="ascii")
 
 
+def _make_certificate(node):
+    """By which app tier and monitor know that they speak to this server: it has its address."""
+    path = paths.node_folder(node) / "server"
+    ca.issue(path, node.name, [f"IP:{topology.DATA.ipv4(node.host)}"])
+    shutil.chown(path.with_suffix(".key"), "mysql", "mysql")
+
+
 def _install(folder):
     """System tables of a new server; root is known by the operating system, not by password."""
     run(["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={folder}",
@@ -117,6 +126,7 @@ def make():
         folder.mkdir()
         shutil.chown(folder, "mysql", "mysql")
         _write_options(node, app_options)
+        _make_certificate(node)
     primary, replica = (paths.node_folder(topology.NODE[name]) / "data"
                         for name in (topology.PRIMARY, topology.REPLICA))
     _install(primary)

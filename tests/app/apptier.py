@@ -21,30 +21,34 @@ nodes:
   - {{name: app2, role: app, listen: "127.0.0.1:{app2}", metrics: "127.0.0.1:{metrics2}"}}
   - {{name: db1, role: db, listen: "127.0.0.1:{db1}", database: primary}}
   - {{name: db2, role: db, listen: "127.0.0.1:{db2}", database: replica}}
-app:
+{nodes}app:
   public_url: https://short.test
   limits: {{threads: {threads}, drain_timeout_ms: 20000}}
   connections: 4
-  query_timeout_ms: 2000
+  query_timeout_ms: {query_timeout_ms}
+  links: {links}
   session_key_file: secret/session_key
-database:
+{app}database:
   name: weir
   user: weir_app
   password_file: secret/app
   migrate_user: weir_migrate
   migrate_password_file: secret/migrate
   migrations: {migrations}
-"""
+{database}"""
+
+SECRETS = {"app": "app-secret", "read": "read-secret", "migrate": "migrate-secret",
+           "session_key": "0123456789abcdef0123456789abcdef"}
 
 
 class Answer:
-    """What came back: status, headers, and the body as JSON where it is JSON."""
+    """What came back: status, headers, the body, and that as JSON where it is JSON."""
 
     def __init__(self, response):
         self.status = response.status
         self.headers = response.headers
-        text = response.read().decode()
-        self.json = json.loads(text) if text.startswith(("{", "[")) else None
+        self.body = response.read()
+        self.json = json.loads(self.body) if self.body.startswith((b"{", b"[")) else None
 
     def __repr__(self):
         return f"{self.status} {self.json}"
@@ -57,18 +61,24 @@ class Client:
         self.port = port
         self.cookies = cookies
         self.cookie = None
+        self.token = None  # Of an owner; then all requests are that owner's.
         self.connection = None
+
+    def connect(self):
+        if not self.connection:
+            self.connection = http.client.HTTPConnection("127.0.0.1", self.port,
+                                                          timeout=PATIENCE_S)
 
     def request(self, method, path, body=None, headers=None):
         sent = dict(headers or {})
         if isinstance(body, dict):
             body = json.dumps(body)
             sent.setdefault("Content-Type", "application/json")
+        if self.token:
+            sent.setdefault("Authorization", f"Bearer {self.token}")
         if self.cookie and self.cookies:
             sent["Cookie"] = f"theme=dark; {self.cookie}"
-        if not self.connection:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.port,
-                                                          timeout=PATIENCE_S)
+        self.connect()
         try:
             self.connection.request(method, path, body=body, headers=sent)
             answer = Answer(self.connection.getresponse())
@@ -83,28 +93,36 @@ class Client:
     def get(self, path):
         return self.request("GET", path)
 
-    def create(self, url="https://example.org/", key=None):
+    def create(self, url="https://example.org/", key=None, **more):
         headers = {"Idempotency-Key": key} if key else None
-        return self.request("POST", "/api/links", {"url": url}, headers)
+        return self.request("POST", "/api/links", {"url": url, **more}, headers)
+
+    def change(self, which, **members):
+        return self.request("PATCH", f"/api/links/{which}", members)
+
+    def delete(self, code):
+        return self.request("DELETE", f"/api/links/{code}")
 
 
 class Cluster:
-    """The cluster file and secrets of app nodes that use a pair of databases."""
+    """The cluster file and secrets of app nodes that use a pair of databases.
 
-    def __init__(self, folder, db1_port, db2_port, threads=1, migrations=None):
+    'app', 'database' and 'nodes' are more lines of those sections of the file."""
+
+    def __init__(self, folder, db1_port, db2_port, *, threads=1, migrations=None, app="",
+                 database="", nodes="", query_timeout_ms=2000, links="{}"):
         self.folder = folder
         self.ports = {name: free_port() for name in ("app1", "app2", "metrics1", "metrics2")}
         secret = folder / "secret"
         secret.mkdir(mode=0o700)
-        (secret / "app").write_text("app-secret\n")
-        (secret / "migrate").write_text("migrate-secret\n")
-        (secret / "session_key").write_text("0123456789abcdef0123456789abcdef\n")
-        for path in secret.iterdir():
-            path.chmod(0o600)
+        for name, text in SECRETS.items():
+            (secret / name).write_text(text + "\n")
+            (secret / name).chmod(0o600)
         self.file = folder / "weir.yaml"
         self.file.write_text(CLUSTER.format(
             db1=db1_port, db2=db2_port, threads=threads, **self.ports,
-            migrations=migrations or REPOSITORY / "apptier" / "migrations"))
+            migrations=migrations or REPOSITORY / "apptier" / "migrations", app=app,
+            database=database, nodes=nodes, query_timeout_ms=query_timeout_ms, links=links))
 
 
 class AppTier:
@@ -137,6 +155,12 @@ class AppTier:
 
     def client(self, **options):
         return Client(self.port, **options)
+
+    def owner(self):
+        """A client with a token of its own."""
+        client = self.client()
+        client.token = client.request("POST", "/api/owners").json["token"]
+        return client
 
     def health(self):
         return self.client().get("/health")

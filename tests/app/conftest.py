@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from apptier import AppTier, Cluster  # noqa: E402  (the path above makes it importable)
-from databases import Pair  # noqa: E402
+from databases import Pair, until  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,8 @@ def cluster(folder, pair, request):
     path = folder / request.module.__name__
     path.mkdir()
     threads = getattr(request.module, "THREADS", 1)
-    return Cluster(path, pair.db1.port, pair.db2.port, threads=threads)
+    links = getattr(request.module, "LINKS", "{}")
+    return Cluster(path, pair.db1.port, pair.db2.port, threads=threads, links=links)
 
 
 @pytest.fixture
@@ -77,6 +78,22 @@ def app2(cluster, app):
         yield tier
     finally:
         tier.kill()
+
+
+@pytest.fixture
+def visit(app, pair):
+    """Follows a link; afterwards its count has the visit, whoever asks with the client's cookie.
+
+    A redirect waits 100 ms for its visit to be stored and then sets a cookie with it. On a busy
+    machine that can take longer: such a redirect sets none, as it promises nothing yet."""
+    def follow(client, code):
+        answer = client.get(f"/l/{code}")
+        if not answer.headers.get("Set-Cookie"):
+            until("the visit is stored", lambda: app.metrics()["weir_link_counts_pending"] == 0)
+            if pair.db2.process:
+                pair.await_replicated()
+        return answer
+    return follow
 
 
 @pytest.hookimpl(hookwrapper=True)

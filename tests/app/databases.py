@@ -35,6 +35,8 @@ server_id = {server_id}
 performance_schema = OFF
 innodb_buffer_pool_size = 32M
 innodb_log_file_size = 16M
+ssl_cert = {folder}/../tls/server.crt
+ssl_key = {folder}/../tls/server.key
 """
 
 ACCOUNTS = """\
@@ -42,6 +44,8 @@ SET SESSION sql_log_bin = 0;
 CREATE DATABASE weir CHARACTER SET utf8mb4;
 CREATE USER weir_app@'127.0.0.1' IDENTIFIED BY 'app-secret';
 GRANT SELECT, INSERT, UPDATE, DELETE ON weir.* TO weir_app@'127.0.0.1';
+CREATE USER weir_read@'127.0.0.1' IDENTIFIED BY 'read-secret';
+GRANT SELECT ON weir.* TO weir_read@'127.0.0.1';
 CREATE USER weir_migrate@'127.0.0.1' IDENTIFIED BY 'migrate-secret';
 GRANT ALL ON weir.* TO weir_migrate@'127.0.0.1';
 CREATE USER follower@'127.0.0.1' IDENTIFIED BY 'follower-secret';
@@ -95,6 +99,13 @@ class Database:
              "--batch", "--skip-column-names"],
             input=sql, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
+    def session(self):
+        """A client as root that is told one statement after the other."""
+        return subprocess.Popen(
+            ["mariadb", "--no-defaults", f"--socket={self.folder}/socket", "--user=root",
+             "--batch", "--skip-column-names", "--unbuffered"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
     def sql(self, sql):
         """Runs SQL as root; returns the rows, each a list of texts."""
         done = self._client(sql)
@@ -118,23 +129,47 @@ class Database:
         self.sql(FOLLOW.format(port=primary.port, more=more))
 
 
+def make_authority(folder):
+    """A certificate authority, ca.crt, and what it has signed for 127.0.0.1: server.crt."""
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True,
+                       timeout=PATIENCE_S)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    folder.mkdir()
+    openssl("req", "-x509", *key, "-subj", "/CN=test authority", "-days", "2",
+            "-keyout", "ca.key", "-out", "ca.crt")
+    openssl("req", "-x509", *key, "-subj", "/CN=database", "-days", "2", "-CA", "ca.crt",
+            "-CAkey", "ca.key", "-addext", "subjectAltName=IP:127.0.0.1",
+            "-addext", "basicConstraints=critical,CA:FALSE",
+            "-keyout", "server.key", "-out", "server.crt")
+    shutil.chown(folder / "server.key", "mysql", "mysql")
+
+
 class Pair:
     """Primary db1 and replica db2."""
 
     def __init__(self, folder):
+        self.folder = folder
+        self.template = folder / "template"
         shutil.chown(folder, "mysql", "mysql")
-        self.db1 = Database("db1", folder / "db1", 1)
-        self.db2 = Database("db2", folder / "db2", 2)
-        template = folder / "template"
-        for path in (self.db1.folder, self.db2.folder):
-            shutil.chown(path, "mysql", "mysql")
+        make_authority(folder / "tls")
+        self.ca = folder / "tls" / "ca.crt"
         subprocess.run(
-            ["mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={template}",
+            ["mariadb-install-db", "--no-defaults", "--user=mysql",
+             f"--datadir={self.template}",
              "--auth-root-authentication-method=socket", "--skip-test-db",
              "--skip-name-resolve", "--innodb-log-file-size=16M"],
             check=True, capture_output=True, timeout=START_S)
-        for database in (self.db1, self.db2):
-            subprocess.run(["cp", "-a", template, database.folder / "data"], check=True)
+        self.db1 = self.make("db1", 1)
+        self.db2 = self.make("db2", 2)
+
+    def make(self, name, server_id):
+        """A new server, not started."""
+        database = Database(name, self.folder / name, server_id)
+        shutil.chown(database.folder, "mysql", "mysql")
+        subprocess.run(["cp", "-a", self.template, database.folder / "data"], check=True)
+        return database
 
     def start(self):
         for database in (self.db1, self.db2):

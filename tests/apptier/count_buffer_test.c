@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#define TODAY 20000
+
 static struct count_buffer *
 buffer_new(size_t n_entries)
 {
@@ -26,9 +28,9 @@ hits_of_one_code_become_one_entry(void **state)
 	const struct count_entry *batch;
 
 	(void)state;
-	assert_int_equal(count_buffer_add(buffer, "b"), 1);
-	assert_int_equal(count_buffer_add(buffer, "a"), 2);
-	assert_int_equal(count_buffer_add(buffer, "b"), 1);
+	assert_int_equal(count_buffer_add(buffer, "b", TODAY), 1);
+	assert_int_equal(count_buffer_add(buffer, "a", TODAY), 2);
+	assert_int_equal(count_buffer_add(buffer, "b", TODAY), 1);
 	assert_int_equal(count_buffer_pending(buffer), 3);
 	assert_int_equal(count_buffer_take(buffer, &batch), 2);
 	/* By code, and numbered in that order. */
@@ -42,16 +44,35 @@ hits_of_one_code_become_one_entry(void **state)
 }
 
 static void
+hits_of_two_days_are_two_entries(void **state)
+{
+	struct count_buffer *buffer = buffer_new(8);
+	const struct count_entry *batch;
+
+	(void)state;
+	assert_int_equal(count_buffer_add(buffer, "a", TODAY + 1), 1);
+	assert_int_equal(count_buffer_add(buffer, "a", TODAY), 2);
+	assert_int_equal(count_buffer_add(buffer, "a", TODAY + 1), 1);
+	assert_int_equal(count_buffer_take(buffer, &batch), 2);
+	assert_int_equal(batch[0].day, TODAY);
+	assert_int_equal(batch[0].n_hits, 1);
+	assert_int_equal(batch[1].day, TODAY + 1);
+	assert_int_equal(batch[1].n_hits, 2);
+	assert_int_equal(batch[1].sequence, 2);
+	count_buffer_free(buffer);
+}
+
+static void
 a_batch_stays_as_it_is_until_it_is_stored(void **state)
 {
 	struct count_buffer *buffer = buffer_new(8);
 	const struct count_entry *batch;
 
 	(void)state;
-	count_buffer_add(buffer, "a");
+	count_buffer_add(buffer, "a", TODAY);
 	assert_int_equal(count_buffer_take(buffer, &batch), 1);
 	/* A hit that comes meanwhile belongs to the next one. */
-	assert_int_equal(count_buffer_add(buffer, "a"), 2);
+	assert_int_equal(count_buffer_add(buffer, "a", TODAY), 2);
 	assert_int_equal(count_buffer_take(buffer, &batch), 1);
 	assert_int_equal(batch[0].n_hits, 1);
 	assert_int_equal(batch[0].sequence, 1);
@@ -72,13 +93,13 @@ a_full_buffer_refuses_new_codes_but_counts_known_ones(void **state)
 	const struct count_entry *batch;
 
 	(void)state;
-	assert_int_equal(count_buffer_add(buffer, "a"), 1);
-	assert_int_equal(count_buffer_add(buffer, "b"), 2);
-	assert_int_equal(count_buffer_add(buffer, "c"), 0);
-	assert_int_equal(count_buffer_add(buffer, "a"), 1);
+	assert_int_equal(count_buffer_add(buffer, "a", TODAY), 1);
+	assert_int_equal(count_buffer_add(buffer, "b", TODAY), 2);
+	assert_int_equal(count_buffer_add(buffer, "c", TODAY), 0);
+	assert_int_equal(count_buffer_add(buffer, "a", TODAY), 1);
 	assert_int_equal(count_buffer_pending(buffer), 3);
 	count_buffer_take(buffer, &batch);
-	assert_int_equal(count_buffer_add(buffer, "c"), 3);
+	assert_int_equal(count_buffer_add(buffer, "c", TODAY), 3);
 	count_buffer_free(buffer);
 }
 
@@ -92,7 +113,7 @@ the_oldest_entries_leave_first_in_batches(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < COUNT_BATCH_MAX + 1; i++) {
 		snprintf(code, sizeof(code), "c%u", i);
-		count_buffer_add(buffer, code);
+		count_buffer_add(buffer, code, TODAY);
 	}
 	assert_int_equal(count_buffer_take(buffer, &batch), COUNT_BATCH_MAX);
 	assert_int_equal(count_buffer_done(buffer), COUNT_BATCH_MAX);
@@ -121,7 +142,7 @@ nothing_is_lost_or_doubled_in_a_long_random_run(void **state)
 		random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
 		i = (unsigned int)(random >> 33) % N_CODES;
 		snprintf(code, sizeof(code), "x%u", i);
-		if (count_buffer_add(buffer, code) != 0) {
+		if (count_buffer_add(buffer, code, TODAY) != 0) {
 			n_added[i]++;
 			pending++;
 		}
@@ -157,6 +178,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hits_of_one_code_become_one_entry),
+		cmocka_unit_test(hits_of_two_days_are_two_entries),
 		cmocka_unit_test(a_batch_stays_as_it_is_until_it_is_stored),
 		cmocka_unit_test(a_full_buffer_refuses_new_codes_but_counts_known_ones),
 		cmocka_unit_test(the_oldest_entries_leave_first_in_batches),

@@ -31,6 +31,10 @@
 	{                                \
 		.up = true, .lags = true \
 	}
+#define STALE                             \
+	{                                 \
+		.up = true, .stale = true \
+	}
 
 static void
 writes_go_to_the_server_that_is_writable(void **state)
@@ -121,6 +125,25 @@ a_fresh_read_waits_at_a_replica_and_passes_over_one_that_lags(void **state)
 }
 
 static void
+a_stale_replica_is_not_read_whatever_else_is_left(void **state)
+{
+	const struct db_view one[N] = {CONFIGURED, STALE, REPLICA};
+	const struct db_view all[N] = {CONFIGURED, STALE, STALE};
+	const struct db_view alone[N] = {DOWN, STALE, DOWN};
+
+	(void)state;
+	for (uint32_t turn = 0; turn < 4; turn++) {
+		for (int fresh = 0; fresh < 2; fresh++) {
+			assert_int_equal(db_router_read(one, N, 0, fresh, 0, turn).server, 2);
+			assert_int_equal(db_router_read(all, N, 0, fresh, 0, turn).server, 0);
+			assert_int_equal(
+				db_router_read(alone, N, DB_ROUTER_NONE, fresh, 0, turn).server,
+				DB_ROUTER_NONE);
+		}
+	}
+}
+
+static void
 servers_that_failed_are_not_tried_again(void **state)
 {
 	const struct db_view views[N] = {CONFIGURED, REPLICA, REPLICA};
@@ -142,6 +165,7 @@ main(void)
 		cmocka_unit_test(reads_go_to_the_primary_when_no_replica_is_up),
 		cmocka_unit_test(reads_go_on_without_a_primary),
 		cmocka_unit_test(a_fresh_read_waits_at_a_replica_and_passes_over_one_that_lags),
+		cmocka_unit_test(a_stale_replica_is_not_read_whatever_else_is_left),
 		cmocka_unit_test(servers_that_failed_are_not_tried_again),
 	};
 

@@ -64,9 +64,24 @@ what_cannot_be_a_code_is_refused(void **state)
 	assert_true(link_code_is_valid("01234567890123456789012345678901"));
 	assert_false(link_code_is_valid("012345678901234567890123456789012"));
 	assert_false(link_code_is_valid(""));
+	assert_true(link_code_is_valid("a-b_c"));
+	assert_false(link_code_is_valid("-a"));
+	assert_false(link_code_is_valid("a_"));
 	assert_false(link_code_is_valid("a/b"));
 	assert_false(link_code_is_valid("a'b"));
 	assert_false(link_code_is_valid("\xc3\xa9"));
+}
+
+static void
+a_chosen_code_has_three_characters_or_more(void **state)
+{
+	struct err err;
+
+	(void)state;
+	assert_int_equal(link_code_check_custom("abc", &err), 0);
+	assert_true(link_code_check_custom("ab", &err) < 0);
+	assert_non_null(strstr(err.text, "3 to 32"));
+	assert_true(link_code_check_custom("a b", &err) < 0);
 }
 
 int
@@ -76,6 +91,7 @@ main(void)
 		cmocka_unit_test(a_generated_code_is_valid_and_another_each_time),
 		cmocka_unit_test(every_letter_is_equally_likely),
 		cmocka_unit_test(bytes_that_do_not_suffice_give_no_code),
+		cmocka_unit_test(a_chosen_code_has_three_characters_or_more),
 		cmocka_unit_test(what_cannot_be_a_code_is_refused),
 	};
 

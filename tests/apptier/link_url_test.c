@@ -17,6 +17,9 @@ usual_urls_are_accepted(void **state)
 		"https://sub_1.example-2.org./", "http://192.0.2.1:80/", "http://[2001:db8::1]/",
 		"http://[2001:db8::1]:65535/x", "https://example.org?q", "https://example.org#f",
 		"https://xn--bcher-kva.example/",
+		"https://b\xc3\xbc"
+		"cher.example:8443/",
+		"https://\xe4\xbe\x8b\xe3\x81\x88.\xe3\x83\x86\xe3\x82\xb9\xe3\x83\x88",
 		"https://example.org/gr\xc3\xb6\xc3\x9f"
 		"e/\xe6\x97\xa5",
 		"https://example.org/@name", "https://example.org/\xf0\x9f\x8c\x8a"};
@@ -67,9 +70,12 @@ each_fault_is_named(void **state)
 		{"https://a/\xc0\xaf", "UTF-8"},
 		{"https://a/\xed\xa0\x80", "UTF-8"},
 		{"https://a/\xf4\x90\x80\x80", "UTF-8"},
-		{"https://b\xc3\xbc"
+		{"https://-b\xc3\xbc"
 		 "cher.example/",
-			"xn--"},
+			"international name"},
+		{"https://a\xef\xbc\x8f"
+		 "b\xc3\xbc.example/",
+			"host"}, /* A full-width slash. */
 		{"https://a!b/", "'!'"},
 		{"https://a:0/", "65535"},
 		{"https://a:65536/", "65535"},
@@ -132,6 +138,31 @@ a_location_is_printable_ascii_and_keeps_what_is_encoded(void **state)
 }
 
 static void
+an_international_host_is_ascii_for_dns(void **state)
+{
+	static const struct {
+		const char *url, *host, *location;
+	} cases[] = {
+		{"https://B\xc3\xbc"
+		 "cher.Example:8443/\xc3\xbc",
+			"xn--bcher-kva.example", "https://xn--bcher-kva.example:8443/%C3%BC"},
+		{"http://fa\xc3\x9f.de?a", "xn--fa-hia.de", "http://xn--fa-hia.de?a"},
+		{"https://EXAMPLE.org./", "example.org", "https://EXAMPLE.org./"},
+		{"http://[2001:DB8::1]:80/", "[2001:db8::1]", "http://[2001:DB8::1]:80/"},
+		{"https://a#b:c", "a", "https://a#b:c"},
+	};
+	char host[LINK_HOST_SIZE], location[LINK_URL_LOCATION_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		link_url_host(cases[i].url, host);
+		assert_string_equal(host, cases[i].host);
+		assert_string_equal(link_url_location(cases[i].url, location, sizeof(location)),
+			cases[i].location);
+	}
+}
+
+static void
 the_longest_url_fits_into_a_location(void **state)
 {
 	static char url[LINK_URL_MAX + 1], location[LINK_URL_LOCATION_SIZE];
@@ -151,6 +182,7 @@ main(void)
 		cmocka_unit_test(a_zero_byte_is_a_control_character),
 		cmocka_unit_test(the_length_is_limited),
 		cmocka_unit_test(a_location_is_printable_ascii_and_keeps_what_is_encoded),
+		cmocka_unit_test(an_international_host_is_ascii_for_dns),
 		cmocka_unit_test(the_longest_url_fits_into_a_location),
 	};
 

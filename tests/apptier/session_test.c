@@ -21,7 +21,7 @@ signer_new(const char *key, bool secure)
 	struct session_signer *signer = NULL;
 	struct err err;
 
-	assert_int_equal(session_signer_new(&signer, key, strlen(key), secure, &err), 0);
+	assert_int_equal(session_signer_new(&signer, key, secure, &err), 0);
 	return signer;
 }
 
@@ -93,6 +93,29 @@ another_key_is_refused(void **state)
 }
 
 static void
+a_key_is_changed_without_refusing_a_cookie(void **state)
+{
+	/* Nodes change one after the other: first all learn the new key, then it signs. */
+	static const char *const steps[] = {
+		KEY, KEY "\n" OTHER_KEY, OTHER_KEY "\r\n" KEY "\n", OTHER_KEY};
+	const size_t n = sizeof(steps) / sizeof(steps[0]);
+
+	(void)state;
+	for (size_t i = 0; i + 1 < n; i++) {
+		for (size_t turn = 0; turn < 2; turn++) {
+			struct session_signer *reader = signer_new(steps[i + turn], false);
+			char cookie[SESSION_SET_COOKIE_SIZE];
+			struct gtid gtid = {0};
+
+			make_cookie(steps[i + 1 - turn], cookie, sizeof(cookie));
+			assert_true(session_from_cookie(reader, cookie, &gtid));
+			assert_int_equal(gtid.sequence, 42);
+			session_signer_free(reader);
+		}
+	}
+}
+
+static void
 no_cookie_is_no_session(void **state)
 {
 	static const char *const without[] = {
@@ -130,8 +153,15 @@ a_short_key_is_refused(void **state)
 	struct err err;
 
 	(void)state;
-	assert_true(session_signer_new(&signer, KEY, 31, false, &err) < 0);
+	assert_true(session_signer_new(&signer, KEY + 1, false, &err) < 0);
 	assert_non_null(strstr(err.text, "at least 32"));
+	assert_true(session_signer_new(&signer, "", false, &err) < 0);
+	assert_non_null(strstr(err.text, "0 bytes"));
+	assert_true(session_signer_new(&signer, KEY "\nshort\n", false, &err) < 0);
+	assert_non_null(strstr(err.text, "session key 2 has 5 bytes"));
+	assert_true(session_signer_new(
+			    &signer, KEY "\n" KEY "\n" KEY "\n" KEY "\n" KEY, false, &err) < 0);
+	assert_non_null(strstr(err.text, "more than 4"));
 	assert_null(signer);
 }
 
@@ -142,6 +172,7 @@ main(void)
 		cmocka_unit_test(another_signer_with_the_same_key_reads_the_cookie),
 		cmocka_unit_test(every_changed_character_is_noticed),
 		cmocka_unit_test(another_key_is_refused),
+		cmocka_unit_test(a_key_is_changed_without_refusing_a_cookie),
 		cmocka_unit_test(no_cookie_is_no_session),
 		cmocka_unit_test(the_cookie_is_for_https_alone_where_the_site_is),
 		cmocka_unit_test(a_short_key_is_refused),
