@@ -72,11 +72,18 @@ lease_elsewhere(const struct lease_table *table, uint16_t index)
 	return __atomic_load_n(&table->elsewhere_ns[index], __ATOMIC_RELAXED);
 }
 
+/* When it was gained last. Any thread. */
+static inline uint64_t
+lease_since(const struct lease_table *table, uint16_t index)
+{
+	return __atomic_load_n(&table->since_ns[index], __ATOMIC_RELAXED);
+}
+
 /* How long a lease that is held has been so. Any thread. */
 static inline uint64_t
 lease_age(const struct lease_table *table, uint16_t index, uint64_t now_ns)
 {
-	uint64_t since_ns = __atomic_load_n(&table->since_ns[index], __ATOMIC_RELAXED);
+	uint64_t since_ns = lease_since(table, index);
 
 	return now_ns > since_ns ? now_ns - since_ns : 0;
 }

@@ -20,6 +20,7 @@
 /* The view of a router that was told last. */
 struct told_view {
 	bool told;
+	uint64_t since_ns; /* When the router was gained for which it was told. */
 	uint64_t digest;
 	uint64_t told_ns;   /* 0: it is to be told again. */
 	uint64_t asked_for; /* Digest of the view that workers go round their tables for. */
@@ -153,7 +154,8 @@ write_view(struct view_teller *teller, const struct snapshot_router *router, uin
 	sync_views_number(teller->records, ++teller->generation);
 	if (!told->told || told->digest != digest)
 		teller->changed_ns = now_ns;
-	*told = (struct told_view){true, digest, now_ns, digest};
+	*told = (struct told_view){
+		true, lease_since(teller->config.leases, router->lease), digest, now_ns, digest};
 	teller->n_told++;
 	return 0;
 }
@@ -162,11 +164,13 @@ write_view(struct view_teller *teller, const struct snapshot_router *router, uin
 static bool
 is_wanted(struct view_teller *teller, uint16_t lease, uint64_t now_ns)
 {
-	if (!lease_held(teller->config.leases, lease, now_ns)) {
-		teller->told[lease].told = false;
-		return false;
-	}
-	return teller->look || !teller->told[lease].told;
+	struct told_view *told = &teller->told[lease];
+	bool held = lease_held(teller->config.leases, lease, now_ns);
+
+	/* In a gap between two looks, too, workers have told of nothing. */
+	if (!held || told->since_ns != lease_since(teller->config.leases, lease))
+		told->told = false;
+	return held && (teller->look || !told->told);
 }
 
 /* Looks for a router whose view is due. */

@@ -68,8 +68,8 @@ pair_apply(struct pair_node *node)
 	sync_flows_set_snapshot(node->sync, node->world.snapshot);
 }
 
-static void
-hold(struct pair_node *node, bool holds)
+void
+pair_hold(struct pair_node *node, bool holds)
 {
 	struct world *world = &node->world;
 
@@ -122,8 +122,8 @@ pair_set_up(void **state)
 		pair->nodes[i].other = &pair->nodes[1 - i];
 		init(&pair->nodes[i], i);
 	}
-	hold(&pair->nodes[0], true);
-	hold(&pair->nodes[1], false);
+	pair_hold(&pair->nodes[0], true);
+	pair_hold(&pair->nodes[1], false);
 	meet(pair);
 	pair_settle(pair);
 	*state = pair;
@@ -182,10 +182,10 @@ void
 pair_take_over(struct pair_node *taker)
 {
 	taker->other->cut = true;
-	hold(taker->other, false);
+	pair_hold(taker->other, false);
 	sync_flows_set_peer(taker->sync, false);
 	sync_flows_set_peer(taker->other->sync, false);
-	hold(taker, true);
+	pair_hold(taker, true);
 }
 
 void
@@ -200,7 +200,7 @@ pair_restart(struct pair_node *node)
 	*node = fresh;
 	init(node, 7);
 	world->now_ns = now_ns;
-	hold(node, false);
+	pair_hold(node, false);
 	/* As the other has them: the control plane of either says the same. */
 	world->state.flow_timeouts = node->other->world.state.flow_timeouts;
 	memcpy(world->services, node->other->world.services, sizeof(world->services));
@@ -216,8 +216,8 @@ pair_restart(struct pair_node *node)
 void
 pair_hand_over(struct pair_node *from, struct pair_node *to)
 {
-	hold(from, false);
-	hold(to, true);
+	pair_hold(from, false);
+	pair_hold(to, true);
 }
 
 int

@@ -49,6 +49,9 @@ void pair_take_over(struct pair_node *taker);
 /* It is there again, without any memory, and told all. */
 void pair_restart(struct pair_node *node);
 
+/* Lets the node hold the addresses, or not any more. */
+void pair_hold(struct pair_node *node, bool holds);
+
 /* Both are there, and the addresses change hands. */
 void pair_hand_over(struct pair_node *from, struct pair_node *to);
 

@@ -303,6 +303,23 @@ flows_of_a_moment_ago_give_way_to_later_ones(void **state)
 	assert_all(&pair->nodes[0], ends, FIRST_PORT);
 }
 
+/* A lease ran out and was renewed before the main thread looked, but not before workers did. */
+static void
+a_gap_in_a_lease_leaves_nothing_untold(void **state)
+{
+	struct pair *pair = *state;
+	struct ends ends[2][N_PORTS];
+
+	pair_use(pair, MODE_DR, SCHEDULER_ROUND_ROBIN);
+	pair_hold(&pair->nodes[0], false);
+	open_all(&pair->nodes[0], ends, FIRST_PORT);
+	pair->nodes[0].world.now_ns += 20 * NS_PER_MS;
+	pair_hold(&pair->nodes[0], true);
+	pair_settle(pair);
+	pair_take_over(&pair->nodes[1]);
+	assert_all(&pair->nodes[1], ends, FIRST_PORT);
+}
+
 static void
 a_backend_that_only_the_owner_had_costs_no_other_flow(void **state)
 {
@@ -555,6 +572,7 @@ main(void)
 		CASE(a_straggler_takes_nothing_from_the_new_holder),
 		CASE(a_local_port_that_was_given_again_is_the_later_flows),
 		CASE(flows_of_a_moment_ago_give_way_to_later_ones),
+		CASE(a_gap_in_a_lease_leaves_nothing_untold),
 		CASE(a_backend_that_only_the_owner_had_costs_no_other_flow),
 		CASE(what_can_be_computed_is_not_told),
 		CASE(a_change_tells_just_what_can_no_longer_be_computed),
