@@ -265,6 +265,9 @@ class Comparison:
             self.lost_before = lost
             self.n_lost += 1
             return True
+        if not self._is_out(batch.sent, before):  # Fewer were seen than the verdicts say.
+            self.n_lost += 1
+            return True
         if took_s > self.window_s:  # Then timeouts may have been on either side.
             self.window_s = min(2 * self.window_s, WINDOW_MAX_S)
             self.n_spoilt += 1
