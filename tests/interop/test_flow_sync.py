@@ -186,7 +186,8 @@ def test_connections_survive_the_death_of_the_holder_and_its_return(pair):
     known = pair.open_all("first")
     silent = pair.open_all("silent")
     for servers in known.values():
-        assert len(set(servers)) == len(BACKENDS)
+        assert len(set(servers)) > 1  # Of all three, twelve connections may miss one.
+    assert {server for servers in known.values() for server in servers} == set(BACKENDS)
     pair.await_told(0, 1)
     pair.kill(0)
     pair.await_holder_alone(1)

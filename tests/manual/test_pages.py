@@ -34,13 +34,16 @@ def test_mandoc_has_nothing_to_say_of_it(name):
                           capture_output=True, text=True, check=False)
     # Those that it refers to are not installed where tests run; see below.
     said = [line for line in (done.stdout + done.stderr).splitlines()
-            if "referenced manual not found: Xr weir" not in line]
+            if "referenced manual not found: Xr " not in line
+            and "outdated mandoc.db lacks" not in line]
     assert said == []
 
 
 def test_pages_refer_to_pages_that_there_are():
     for name, path in PAGES.items():
         for title, section in re.findall(r"^\.Xr (\S+) (\d)", path.read_text(), re.M):
+            if title.startswith("systemd."):  # Of the system, where it has one.
+                continue
             assert f"{title}.{section}" in PAGES, f"{name} refers to {title}({section})"
 
 
