@@ -38,7 +38,7 @@ def follow(browser, url, target, folder):
     short = wait.until(become.visibility_of_element_located((By.ID, "short")))
     href = short.get_attribute("href")
     code = href.rpartition("/")[2]
-    wait.until(lambda _: code in browser.find_element(By.ID, "rows").text)
+    wait.until(lambda _: code in browser.find_element(By.ID, "list").text)
     seen = {"title": browser.title, "short": href, "protocols": browser.execute_script(PROTOCOLS),
             "problem": browser.find_element(By.ID, "problem").text}
     browser.save_screenshot(f"{folder}/page.png")
