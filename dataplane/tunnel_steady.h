@@ -6,7 +6,6 @@
 
 #include "dataplane/pipeline_data.h"
 
-
 /* Does what tunnel_send() does, to a packet whose flow is steady. Returns false, having done
  * nothing, if it is not one of those. 'hop' is the backend's, and ready. */
 bool tunnel_steady(const struct burst *burst, struct packet *packet, const struct work *work,
