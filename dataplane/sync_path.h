@@ -4,8 +4,10 @@
  * Told is what the other node cannot compute (snapshot_former.h): a flow that is established, when
  * it becomes so, when its backend or state changes and when it is reset; and again by a walk round
  * the table, a third of its timeout later, so that the other node does not forget it. A flow that
- * has been told of has FLOW_SHARED in its state. When what can be computed changes, or news got
- * lost, or another node is there to be told, the main thread asks for a walk that looks at all.
+ * has been told of has FLOW_SHARED in its state until it is over, computable or not, and one that
+ * begins under a key that was another's before is told as well: so nobody takes it for that. Before
+ * what can be computed changes, when news got lost, or another node is there to be told, the main
+ * thread asks for a walk that looks at all.
  *
  * Only flows of addresses that this node holds are told. The news go by a ring to the main thread,
  * which looks the flow up, puts it into words (sync_entry.h) and sends it. */
@@ -23,7 +25,8 @@ struct burst;
 
 struct sync_path {
 	/* Constant once the worker knows it. */
-	const struct flow_table *remote; /* What the other node has told; the main thread's. */
+	/* What other nodes have told, and what has become of it here since; the main thread's. */
+	const struct flow_table *remote;
 	struct sync_ring *ring;
 	void (*wake)(void *ctx); /* Called by the worker: there are news. */
 	void *ctx;
