@@ -242,11 +242,12 @@ a_straggler_takes_nothing_from_the_new_holder(void **state)
 	struct pair *pair = *state;
 	struct ends ends[2][N_PORTS];
 
-	pair_use(pair, MODE_FULLNAT, SCHEDULER_MAGLEV);
+	pair_use(pair, MODE_DR, SCHEDULER_ROUND_ROBIN);
 	open_all(&pair->nodes[0], ends, FIRST_PORT);
 	pair_settle(pair);
 	pair_hand_over(&pair->nodes[0], &pair->nodes[1]);
-	pass(&pair->nodes[0], 0, FIRST_PORT, TCP_FLAG_FIN | TCP_FLAG_ACK);
+	for (uint16_t i = 0; i < N_PORTS; i++)
+		pass(&pair->nodes[0], 0, (uint16_t)(FIRST_PORT + i), TCP_FLAG_FIN | TCP_FLAG_ACK);
 	pair_settle(pair);
 	assert_all(&pair->nodes[1], ends, FIRST_PORT);
 }
